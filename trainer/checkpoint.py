@@ -1,0 +1,98 @@
+"""Checkpoints: one file that holds all that a run needs to go on, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mxnet.gluon import HybridBlock
+
+from runtime.errors import UserError
+from runtime.files import atomic_write
+from trainer import recipe as recipes
+from trainer.recipe import Recipe
+
+FORMAT_VERSION = 1
+LAST = "last.npz"
+BEST = "best.npz"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A run's state after ``facts["step"]`` generator steps.
+
+    ``arrays`` holds what ``Training.state`` gives, by names such as ``generator/…``, ``ema/…`` and
+    ``generator_optimizer/…``; ``facts`` the run's counts: step, seed, pictures and score.
+    """
+
+    recipe: Recipe
+    facts: dict[str, Any]
+    arrays: dict[str, np.ndarray]
+
+    def save(self, path: Path) -> None:
+        """Write the checkpoint to ``path``; a failure leaves what stood there as it was.
+
+        Raises:
+            UserError: it cannot be written (full disk, no permission).
+        """
+        header = {
+            "format_version": FORMAT_VERSION,
+            "recipe": self.recipe.to_mapping(),
+            "facts": self.facts,
+        }
+        with atomic_write(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, header=np.array(json.dumps(header)), **self.arrays)
+
+
+def load(path: Path) -> Checkpoint:
+    """Read the checkpoint at ``path``.
+
+    Raises:
+        UserError: no such file, a truncated one, or one that is no checkpoint of ours.
+    """
+    if not path.is_file():
+        raise UserError(f"no such checkpoint: {path}")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        header = json.loads(str(arrays.pop("header")))
+        version, mapping, facts = header["format_version"], header["recipe"], header["facts"]
+    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path} is truncated or no checkpoint of this trainer") from error
+    if version != FORMAT_VERSION:
+        raise UserError(f"{path} has format version {version}, expected {FORMAT_VERSION}")
+    return Checkpoint(recipes.from_mapping(mapping, str(path)), facts, arrays)
+
+
+def part_of(arrays: dict[str, np.ndarray], name: str) -> dict[str, np.ndarray]:
+    """The arrays whose names begin with ``name/``, without it."""
+    prefix = f"{name}/"
+    return {key[len(prefix) :]: array for key, array in arrays.items() if key.startswith(prefix)}
+
+
+def network_arrays(network: HybridBlock) -> dict[str, np.ndarray]:
+    """All parameters and running statistics of a network, by name within it."""
+    return {
+        name[len(network.prefix) :]: parameter.data().asnumpy()
+        for name, parameter in network.collect_params().items()
+    }
+
+
+def set_network_arrays(network: HybridBlock, arrays: dict[str, np.ndarray]) -> None:
+    """Set what ``network_arrays`` gave.
+
+    Raises:
+        UserError: names or shapes are those of another network.
+    """
+    parameters = network.collect_params()
+    found = {network.prefix + name: array.shape for name, array in arrays.items()}
+    expected = {name: parameter.shape for name, parameter in parameters.items()}
+    if found != expected:
+        names = sorted(name for name, _ in set(found.items()) ^ set(expected.items()))
+        raise UserError(f"the checkpoint is of another network: {names[0]} differs")
+    for name, parameter in parameters.items():
+        parameter.set_data(arrays[name[len(network.prefix) :]])

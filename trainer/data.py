@@ -1,0 +1,259 @@
+"""Pictures from a folder, a zip or a RecordIO file, packed once, then read as batches.
+
+Packing decodes every picture once, resizes it and writes it to one RecordIO file with an index in
+the user's cache; training reads that file by index, so its memory does not grow with the data.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import queue
+import threading
+import warnings
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+import cv2
+import mxnet as mx
+import numpy as np
+from PIL import Image, ImageOps
+from tqdm import tqdm
+
+from runtime.errors import UserError
+from runtime.files import atomic_write, cache_directory
+from runtime.latent import Stream, philox
+
+PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png"}
+MOST_BAD = 0.01  # of all pictures; more than that is no accident
+PREFETCHED_BATCHES = 4
+
+
+@dataclass(frozen=True)
+class PackedPictures:
+    """A packed set of ``count`` pictures, each uint8 (S, S, 3); ``skipped`` names the bad ones."""
+
+    path: Path
+    count: int
+    skipped: list[str]
+
+
+def pack(source: Path, image_size: int, skip_bad: bool = False) -> PackedPictures:
+    """Pack ``source`` for pictures of ``image_size``, or find it packed already.
+
+    Pictures are turned upright, put on white where they are transparent, cropped to the square in
+    their middle and resized by area interpolation.
+
+    Raises:
+        UserError: nothing there, no pictures in it, or more than one in a hundred unreadable
+            without ``skip_bad``.
+    """
+    key = hashlib.sha256(f"{image_size}\n{_signature(source)}".encode()).hexdigest()[:24]
+    records = cache_directory() / "packed" / f"{key}.rec"
+    summary = records.with_suffix(".json")
+    if not summary.exists():
+        skipped: list[str] = []
+        with atomic_write(records) as records_part, atomic_write(_index(records)) as index_part:
+            count = _write_records(source, image_size, records_part, index_part, skipped)
+        with atomic_write(summary) as summary_part:  # the last: without it nothing is packed
+            summary_part.write_text(json.dumps({"count": count, "skipped": skipped}))
+    packed = PackedPictures(records, **json.loads(summary.read_text()))
+    _check_quality(source, packed, skip_bad)
+    return packed
+
+
+class Batches:
+    """Endless batches, float32 (batch_size, 3, S, S) in [-1, 1], decoded ahead of their use.
+
+    Every epoch is a new order of all pictures. Which pictures batch ``index`` has, and which of
+    them are mirrored, depends on the seed and the index alone.
+    """
+
+    def __init__(
+        self, pictures: PackedPictures, batch_size: int, seed: int, horizontal_flip: bool
+    ) -> None:
+        self.pictures = pictures
+        self.batch_size = batch_size
+        self.seed = seed
+        self.horizontal_flip = horizontal_flip
+
+    def starting_at(self, index: int) -> Iterator[np.ndarray]:
+        """Batches ``index``, ``index + 1``, … without end."""
+        ready: queue.Queue[np.ndarray | Exception] = queue.Queue(PREFETCHED_BATCHES)
+        stopped = threading.Event()
+
+        def put(item: np.ndarray | Exception) -> None:
+            while not stopped.is_set():
+                try:
+                    return ready.put(item, timeout=0.2)
+                except queue.Full:
+                    continue
+
+        def decode_ahead() -> None:
+            try:
+                for batch in self._decode_from(index, stopped):
+                    put(batch)
+            except Exception as error:  # handed to the thread that waits for the batch
+                put(error)
+
+        worker = threading.Thread(target=decode_ahead, name="decoder", daemon=True)
+        worker.start()
+        try:
+            while True:
+                batch = ready.get()
+                if isinstance(batch, Exception):
+                    raise batch
+                yield batch
+        finally:
+            stopped.set()
+            worker.join()
+
+    def _decode_from(self, index: int, stopped: threading.Event) -> Iterator[np.ndarray]:
+        reader = mx.recordio.MXIndexedRecordIO(
+            str(_index(self.pictures.path)), str(self.pictures.path), "r"
+        )
+        epoch, order = -1, np.empty(0, dtype=np.int64)
+        while not stopped.is_set():
+            batch: list[np.ndarray] = []
+            for position in range(index * self.batch_size, (index + 1) * self.batch_size):
+                if position // self.pictures.count != epoch:
+                    epoch = position // self.pictures.count
+                    order = philox(self.seed, Stream.SHUFFLE, epoch).permutation(
+                        self.pictures.count
+                    )
+                batch.append(_read_picture(reader, int(order[position % self.pictures.count])))
+            images = np.stack(batch)
+            if self.horizontal_flip:
+                draws = philox(self.seed, Stream.AUGMENTATION, index)
+                mirrored = draws.random(self.batch_size) < 0.5
+                images[mirrored] = images[mirrored, :, ::-1]
+            yield to_network_range(images)
+            index += 1
+
+
+def to_network_range(images: np.ndarray) -> np.ndarray:
+    """uint8 (N, H, W, 3) -> float32 (N, 3, H, W) in [-1, 1]."""
+    return np.ascontiguousarray(images.transpose(0, 3, 1, 2)).astype(np.float32) / 127.5 - 1
+
+
+def _signature(source: Path) -> str:
+    """What changes when the pictures do: names, sizes and times of the files they come from."""
+    if not source.exists():
+        raise UserError(f"no such folder or file: {source}, expected pictures to train on")
+    files = _picture_files(source) if source.is_dir() else [source]
+    stats = ((path, path.stat()) for path in files)
+    return "\n".join(f"{path.resolve()} {stat.st_size} {stat.st_mtime_ns}" for path, stat in stats)
+
+
+def _picture_files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file() and _is_picture(path))
+
+
+def _is_picture(path: PurePath) -> bool:
+    """Whether the name is a picture's; ._NAME is what macOS leaves beside one."""
+    return path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith("._")
+
+
+def _encoded_pictures(source: Path) -> Iterator[tuple[str, bytes]]:
+    """Name and content of every picture file in a folder, a zip or a RecordIO file."""
+    if source.is_dir():
+        for path in _picture_files(source):
+            yield str(path), path.read_bytes()
+    elif zipfile.is_zipfile(source):
+        with zipfile.ZipFile(source) as archive:
+            for name in sorted(archive.namelist()):
+                if _is_picture(PurePath(name)):
+                    yield name, archive.read(name)
+    elif source.suffix == ".rec":
+        yield from _recordio_pictures(source)
+    else:
+        raise UserError(f"{source} is no folder, zip or RecordIO (.rec) file of pictures")
+
+
+def _recordio_pictures(source: Path) -> Iterator[tuple[str, bytes]]:
+    reader = mx.recordio.MXRecordIO(str(source), "r")
+    number = 0
+    try:
+        while (record := reader.read()) is not None:
+            yield f"record {number}", mx.recordio.unpack(record)[1]
+            number += 1
+    except Exception as error:  # mxnet's own class, or struct's, by what is broken
+        raise UserError(f"{source} is a broken RecordIO file: record {number}") from error
+    finally:
+        reader.close()
+
+
+def _write_records(
+    source: Path, image_size: int, records: Path, index: Path, skipped: list[str]
+) -> int:
+    """Write every readable picture of ``source``; returns how many, fills in ``skipped``."""
+    writer = mx.recordio.MXIndexedRecordIO(str(index), str(records), "w")
+    count = 0
+    try:
+        for name, content in tqdm(
+            _encoded_pictures(source), desc="packing", unit="picture", disable=None
+        ):
+            try:
+                picture = _decode(content, image_size)
+            except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+                skipped.append(name)
+                continue
+            header = mx.recordio.IRHeader(0, 0.0, count, 0)
+            bgr = np.ascontiguousarray(picture[:, :, ::-1])
+            _, encoded = cv2.imencode(".png", bgr, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+            writer.write_idx(count, mx.recordio.pack(header, encoded.tobytes()))
+            count += 1
+    except zipfile.BadZipFile as error:
+        raise UserError(f"{source} is a broken zip file: {error}") from error
+    finally:
+        writer.close()
+    return count
+
+
+def _decode(content: bytes, image_size: int) -> np.ndarray:
+    """One picture as uint8 (S, S, 3), RGB; raises what Pillow raises where it cannot."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of odd metadata in pictures that decode well
+        with Image.open(io.BytesIO(content), formats=("JPEG", "PNG")) as encoded:
+            upright = ImageOps.exif_transpose(encoded)
+            if "A" in upright.getbands() or "transparency" in upright.info:
+                coloured = upright.convert("RGBA")
+                white = Image.new("RGBA", coloured.size, "white")
+                upright = Image.alpha_composite(white, coloured)
+            picture = np.asarray(upright.convert("RGB"))
+    height, width = picture.shape[:2]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    square = picture[top : top + side, left : left + side]
+    return cv2.resize(square, (image_size, image_size), interpolation=cv2.INTER_AREA)
+
+
+def _read_picture(reader: mx.recordio.MXIndexedRecordIO, number: int) -> np.ndarray:
+    _, encoded = mx.recordio.unpack(reader.read_idx(number))
+    bgr = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
+    return bgr[:, :, ::-1]
+
+
+def _index(records: Path) -> Path:
+    return records.with_suffix(".idx")
+
+
+def _check_quality(source: Path, packed: PackedPictures, skip_bad: bool) -> None:
+    """Say which pictures were skipped; stop if none is left or too many were."""
+    bad = len(packed.skipped)
+    total = packed.count + bad
+    if total == 0:
+        raise UserError(f"no pictures in {source}: expected JPEG or PNG files")
+    if packed.count == 0:
+        raise UserError(f"none of the {total} pictures in {source} can be read")
+    if bad:
+        named = ", ".join(packed.skipped[:5]) + (", …" if bad > 5 else "")
+        if bad > MOST_BAD * total and not skip_bad:
+            raise UserError(
+                f"{bad} of {total} pictures in {source} cannot be read ({named}): "
+                f"mend them, or leave them out with --skip-bad"
+            )
+        print(f"skipped {bad} of {total} pictures that cannot be read: {named}")

@@ -1,0 +1,77 @@
+"""Where training runs: CPU threads, the GPU, and what must be set before mxnet is imported."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.metadata
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runtime.cores import available_cores
+from runtime.errors import UserError
+
+if TYPE_CHECKING:
+    import mxnet as mx
+
+# What mxnet-cu112 links to, in the order in which they need each other.
+CUDA_LIBRARIES = (
+    "libcudart.so.11.0",
+    "libcublasLt.so.11",
+    "libcublas.so.11",
+    "libcufft.so.10",
+    "libcusparse.so.11",
+    "libcusolver.so.11",
+    "libcurand.so.10",
+    "libnvrtc.so.11.2",
+    "libnccl.so.2",
+    "libcudnn.so.8",
+)
+
+
+def prepare() -> None:
+    """Give mxnet every core that the process may use, and the CUDA libraries installed by pip.
+
+    An OMP_NUM_THREADS that the user set is left alone.
+    """
+    os.environ.setdefault("OMP_NUM_THREADS", str(available_cores()))
+    if _is_installed("mxnet-cu112"):
+        _load_cuda_libraries()
+
+
+def choose(name: str) -> mx.Context:
+    """The device called ``auto``, ``cpu`` or ``gpu:N``; auto is the first GPU where one works.
+
+    Raises:
+        UserError: no such device here, or no such name.
+    """
+    import mxnet as mx
+
+    gpus = mx.context.num_gpus() if mx.runtime.Features().is_enabled("CUDA") else 0
+    if name == "auto":
+        return mx.gpu(0) if gpus else mx.cpu()
+    if name == "cpu":
+        return mx.cpu()
+    kind, _, number = name.partition(":")
+    if kind != "gpu" or not (number or "0").isdigit():
+        raise UserError(f"device {name!r} is unknown: expected auto, cpu or gpu:N")
+    if int(number or 0) >= gpus:
+        raise UserError(f"device {name!r} is not here: mxnet sees {gpus} GPU(s)")
+    return mx.gpu(int(number or 0))
+
+
+def _is_installed(distribution: str) -> bool:
+    with suppress(importlib.metadata.PackageNotFoundError):
+        return bool(importlib.metadata.version(distribution))
+    return False
+
+
+def _load_cuda_libraries() -> None:
+    """Load the nvidia-*-cu11 packages' libraries, so that mxnet's own loader finds them."""
+    folders = [Path(folder) / "nvidia" for folder in sys.path]
+    for library in CUDA_LIBRARIES:
+        for path in (match for folder in folders for match in folder.glob(f"*/lib/{library}")):
+            ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
+            break

@@ -1,0 +1,211 @@
+"""The alternating updates of a GAN: whatever the networks and the objective are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import mxnet as mx
+import numpy as np
+from mxnet import autograd
+from mxnet.gluon import HybridBlock
+
+from runtime.latent import Stream, draw_latents, philox
+from trainer import networks
+from trainer.checkpoint import network_arrays, part_of, set_network_arrays
+from trainer.optimizer import NetworkOptimizer, trained_parameters
+from trainer.recipe import Recipe
+
+INITIAL_DEVIATION = 0.02  # of all weights; DCGAN, section 4
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What one step measured: the discriminator's figures are those of its last update."""
+
+    discriminator_loss: float
+    generator_loss: float
+    real_score: float
+    generated_score: float
+    discriminator_gradient_norm: float
+    generator_gradient_norm: float
+
+
+class Training:
+    """Both networks, their optimizers and the generator's moving average, and one step of them.
+
+    Latents and initial weights depend on the seed and on counts alone, so two trainings with the
+    same state and the same batches make the same updates.
+    """
+
+    def __init__(self, recipe: Recipe, seed: int, device: mx.Context) -> None:
+        self.recipe = recipe
+        self.seed = seed
+        self.device = device
+        self.step_count = 0
+        self.generator = make_generator(recipe, device)
+        self.discriminator = networks.make_discriminator(
+            recipe.discriminator.network, recipe.discriminator.width, recipe.image_size
+        )
+        _make_ready(self.discriminator, device)
+        _initialise(self.generator, seed, index=0)
+        _initialise(self.discriminator, seed, index=1)
+        self.average = make_generator(recipe, device)
+        set_network_arrays(self.average, network_arrays(self.generator))
+        self.generator_optimizer = NetworkOptimizer(self.generator, recipe.generator.optimizer)
+        self.discriminator_optimizer = NetworkOptimizer(
+            self.discriminator, recipe.discriminator.optimizer
+        )
+
+    def step(self, real_batches: Iterator[np.ndarray]) -> StepResult:
+        """Update the discriminator as often as the recipe says, then the generator once."""
+        for _ in range(self.recipe.discriminator_steps):
+            discriminator_figures = self._update_discriminator(next(real_batches))
+        generator_figures = self._update_generator()
+        self.step_count += 1
+        self._update_average()
+        return StepResult(**_read({**discriminator_figures, **generator_figures}))
+
+    @property
+    def batches_used(self) -> int:
+        """How many real batches the steps so far have used."""
+        return self.step_count * self.recipe.discriminator_steps
+
+    @property
+    def images_seen(self) -> int:
+        """How many real pictures the discriminator has seen so far, repetitions counted."""
+        return self.batches_used * self.recipe.batch_size
+
+    def images(self, latents: np.ndarray, *, averaged: bool = True) -> np.ndarray:
+        """The generator's pictures, float32 (N, 3, S, S), from its moving average unless not."""
+        generator = self.average if averaged else self.generator
+        return generator(mx.nd.array(latents, ctx=self.device)).asnumpy()
+
+    def state(self) -> dict[str, np.ndarray]:
+        """All arrays that later steps depend on."""
+        parts = {
+            "generator": network_arrays(self.generator),
+            "ema": network_arrays(self.average),
+            "discriminator": network_arrays(self.discriminator),
+            "generator_optimizer": self.generator_optimizer.state(),
+            "discriminator_optimizer": self.discriminator_optimizer.state(),
+        }
+        return {f"{part}/{key}": array for part in parts for key, array in parts[part].items()}
+
+    def set_state(self, step_count: int, arrays: dict[str, np.ndarray]) -> None:
+        """Go on from what ``state`` gave after ``step_count`` steps.
+
+        Raises:
+            UserError: the arrays are of other networks.
+        """
+        for part, network in (
+            ("generator", self.generator),
+            ("ema", self.average),
+            ("discriminator", self.discriminator),
+        ):
+            set_network_arrays(network, part_of(arrays, part))
+        self.generator_optimizer.set_state(part_of(arrays, "generator_optimizer"))
+        self.discriminator_optimizer.set_state(part_of(arrays, "discriminator_optimizer"))
+        self.step_count = step_count
+
+    def _update_discriminator(self, real_images: np.ndarray) -> dict[str, mx.nd.NDArray]:
+        objective = self.recipe.objective
+        real = mx.nd.array(real_images, ctx=self.device)
+        with autograd.train_mode():
+            generated = self.generator(self._draw_latents(self.discriminator_optimizer.updates))
+        with autograd.record():
+            real_scores = self.discriminator(real)
+            generated_scores = self.discriminator(generated)
+            loss = objective.discriminator_loss(real_scores, generated_scores)
+        loss.backward()
+        gradient_norm = self.discriminator_optimizer.gradient_norm()
+        self.discriminator_optimizer.step()
+        objective.constrain(self.discriminator_optimizer.parameters)
+        return {
+            "discriminator_loss": loss,
+            "real_score": real_scores.mean(),
+            "generated_score": generated_scores.mean(),
+            "discriminator_gradient_norm": gradient_norm,
+        }
+
+    def _update_generator(self) -> dict[str, mx.nd.NDArray]:
+        latents = self._draw_latents(self.step_count, stream=Stream.GENERATOR_LATENT)
+        with _no_gradients(self.discriminator):
+            with autograd.record():
+                scores = self.discriminator(self.generator(latents))
+                loss = self.recipe.objective.generator_loss(scores)
+            loss.backward()
+        gradient_norm = self.generator_optimizer.gradient_norm()
+        self.generator_optimizer.step()
+        return {"generator_loss": loss, "generator_gradient_norm": gradient_norm}
+
+    def _update_average(self) -> None:
+        """Move the average towards the generator: faster at first, as it starts untrained."""
+        decay = min(self.recipe.ema_decay, (1 + self.step_count) / (10 + self.step_count))
+        average = self.average.collect_params().values()
+        for mean, parameter in zip(average, self.generator.collect_params().values()):
+            array = mean.data()
+            array *= decay
+            array += (1 - decay) * parameter.data()
+
+    def _draw_latents(
+        self, number: int, stream: Stream = Stream.DISCRIMINATOR_LATENT
+    ) -> mx.nd.NDArray:
+        """The latents of update ``number``, float32 (batch_size, latent size)."""
+        latent, count = self.recipe.latent, self.recipe.batch_size
+        latents = draw_latents(
+            self.seed,
+            count,
+            latent.size,
+            latent.distribution,
+            first=number * count,
+            stream=stream,
+        )
+        return mx.nd.array(latents, ctx=self.device)
+
+
+def make_generator(recipe: Recipe, device: mx.Context) -> HybridBlock:
+    """The recipe's generator, not yet initialised with weights worth anything."""
+    generator = networks.make_generator(
+        recipe.generator.network, recipe.latent.size, recipe.generator.width, recipe.image_size
+    )
+    _make_ready(generator, device)
+    return generator
+
+
+def _make_ready(network: HybridBlock, device: mx.Context) -> None:
+    network.initialize(ctx=device)
+    network.hybridize(static_alloc=True, static_shape=True)
+
+
+def _initialise(network: HybridBlock, seed: int, index: int) -> None:
+    """Draw all weights from N(0, 0.02), DCGAN section 4; gluon has set the rest to 0 and 1."""
+    draws = philox(seed, Stream.INITIALISATION, index)
+    for parameter in trained_parameters(network):
+        if parameter.name.endswith("weight"):
+            weights = draws.normal(0, INITIAL_DEVIATION, parameter.shape)
+            parameter.set_data(weights.astype(np.float32))
+
+
+@contextmanager
+def _no_gradients(network: HybridBlock) -> Iterator[None]:
+    """Compute no gradients of a network's parameters, only what passes through them.
+
+    A quarter of a step is saved where the generator's update would compute and discard them.
+    """
+    parameters = trained_parameters(network)
+    for parameter in parameters:
+        parameter.grad_req = "null"
+    try:
+        yield
+    finally:
+        for parameter in parameters:
+            parameter.grad_req = "write"
+
+
+def _read(figures: dict[str, mx.nd.NDArray]) -> dict[str, float]:
+    """Wait for all figures at once."""
+    names = list(figures)
+    values = mx.nd.concat(*[figures[name].reshape((1,)) for name in names], dim=0).asnumpy()
+    return dict(zip(names, values.tolist()))

@@ -1,0 +1,185 @@
+"""What a person sees of a run: progress, TensorBoard events, grids, and warnings of failure."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from collections import deque
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from tensorboardX import SummaryWriter
+from tqdm import tqdm
+
+from runtime.errors import UserError
+from runtime.grid import tight_grid, write_png
+from trainer.loop import StepResult, Training
+
+SCALARS_EVERY = 10  # steps
+LINE_EVERY = 30.0  # seconds between plain lines where the output is no terminal
+HISTORY = 100  # steps that a failure is judged by
+
+
+class Monitor:
+    """Follows one run; a context manager that closes the bar and the event file."""
+
+    def __init__(self, training: Training, total_steps: int, folder: Path) -> None:
+        self.training = training
+        self.total_steps = total_steps
+        self.folder = folder
+        self.health = Health(training.recipe.objective.zero_loss_is_failure)
+        self.started = time.monotonic()
+        self.first_step = training.step_count
+        self._next_line = self.started + LINE_EVERY
+        self._bar = tqdm(
+            total=total_steps,
+            initial=training.step_count,
+            unit="step",
+            disable=not sys.stderr.isatty(),
+            dynamic_ncols=True,
+        )
+        self._events = SummaryWriter(str(folder), purge_step=training.step_count)
+
+    def __enter__(self) -> Monitor:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._bar.close()
+        self._events.close()
+
+    def minutes(self) -> float:
+        """Minutes since this run was started or resumed."""
+        return (time.monotonic() - self.started) / 60
+
+    def images_per_second(self) -> float:
+        """Real pictures trained on a second, since this run was started or resumed."""
+        recipe = self.training.recipe
+        steps = self.training.step_count - self.first_step
+        images = steps * recipe.discriminator_steps * recipe.batch_size
+        return images / max(self.minutes() * 60, 1e-9)
+
+    def step(self, result: StepResult) -> None:
+        """Take note of a step.
+
+        Raises:
+            UserError: a loss or a gradient is not finite any more.
+        """
+        step = self.training.step_count
+        for warning in self.health.check(step, result):
+            self.say(f"warning: {warning}")
+        if step % SCALARS_EVERY == 0:
+            for name, value in asdict(result).items():
+                group = name.rpartition("_")[2]
+                self._events.add_scalar(f"{group}/{name}", value, step)
+        losses = f"D {result.discriminator_loss:.3f} G {result.generator_loss:.3f}"
+        speed = f"{self.images_per_second():.0f} images/s"
+        self._bar.set_postfix_str(f"{losses}, {speed}", refresh=False)
+        self._bar.update()
+        if self._bar.disable and time.monotonic() >= self._next_line:
+            self._next_line = time.monotonic() + LINE_EVERY
+            self.say(f"step {step} of {self.total_steps}: {losses}, {speed}, {self._time_left()}")
+
+    def evaluation(self, images: np.ndarray, faces: float | None) -> None:
+        """Record pictures from fixed latents, uint8 (N, S, S, 3), their faces and all filters."""
+        step = self.training.step_count
+        grid = tight_grid(images[:25], 5, 5, 2)
+        write_png(self.folder / "grids" / f"{step:07d}.png", grid)
+        self._events.add_image("grid", grid, step, dataformats="HWC")
+        if faces is not None:
+            self._events.add_scalar("faces", faces, step)
+        for network in (self.training.generator, self.training.discriminator):
+            for name, parameter in network.collect_params(".*weight").items():
+                values = parameter.data().asnumpy().ravel()
+                self._events.add_histogram(f"filters/{name}", values, step)
+        for warning in self.health.check_collapse(step, images):
+            self.say(f"warning: {warning}")
+        found = "faces not counted" if faces is None else f"{faces:.2f} faces of 25"
+        self.say(f"step {step}: {found}, {self.training.images_seen} images seen")
+
+    def say(self, line: str) -> None:
+        """Print a line without breaking the bar."""
+        self._bar.write(line, file=sys.stderr)
+        sys.stderr.flush()
+
+    def _time_left(self) -> str:
+        done = self.training.step_count - self.first_step
+        left = (self.total_steps - self.training.step_count) * self.minutes() / max(done, 1)
+        return f"{int(left // 60)} h {int(left % 60):02d} min left"
+
+
+class Health:
+    """Notices early that a run fails: each kind of failure is said once while it lasts."""
+
+    ZERO_LOSS = 1e-3  # a discriminator loss below it, for HISTORY steps, is sure of everything
+    EXPLOSION = 100.0  # times the median gradient norm of the last HISTORY steps
+    COLLAPSE = 0.1  # share of the pictures' spread that is between pictures, not within them
+
+    def __init__(self, zero_loss_is_failure: bool) -> None:
+        self.zero_loss_is_failure = zero_loss_is_failure
+        self._losses: deque[float] = deque(maxlen=HISTORY)
+        self._norms: dict[str, deque[float]] = {
+            "discriminator": deque(maxlen=HISTORY),
+            "generator": deque(maxlen=HISTORY),
+        }
+        self._said: set[str] = set()
+
+    def check(self, step: int, result: StepResult) -> list[str]:
+        """Warnings due after a step.
+
+        Raises:
+            UserError: a figure is NaN or infinite: training cannot go on.
+        """
+        for name, value in asdict(result).items():
+            if not np.isfinite(value):
+                raise UserError(
+                    f"training failed at step {step}: the {name.replace('_', ' ')} is {value}; "
+                    "the last checkpoint is kept, a lower learning rate may help"
+                )
+        self._losses.append(result.discriminator_loss)
+        sure = len(self._losses) == HISTORY and max(self._losses) < self.ZERO_LOSS
+        warnings = self._once(
+            "zero loss",
+            self.zero_loss_is_failure and sure,
+            f"step {step}: the discriminator's loss is 0, the generator learns nothing from it",
+        )
+        for network, norms in self._norms.items():
+            norm = getattr(result, f"{network}_gradient_norm")
+            usual = statistics.median(norms) if len(norms) == HISTORY else float("inf")
+            norms.append(norm)
+            warnings += self._once(
+                f"{network} gradients",
+                norm > self.EXPLOSION * usual,
+                f"step {step}: the {network}'s gradients explode (norm {norm:.3g}, "
+                f"usually {usual:.3g})",
+            )
+        return warnings
+
+    def check_collapse(self, step: int, images: np.ndarray) -> list[str]:
+        """A warning if different latents give the same picture; images uint8 (N, H, W, 3)."""
+        pixels = images.astype(np.float32)
+        between = pixels.std(axis=0).mean()
+        within = pixels.std(axis=(1, 2)).mean()
+        return self._once(
+            "collapse",
+            bool(between < self.COLLAPSE * max(within, 1)),
+            f"step {step}: the generator has collapsed, its pictures differ by {between:.2f} "
+            f"levels of 255 where the latents differ",
+        )
+
+    def _once(self, kind: str, failing: bool, sentence: str) -> list[str]:
+        """The sentence when a failure begins, nothing while it lasts."""
+        if not failing:
+            self._said.discard(kind)
+            return []
+        if kind in self._said:
+            return []
+        self._said.add(kind)
+        return [sentence]

@@ -1,0 +1,26 @@
+"""The non-saturating generator loss of Goodfellow et al. 2014, section 3 (tip 2 of ganhacks).
+
+The discriminator plays the minimax game; the generator's gradient does not vanish where the
+discriminator is sure, https://arxiv.org/abs/1406.2661.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mxnet.ndarray import NDArray
+
+from trainer.objectives.minimax import Minimax, softplus
+
+
+@dataclass(frozen=True)
+class NonSaturating(Minimax):
+    """G minimises -log D(G(z)), from logits."""
+
+    name = "non_saturating"
+
+    def generator_loss(self, generated_scores: NDArray) -> NDArray:
+        return softplus(-generated_scores).mean()
+
+
+OBJECTIVE = NonSaturating

@@ -1,0 +1,41 @@
+"""The Wasserstein critic with weight clipping, Arjovsky et al. 2017, algorithm 1.
+
+https://arxiv.org/abs/1701.07875
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import mxnet as mx
+from mxnet.gluon import Parameter
+from mxnet.ndarray import NDArray
+
+from trainer.objectives import Objective
+
+
+@dataclass(frozen=True)
+class Wasserstein(Objective):
+    """The critic maximises mean D(x) - mean D(G(z)) with every weight within +-``clip``."""
+
+    name = "wasserstein"
+    clip: float = 0.01
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.clip, (int, float)) or not 0 < self.clip < float("inf"):
+            raise ValueError(f"objective.clip is {self.clip!r}, expected a positive number")
+
+    def discriminator_loss(self, real_scores: NDArray, generated_scores: NDArray) -> NDArray:
+        return generated_scores.mean() - real_scores.mean()
+
+    def generator_loss(self, generated_scores: NDArray) -> NDArray:
+        return -generated_scores.mean()
+
+    def constrain(self, parameters: Iterable[Parameter]) -> None:
+        for parameter in parameters:
+            weight = parameter.data()
+            mx.nd.clip(weight, -self.clip, self.clip, out=weight)
+
+
+OBJECTIVE = Wasserstein

@@ -1,0 +1,205 @@
+"""Recipes: what is trained and how, read from YAML and checked against the classes below."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dacite
+import yaml
+
+from runtime.errors import UserError
+from runtime.latent import DISTRIBUTIONS
+from trainer import networks, objectives
+
+FOLDER = Path(__file__).parent / "recipes"
+OPTIMIZERS = ("adam", "rmsprop")
+
+
+@dataclass(frozen=True)
+class LatentRecipe:
+    """What the generator starts from: ``size`` numbers from ``distribution``."""
+
+    size: int
+    distribution: str = "normal"
+
+    def __post_init__(self) -> None:
+        _check_at_least("latent.size", self.size, 1)
+        _check_choice("latent.distribution", self.distribution, DISTRIBUTIONS)
+
+
+@dataclass(frozen=True)
+class OptimizerRecipe:
+    """An optimizer; ``decay`` is Adam's beta2, or how slowly RMSProp's mean square forgets."""
+
+    name: str
+    learning_rate: float
+    decay: float = 0.999
+    beta1: float = 0.9
+
+    def __post_init__(self) -> None:
+        _check_choice("optimizer.name", self.name, OPTIMIZERS)
+        _check_positive("optimizer.learning_rate", self.learning_rate)
+        _check_fraction("optimizer.decay", self.decay)
+        _check_fraction("optimizer.beta1", self.beta1)
+
+
+@dataclass(frozen=True)
+class NetworkRecipe:
+    """An architecture of ``trainer.networks``, its width in channels, and what trains it."""
+
+    network: str
+    width: int
+    optimizer: OptimizerRecipe
+
+    def __post_init__(self) -> None:
+        _check_choice("network", self.network, networks.names())
+        _check_at_least("width", self.width, 1)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that decides a training run, but for the pictures and the seed.
+
+    ``discriminator_steps`` are made before each generator step; ``evaluate_every`` steps the run
+    draws its grids, counts their faces and writes a checkpoint; ``ema_decay`` is the weight of
+    the past in the moving average of the generator (0 switches it off).
+    """
+
+    name: str
+    latent: LatentRecipe
+    generator: NetworkRecipe
+    discriminator: NetworkRecipe
+    objective: objectives.Objective
+    image_size: int = 64
+    batch_size: int = 64
+    discriminator_steps: int = 1
+    epochs: int = 100
+    evaluate_every: int = 250
+    ema_decay: float = 0.999
+    horizontal_flip: bool = True
+
+    def __post_init__(self) -> None:
+        _check_at_least("batch_size", self.batch_size, 1)
+        _check_at_least("discriminator_steps", self.discriminator_steps, 1)
+        _check_at_least("epochs", self.epochs, 1)
+        _check_at_least("evaluate_every", self.evaluate_every, 1)
+        _check_fraction("ema_decay", self.ema_decay)
+        if self.image_size < 8 or self.image_size & (self.image_size - 1):
+            raise ValueError(f"image_size is {self.image_size}, expected a power of two from 8 up")
+
+    def to_mapping(self) -> dict[str, Any]:
+        """The recipe as plain YAML values, as ``from_mapping`` reads it."""
+        mapping = dataclasses.asdict(self)
+        mapping["objective"] = {"name": self.objective.name, **mapping["objective"]}
+        return mapping
+
+
+def names() -> list[str]:
+    """Names of the recipes that come with the trainer."""
+    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+def load(name: str, overrides: list[str] | None = None) -> Recipe:
+    """Read the recipe called ``name``, or the YAML file at that path, and apply ``key=value``s.
+
+    Raises:
+        UserError: no such recipe, an unknown key, a wrong type or an impossible value.
+    """
+    path = Path(name) if name.endswith((".yaml", ".yml")) else FOLDER / f"{name}.yaml"
+    try:
+        mapping = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        near = nearest(name, names()) or f"one of {', '.join(names())}"
+        raise UserError(f"recipe {name!r} does not exist: expected {near}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"recipe {path} is no valid YAML: {_one_line(error)}") from error
+    if not isinstance(mapping, dict):
+        raise UserError(f"recipe {path} holds {type(mapping).__name__}, expected keys and values")
+    mapping.setdefault("name", path.stem)
+    for override in overrides or []:
+        _apply_override(mapping, override)
+    return from_mapping(mapping, str(path) if Path(name) == path else f"recipe {name}")
+
+
+def from_mapping(mapping: dict[str, Any], origin: str) -> Recipe:
+    """Build a checked recipe from plain values; ``origin`` names their file in errors."""
+    config = dacite.Config(
+        strict=True,
+        type_hooks={float: _read_float, objectives.Objective: objectives.from_mapping},
+    )
+    try:
+        return dacite.from_dict(Recipe, mapping, config)
+    except dacite.UnexpectedDataError as error:
+        unknown = sorted(error.keys)[0]
+        raise UserError(f"{origin}: {_unknown_key(unknown, mapping)}") from error
+    except (dacite.DaciteError, ValueError, TypeError) as error:
+        raise UserError(f"{origin}: {_one_line(error)}") from error
+
+
+def nearest(name: str, candidates: list[str]) -> str:
+    """The candidates most like ``name``, as words for a sentence; empty if none is like it."""
+    return " or ".join(difflib.get_close_matches(name, candidates, n=3, cutoff=0.5))
+
+
+def _apply_override(mapping: dict[str, Any], override: str) -> None:
+    """Set ``a.b=value`` in nested mappings; the value is read as YAML."""
+    key, equals, text = override.partition("=")
+    *parents, last = key.split(".")
+    if not equals or not all([*parents, last]):
+        raise UserError(f"override {override!r} is not understood: expected key=value")
+    for parent in parents:
+        inner = mapping.get(parent)
+        if not isinstance(inner, dict):
+            raise UserError(f"override {override!r}: {_unknown_key(parent, mapping)}")
+        mapping = inner
+    try:
+        mapping[last] = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UserError(f"override {override!r}: {text!r} is no YAML value") from error
+
+
+def _unknown_key(key: str, mapping: dict[str, Any]) -> str:
+    """A sentence's part that names an unknown key and those most like it."""
+    classes = (Recipe, LatentRecipe, NetworkRecipe, OptimizerRecipe)
+    known = {item.name for one in classes for item in dataclasses.fields(one)}
+    near = nearest(key, sorted(known)) or f"one of {', '.join(sorted(mapping))}"
+    return f"unknown key {key!r}, expected {near}"
+
+
+def _read_float(value: Any) -> float:
+    """Accept whole numbers and what YAML 1.1 takes for text, such as 2e-4."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise ValueError(f"found {value!r} where a number was expected")
+    try:
+        return float(value)
+    except ValueError as error:
+        raise ValueError(f"found {value!r} where a number was expected") from error
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _check_at_least(key: str, value: int, least: int) -> None:
+    if value < least:
+        raise ValueError(f"{key} is {value}, expected at least {least}")
+
+
+def _check_positive(key: str, value: float) -> None:
+    if not 0 < value < float("inf"):
+        raise ValueError(f"{key} is {value}, expected a positive number")
+
+
+def _check_fraction(key: str, value: float) -> None:
+    if not 0 <= value < 1:
+        raise ValueError(f"{key} is {value}, expected 0 up to but not including 1")
+
+
+def _check_choice(key: str, value: str, choices: tuple[str, ...] | list[str]) -> None:
+    if value not in choices:
+        expected = nearest(value, list(choices)) or f"one of {', '.join(choices)}"
+        raise ValueError(f"{key} {value!r} is unknown, expected {expected}")
