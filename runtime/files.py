@@ -1,0 +1,93 @@
+"""Writing files whole or not at all, and where the user's cache is."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import platformdirs
+
+from runtime.errors import UserError
+
+
+@contextmanager
+def atomic_write(path: str | Path) -> Iterator[Path]:
+    """Give a temporary path beside `path` to write to; on success it takes `path`'s place.
+
+        with atomic_write("run/checkpoint.npz") as temporary:
+            np.savez(temporary, **arrays)
+
+    Missing parent folders are made. The temporary name ends as `path` does, since some libraries
+    choose the format by it. If anything fails, the temporary file is removed and what stood at
+    `path` is untouched. A symbolic link is followed, not replaced.
+
+    Raises:
+        UserError: the file cannot be written (permission, no such folder, full disk, `path` is
+            a folder or a device); the sentence names `path` and the reason.
+    """
+    target = Path(os.path.realpath(path))
+    if target.is_dir():
+        raise UserError(f"cannot write {path}: it is a folder, and a file was expected")
+    if target.exists() and not target.is_file():
+        raise UserError(f"cannot write {path}: it is no regular file")
+    make_folder(target.parent)
+    temporary = target.with_name(f".{secrets.token_hex(4)}-{target.name}")
+    try:
+        yield temporary
+        _flush_to_disk(temporary)
+        os.replace(temporary, target)  # noqa: PTH105 (tests let it fail)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+    _flush_folder(target.parent)
+
+
+def write_bytes(path: str | Path, content: bytes) -> None:
+    """Write `content` to `path`, whole or not at all; raises UserError as atomic_write does."""
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def read_bytes(path: str | Path) -> bytes:
+    """Return a file's content; raises UserError, naming the file and the reason, if it cannot."""
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def make_folder(path: str | Path) -> None:
+    """Make a folder and those above it, where missing; raises UserError if it cannot."""
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise UserError(f"cannot make the folder {path}: a file is in its place") from error
+    except OSError as error:
+        raise UserError(f"cannot make the folder {path}: {error.strerror or error}") from error
+
+
+def cache_directory() -> Path:
+    """Return the user's cache for this program: $EDGEGAN_CACHE, else the system's own place."""
+    chosen = os.environ.get("EDGEGAN_CACHE")
+    return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("edgegan"))
+
+
+def _flush_to_disk(path: Path) -> None:
+    """Have the bytes on the disk before the file gets its name, in case the power goes."""
+    with path.open("r+b") as file:
+        os.fsync(file.fileno())
+
+
+def _flush_folder(folder: Path) -> None:
+    """Have the new name on the disk too, where folders can be flushed (not on Windows)."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,100 @@
+"""Seeds to latents: randomness that is counted, not carried.
+
+What is drawn for (seed, stream, index) comes from a counter-based generator that starts there, so
+it does not depend on what was drawn before, on how much is drawn, or on the machine. The generator
+is Philox (Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011), as in numpy.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import numpy as np
+
+from runtime.errors import UserError
+
+MAX_SEED = 2**63 - 1
+DISTRIBUTIONS = ("normal", "uniform")
+
+
+class Stream(IntEnum):
+    """What randomness is drawn for; draws for different streams never overlap."""
+
+    LATENT = 0  # the pictures that a user asks for
+    DISCRIMINATOR_LATENT = 1  # a training step of the discriminator
+    SHUFFLE = 2
+    AUGMENTATION = 3
+    INITIALISATION = 4
+    CALIBRATION = 5
+    PARITY = 6
+    VALIDATION = 7  # the grids a trainer judges its checkpoints by
+    GENERATOR_LATENT = 8  # a training step of the generator
+
+
+def check_seed(value: int) -> int:
+    """Return `value`; raises UserError unless it is 0 to MAX_SEED."""
+    if not 0 <= value <= MAX_SEED:
+        raise UserError(_seed_sentence(str(value)))
+    return value
+
+
+def parse_seed(text: str) -> int:
+    """Read a seed from a command line (an argparse type); raises UserError in one sentence."""
+    if not (text.isascii() and text.isdigit()):
+        raise UserError(_seed_sentence(text))
+    return check_seed(int(text))
+
+
+def philox(seed: int, stream: int, index: int) -> np.random.Generator:
+    """Return the random generator of (seed, stream, index).
+
+    Seed and stream are Philox's key. The index is the top 64 bits of its 256-bit counter, so the
+    draws of one index would have to exceed 2**192 blocks to reach those of the next.
+
+    Raises:
+        UserError: the seed is not 0 to MAX_SEED.
+    """
+    key = np.array([check_seed(seed), stream], dtype=np.uint64)
+    counter = np.array([0, 0, 0, index], dtype=np.uint64)
+    return np.random.Generator(np.random.Philox(key=key, counter=counter))
+
+
+def draw_latents(
+    seed: int,
+    count: int,
+    latent_size: int,
+    distribution: str,
+    *,
+    first: int = 0,
+    stream: int = Stream.LATENT,
+) -> np.ndarray:
+    """Draw latents `first` to `first + count - 1` of a seed.
+
+    Latent k depends on (seed, stream, k) only, not on `first` or `count`.
+
+    Args:
+        distribution: "normal", the standard normal, or "uniform", over [-1, 1].
+
+    Returns:
+        float32 (count, latent_size).
+
+    Raises:
+        UserError: the seed is not 0 to MAX_SEED.
+        ValueError: an unknown distribution.
+    """
+    check_seed(seed)
+    if distribution not in DISTRIBUTIONS:
+        raise ValueError(f"distribution is {distribution!r}, not one of {DISTRIBUTIONS}")
+    latents = np.empty((count, latent_size), dtype=np.float32)
+    for row in range(count):
+        generator = philox(seed, stream, first + row)
+        # Drawn as float64 and rounded: numpy has changed how it draws float32 before.
+        if distribution == "normal":
+            latents[row] = generator.standard_normal(latent_size)
+        else:
+            latents[row] = 2 * generator.random(latent_size) - 1
+    return latents
+
+
+def _seed_sentence(found: str) -> str:
+    return f"seed is {found!r}, expected a whole number from 0 to {MAX_SEED}"
