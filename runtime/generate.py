@@ -1,0 +1,128 @@
+"""The command that generates: python -m runtime.generate."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from runtime.errors import add_debug_option, run_command
+from runtime.files import make_folder
+from runtime.generator import BATCH, DEFAULT_MODEL, Generator
+from runtime.grid import BASELINE_IMAGES, baseline_grid, tight_grid, write_png
+from runtime.latent import parse_seed
+from runtime.session import PROVIDERS
+
+DEFAULT_SEED = 0
+
+EXAMPLES = """\
+examples:
+  python -m runtime.generate --seed 7 --output grid.png
+  python -m runtime.generate --model wgan --layout tight --rows 4 --columns 8 --output wall.png
+  python -m runtime.generate --model runs/dcgan.onnx --images faces/ --count 1000
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Generate a grid, single images, or both; returns the exit status.
+
+    Raises:
+        UserError: a bad model or seed, or an output that cannot be written.
+    """
+    options = _parse(argv)
+    generator = Generator.load(options.model, options.provider)
+    print(generator.provider_line)
+    if options.output is not None:
+        write_png(options.output, _draw_grid(generator, options))
+        print(f"wrote {options.output}")
+    if options.images is not None:
+        _write_images(generator, options.seed, options.count, options.images)
+        print(f"wrote {options.count} images to {options.images}")
+    return 0
+
+
+def _draw_grid(generator: Generator, options: argparse.Namespace) -> np.ndarray:
+    if options.layout == "baseline":
+        return baseline_grid(generator.images(options.seed, BASELINE_IMAGES))
+    images = generator.images(options.seed, options.rows * options.columns)
+    return tight_grid(images, options.rows, options.columns, options.gap)
+
+
+def _write_images(generator: Generator, seed: int, count: int, folder: Path) -> None:
+    """Write single PNG files, each named by its index within the seed."""
+    from tqdm import tqdm
+
+    make_folder(folder)
+    with tqdm(total=count, unit=" images", disable=None) as progress:
+        for start in range(0, count, BATCH):
+            images = generator.images(seed, min(BATCH, count - start), first=start)
+            for index, image in enumerate(images, start):
+                write_png(folder / f"{index:06}.png", image)
+            progress.update(len(images))
+
+
+def _parse(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m runtime.generate",
+        description="Generate faces from a seed. A seed always gives the same pictures.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--model",
+        default=DEFAULT_MODEL,
+        help=f"a shipped model's name, or the path of an exported .onnx ({DEFAULT_MODEL})",
+    )
+    parser.add_argument(
+        "--seed", type=parse_seed, default=DEFAULT_SEED, help=f"what to draw ({DEFAULT_SEED})"
+    )
+    parser.add_argument("--provider", choices=PROVIDERS, default="auto", help="where to run (auto)")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="write a grid to this PNG file")
+    parser.add_argument(
+        "--layout",
+        choices=("baseline", "tight"),
+        default="baseline",
+        help="the grid: 5 x 5 as the graders draw it, or tiles side by side (baseline)",
+    )
+    at_least_one, at_least_zero = _whole_number(1), _whole_number(0)
+    parser.add_argument("--rows", type=at_least_one, metavar="R", help="of a tight grid (5)")
+    parser.add_argument("--columns", type=at_least_one, metavar="C", help="of a tight grid (5)")
+    parser.add_argument(
+        "--gap", type=at_least_zero, metavar="P", help="pixels between tiles of a tight grid (2)"
+    )
+    parser.add_argument(
+        "--images", type=Path, metavar="DIR", help="write single images to this folder"
+    )
+    parser.add_argument("--count", type=at_least_one, metavar="N", help="how many of them (25)")
+    add_debug_option(parser)
+
+    options = parser.parse_args(argv)
+    if options.output is None and options.images is None:
+        parser.error("nothing to write: give --output FILE for a grid, or --images DIR")
+    if options.images is None and options.count is not None:
+        parser.error("--count is for --images only")
+    for name, default in (("rows", 5), ("columns", 5), ("gap", 2)):
+        if getattr(options, name) is None:
+            setattr(options, name, default)
+        elif options.output is None or options.layout != "tight":
+            parser.error(f"--{name} is for --output with --layout tight only")
+    if options.count is None:
+        options.count = 25
+    return options
+
+
+def _whole_number(least: int) -> Callable[[str], int]:
+    """Return an argparse type: a whole number of at least `least`."""
+
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and int(text) >= least):
+            raise argparse.ArgumentTypeError(f"{text!r} is no whole number of at least {least}")
+        return int(text)
+
+    return parse
+
+
+if __name__ == "__main__":
+    run_command(main)

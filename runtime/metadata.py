@@ -1,0 +1,104 @@
+"""What a generator's ONNX file says about itself: export writes it, the runtime reads it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from runtime.errors import UserError
+from runtime.latent import DISTRIBUTIONS
+
+PREFIX = "edgegan."
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class ModelMetadata:
+    """All that is needed to run a generator.
+
+    Attributes:
+        recipe: name of the recipe it was trained with.
+        objective: name of the adversarial objective.
+        latent_size: length of a latent.
+        latent_distribution: "normal" or "uniform".
+        image_size: height and width of an image, in pixels.
+        value_range: least and greatest value of the network's output.
+        images_seen: training images that its discriminator was shown.
+        format_version: version of this record.
+    """
+
+    recipe: str
+    objective: str
+    latent_size: int
+    latent_distribution: str
+    image_size: int
+    value_range: tuple[float, float]
+    images_seen: int
+    format_version: int = FORMAT_VERSION
+
+    def to_strings(self) -> dict[str, str]:
+        """Return the metadata as an ONNX file holds it: strings, under keys of our own prefix."""
+        fields = {**asdict(self), "value_range": ",".join(map(repr, map(float, self.value_range)))}
+        return {PREFIX + name: str(value) for name, value in fields.items()}
+
+    @classmethod
+    def from_strings(cls, strings: Mapping[str, str], path: str | Path) -> ModelMetadata:
+        """Read what to_strings wrote; keys without our prefix are ignored.
+
+        Args:
+            strings: an ONNX file's metadata.
+            path: that file, to be named in errors.
+
+        Raises:
+            UserError: the file is not one of ours, a key is missing or its value malformed, or
+                the file was written by a newer version.
+        """
+        if not any(key.startswith(PREFIX) for key in strings):
+            raise UserError(
+                f"{path} is not a generator of this project: its metadata has no {PREFIX}* keys, "
+                "which python -m export.to_onnx writes"
+            )
+
+        def read(name: str) -> str:
+            if PREFIX + name not in strings:
+                raise UserError(f"{path} has no {PREFIX}{name} in its metadata")
+            return strings[PREFIX + name]
+
+        def whole_number(name: str, least: int) -> int:
+            text = read(name)
+            if not (text.isascii() and text.isdigit() and int(text) >= least):
+                raise malformed(name, f"a whole number of at least {least}")
+            return int(text)
+
+        def malformed(name: str, expected: Any) -> UserError:
+            return UserError(
+                f"{path} has {PREFIX}{name} = {strings[PREFIX + name]!r} in its metadata, "
+                f"expected {expected}"
+            )
+
+        # First, since a newer version may have changed any of the others.
+        version = whole_number("format_version", least=1)
+        if version > FORMAT_VERSION:
+            raise malformed("format_version", f"at most {FORMAT_VERSION}: update edgegan to run it")
+        distribution = read("latent_distribution")
+        if distribution not in DISTRIBUTIONS:
+            raise malformed("latent_distribution", " or ".join(DISTRIBUTIONS))
+        try:
+            low, high = map(float, read("value_range").split(","))
+        except ValueError:
+            low = high = math.nan
+        if not -math.inf < low < high < math.inf:
+            raise malformed("value_range", "two numbers, the lower first, such as -1.0,1.0")
+        return cls(
+            recipe=read("recipe"),
+            objective=read("objective"),
+            latent_size=whole_number("latent_size", least=1),
+            latent_distribution=distribution,
+            image_size=whole_number("image_size", least=1),
+            value_range=(low, high),
+            images_seen=whole_number("images_seen", least=0),
+            format_version=version,
+        )

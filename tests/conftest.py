@@ -1,0 +1,96 @@
+"""What several test files share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from runtime.detector import CascadeNotFound, find_cascade
+from runtime.metadata import ModelMetadata
+
+PEER_GRIDS = Path(__file__).parents[2] / "shared" / "data" / "peer_grids"
+
+LATENT_SIZE = 16
+IMAGE_SIZE = 16
+METADATA = ModelMetadata(
+    recipe="dcgan",
+    objective="non_saturating",
+    latent_size=LATENT_SIZE,
+    latent_distribution="normal",
+    image_size=IMAGE_SIZE,
+    value_range=(-1.0, 1.0),
+    images_seen=0,
+)
+
+
+@pytest.fixture(scope="session")
+def cascade() -> Path:
+    """The graders' cascade, or a skip where it cannot be had."""
+    try:
+        return find_cascade()
+    except CascadeNotFound as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def peer_grids() -> Path:
+    """Others' grids with known counts, or a skip where they are absent."""
+    if not PEER_GRIDS.is_dir():
+        pytest.skip(f"{PEER_GRIDS} is absent")
+    return PEER_GRIDS
+
+
+@pytest.fixture
+def make_generator(tmp_path: Path) -> Callable[..., Path]:
+    """A maker of small generators with random weights, as export writes them."""
+
+    def make(
+        name: str = "tiny.onnx",
+        metadata: dict[str, str] | None = None,
+        input_name: str = "latent",
+        batch: str | int = "N",
+    ) -> Path:
+        random = np.random.default_rng(0)
+
+        def weights(name: str, *shape: int) -> onnx.TensorProto:
+            values = random.standard_normal(shape) / np.sqrt(np.prod(shape[2:]) * shape[0]) * 4
+            return numpy_helper.from_array(values.astype(np.float32), name)
+
+        upsample = {"kernel_shape": [4, 4], "strides": [2, 2], "pads": [1, 1, 1, 1]}
+        graph = helper.make_graph(
+            [
+                helper.make_node("Reshape", [input_name, "shape"], ["column"]),
+                helper.make_node("ConvTranspose", ["column", "w1"], ["a"], kernel_shape=[4, 4]),
+                helper.make_node("Relu", ["a"], ["b"]),
+                helper.make_node("ConvTranspose", ["b", "w2"], ["c"], **upsample),
+                helper.make_node("Relu", ["c"], ["d"]),
+                helper.make_node("ConvTranspose", ["d", "w3"], ["e"], **upsample),
+                helper.make_node("Tanh", ["e"], ["image"]),
+            ],
+            "generator",
+            [helper.make_tensor_value_info(input_name, TensorProto.FLOAT, [batch, LATENT_SIZE])],
+            [
+                helper.make_tensor_value_info(
+                    "image", TensorProto.FLOAT, [batch, 3, IMAGE_SIZE, IMAGE_SIZE]
+                )
+            ],
+            [
+                numpy_helper.from_array(np.array([-1, LATENT_SIZE, 1, 1]), "shape"),
+                weights("w1", LATENT_SIZE, 64, 4, 4),
+                weights("w2", 64, 32, 4, 4),
+                weights("w3", 32, 3, 4, 4),
+            ],
+        )
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+        helper.set_model_props(model, METADATA.to_strings() if metadata is None else metadata)
+        onnx.checker.check_model(model)
+        path = tmp_path / name
+        onnx.save(model, str(path))
+        return path
+
+    return make
