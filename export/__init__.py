@@ -1,0 +1,1 @@
+"""Turn a trained generator into one verified, self-describing ONNX file."""

@@ -1,0 +1,135 @@
+"""The exporter: what it writes, and what it refuses to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import mxnet as mx
+import numpy as np
+import onnx
+import pytest
+
+from export import to_onnx, verify
+from export.passes import fold_batch_norm
+from runtime.errors import UserError
+from runtime.generator import Generator, to_bytes
+from runtime.latent import draw_latents
+from trainer import checkpoint, recipe
+from trainer.checkpoint import Checkpoint
+from trainer.loop import Training
+
+SMALL = ["image_size=16", "generator.width=4", "discriminator.width=4", "latent.size=12"]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A run's folder with one checkpoint whose batch norms have seen something."""
+    training = Training(recipe.load("dcgan", SMALL), 0, mx.cpu())
+    random = np.random.default_rng(0)
+    arrays = training.state()
+    for name, array in arrays.items():
+        if name.startswith(("ema/", "generator/")):
+            spread = random.uniform(0.5, 2, array.shape)
+            arrays[name] = (spread if "running_var" in name else array + 0.1 * spread).astype("f")
+    facts = {"step": 7, "seed": 0, "images_seen": 448, "pictures": 9, "minutes": 1.0}
+    Checkpoint(training.recipe, facts, arrays).save(tmp_path / "run" / checkpoint.BEST)
+    return tmp_path / "run"
+
+
+def gluon_images(run: Path, part: str, latents: np.ndarray) -> np.ndarray:
+    """What the network draws from a checkpoint's part, without any of the exporter's code."""
+    source = checkpoint.load(run / checkpoint.BEST)
+    training = Training(source.recipe, 0, mx.cpu())
+    checkpoint.set_network_arrays(training.average, checkpoint.part_of(source.arrays, part))
+    return training.images(latents)
+
+
+@pytest.mark.parametrize("part", ["ema", "generator"])
+def test_the_runtime_draws_what_the_network_draws(run: Path, tmp_path: Path, part: str) -> None:
+    output = tmp_path / "model.onnx"
+    assert to_onnx.main([str(run), "-o", str(output), "--weights", part]) == 0
+    latents = draw_latents(5, 30, 12, "normal")
+    expected = to_bytes(gluon_images(run, part, latents)).astype(int)
+    drawn = Generator.load(output, "cpu").images(5, 30).astype(int)
+    assert expected.std() > 5  # a grey picture would agree with everything
+    assert np.abs(drawn - expected).max() <= 1  # a value at a half may round either way
+    assert (drawn != expected).mean() < 1e-3
+
+
+def test_the_file_keeps_the_contract(run: Path, tmp_path: Path) -> None:
+    output = tmp_path / "model.onnx"
+    to_onnx.main([str(run), "-o", str(output)])
+    model = onnx.load(str(output))
+    onnx.checker.check_model(model, full_check=True)
+    assert [value.name for value in model.graph.input] == ["latent"]
+    shape = model.graph.output[0].type.tensor_type.shape.dim
+    assert (shape[0].dim_param, [d.dim_value for d in shape[1:]]) == ("batch", [3, 16, 16])
+    assert "BatchNormalization" not in {node.op_type for node in model.graph.node}
+    assert all(node.name and "fwd" not in node.name for node in model.graph.node)
+    metadata = Generator.load(output, "cpu").metadata
+    assert (metadata.recipe, metadata.objective) == ("dcgan", "non_saturating")
+    assert (metadata.latent_size, metadata.images_seen, metadata.image_size) == (12, 448, 16)
+
+
+def test_the_same_export_gives_the_same_bytes(run: Path, tmp_path: Path) -> None:
+    first, second = tmp_path / "1.onnx", tmp_path / "2.onnx"
+    to_onnx.main([str(run), "-o", str(first)])
+    to_onnx.main([str(run), "-o", str(second)])
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_float16_storage_halves_the_file_and_says_its_cost(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    full, half = tmp_path / "full.onnx", tmp_path / "half.onnx"
+    to_onnx.main([str(run), "-o", str(full)])
+    to_onnx.main([str(run), "-o", str(half), "--float16"])
+    assert half.stat().st_size < 0.65 * full.stat().st_size
+    assert "float16 storage costs at most" in capsys.readouterr().out
+    latents = draw_latents(0, 8, 12, "normal")
+    cost = verify.compare(verify.model_images(half, latents), verify.model_images(full, latents))
+    assert 40 < cost.decibels < 120
+
+
+def test_a_file_that_draws_otherwise_is_not_written(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = tmp_path / "model.onnx"
+    output.write_bytes(b"what stood there")
+    monkeypatch.setattr(fold_batch_norm, "rewrite", _wrong_fold)
+    with pytest.raises(UserError, match="apart from the network's"):
+        to_onnx.main([str(run), "-o", str(output)])
+    assert output.read_bytes() == b"what stood there"
+    assert not list(tmp_path.glob(".*"))
+
+
+def _wrong_fold(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Change one weight by a thousandth: a mistake that no viewer would see."""
+    for tensor in model.graph.initializer:
+        if tensor.name.endswith("to_image_bias"):
+            wrong = onnx.numpy_helper.to_array(tensor) + np.float32(1e-3)
+            tensor.CopyFrom(onnx.numpy_helper.from_array(wrong, tensor.name))
+    return model
+
+
+def test_difference_is_the_peak_signal_to_noise_ratio() -> None:
+    black = np.full((1, 3, 8, 8), -1, dtype=np.float32)
+    white = np.full((1, 3, 8, 8), 1, dtype=np.float32)
+    assert verify.compare(white, black) == verify.Difference(2.0, 0.0)
+    assert verify.compare(white, white) == verify.Difference(0.0, float("inf"))
+
+
+def test_bad_input_is_one_sentence(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no checkpoint in"):
+        to_onnx.main([str(tmp_path / "nowhere"), "-o", str(tmp_path / "a.onnx")])
+    best = run / checkpoint.BEST
+    best.write_bytes(best.read_bytes()[:5000])
+    with pytest.raises(UserError, match="truncated"):
+        to_onnx.main([str(run), "-o", str(tmp_path / "a.onnx")])
+    assert not (tmp_path / "a.onnx").exists()
+
+
+def test_an_output_that_cannot_be_written_is_one_sentence(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="a file is in its place"):
+        to_onnx.main([str(run), "-o", str(tmp_path / "file" / "a.onnx")])
