@@ -1,0 +1,91 @@
+"""What edgegan is made of, and what each way of using it needs.
+
+    pip install .                            the edge: run a generator and grade its grids
+    EDGEGAN_ONNXRUNTIME=gpu pip install .    the same on a CUDA GPU
+    pip install '.[train]'                   and train and export, on the CPU (Python 3.9 to 3.11)
+    pip install '.[train-gpu]'               and train on a CUDA GPU (Linux; not beside `train`)
+
+A range ends where versions were tried: the oldest on Python 3.9, the newest on 3.13.
+"""
+
+import os
+
+from setuptools import find_packages, setup
+
+# onnxruntime and onnxruntime-gpu fill the same folder, and an extra can only add a package, never
+# take one away. So a variable, not an extra, puts the one in the other's place.
+FLAVOURS = {
+    "cpu": "onnxruntime>=1.19,<1.32",
+    # From the first with preload_dlls() to the last for CUDA 12, which older drivers run too.
+    "gpu": "onnxruntime-gpu[cuda,cudnn]>=1.21,<1.27",  # for Python 3.10 and newer
+}
+flavour = os.environ.get("EDGEGAN_ONNXRUNTIME", "cpu")
+if flavour not in FLAVOURS:
+    raise SystemExit(f"EDGEGAN_ONNXRUNTIME is {flavour!r}; expected one of {', '.join(FLAVOURS)}")
+
+RUNTIME = [
+    FLAVOURS[flavour],
+    "numpy>=1.23.5,<2.6",
+    "opencv-python>=4.10,<5",  # OpenCV 5 has no CascadeClassifier in its main module
+    "matplotlib>=3.8,<3.11",  # 3.11 draws the graders' grid with other pixels
+    "platformdirs>=4,<5",
+    "tqdm>=4.64,<5",
+]
+
+# What mxnet 1.9.1, the last release, still works with.
+TRAINING = [
+    "gluoncv==0.10.5.post0",
+    "numpy<1.24",  # mxnet uses np.bool
+    "opencv-python<4.12",  # newer ones want numpy 2
+    "onnx>=1.16,<1.19",  # mxnet's exporter uses onnx.mapping
+    "pyyaml>=6,<7",
+    "dacite>=1.8,<2",
+    "tensorboardX>=2.6.2,<3",
+    "tensorboard>=2.16,<3",
+]
+
+# The CUDA 11 libraries that mxnet-cu112 is linked against; trainer.device loads them. They exist
+# for Linux only, and the driver's own libcuda.so.1 must come from the system.
+CUDA_11 = [
+    "nvidia-cuda-runtime-cu11==11.8.89",
+    "nvidia-nvtx-cu11==11.8.86",
+    "nvidia-cublas-cu11==11.11.3.6",
+    "nvidia-cufft-cu11==10.9.0.58",
+    "nvidia-curand-cu11==10.3.0.86",
+    "nvidia-cusparse-cu11==11.7.5.86",
+    "nvidia-cusolver-cu11==11.4.1.48",
+    "nvidia-cuda-nvrtc-cu11==11.8.89",
+    "nvidia-nccl-cu11==2.21.5",
+    "nvidia-cudnn-cu11==8.9.6.50",  # mxnet wants libcudnn.so.8
+]
+
+
+def mxnet(name: str) -> list[str]:
+    """The contradiction makes pip say at once that Python 3.12, without distutils, is too new."""
+    return [f"{name}==1.9.1", f"{name}!=1.9.1; python_version >= '3.12'"]
+
+
+TEST = [
+    "pytest>=8,<10",
+    "hypothesis>=6.100,<7",
+    "ruff>=0.17,<0.18",
+    "mypy>=1.19,<3",
+    "types-PyYAML>=6",
+    "types-tqdm>=4.64",
+]
+
+setup(
+    name="edgegan",
+    version="0.1.0",
+    description="Trains anime-face GANs with MXNet and runs them anywhere with onnxruntime",
+    python_requires=">=3.9",
+    packages=find_packages(include=["trainer*", "export*", "runtime*"]),
+    package_data={"trainer": ["recipes/*.yaml"], "runtime": ["models/*"]},
+    install_requires=RUNTIME,
+    extras_require={
+        "train": [*mxnet("mxnet"), *TRAINING],
+        "train-gpu": [*mxnet("mxnet-cu112"), *CUDA_11, *TRAINING],
+        "test": TEST,
+        "benchmark": ["torch>=2.13,<2.14", "openvino>=2026.4,<2027"],
+    },
+)
