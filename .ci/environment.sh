@@ -1,0 +1,102 @@
+# Makes .venv for run_gan.sh and run_tests.sh, which source this file: once; later calls skip it.
+#
+# .venv/edgegan.stamp tells, a line each: where and by which Python the .venv was made, what was
+# installed, and the checksum of the setup.py that said so. It is written last, so a set-up that was
+# broken off is seen and done again. While a .venv is being made it says "making" and the process.
+
+root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)"
+venv="$root/.venv"
+stamp="$venv/edgegan.stamp"
+
+say() { printf '%s\n' "$1" >&2; }
+
+fail() {
+    say "error: $1"
+    exit 2
+}
+
+# minor PYTHON: prints 11 for a Python 3.11, 0 where there is no Python 3 that starts.
+minor() {
+    "$1" -I -S -c 'import sys; print(sys.version_info[1])' 2>/dev/null || echo 0
+}
+
+# fits MINOR NEWEST: is it from 9 to NEWEST?
+fits() { [ "$1" -ge 9 ] && [ "$1" -le "$2" ]; }
+
+# find_python NEWEST: prints the first Python from 3.9 to 3.NEWEST; python3 comes before others.
+find_python() {
+    local python
+    for python in python3 python3.{13,12,11,10,9} \
+        "${PYENV_ROOT:-${HOME:-}/.pyenv}"/versions/3.*/bin/python3; do
+        if fits "$(minor "$python")" "$1"; then
+            printf '%s\n' "$python"
+            return
+        fi
+    done
+    return 1
+}
+
+# kind: prints what cannot change in a .venv's life: its place, its Python and its onnxruntime.
+kind() {
+    printf '%s, Python 3.%s, onnxruntime for %s\n' \
+        "$venv" "$(minor "$venv/bin/python")" "${EDGEGAN_ONNXRUNTIME:-cpu}"
+}
+
+# make_environment NEWEST: a new .venv with pip in it.
+make_environment() {
+    local python found log
+    if ! python="$(find_python "$1")"; then
+        found="$(minor python3)"
+        if [ "$found" = 0 ]; then found="there is no python3"; else found="python3 is Python 3.$found"; fi
+        fail "Python 3.9 to 3.$1 is needed and $found: install, for example, Python 3.11 and its venv module"
+    fi
+    say "making $venv with Python 3.$(minor "$python")"
+    # The stamp stays while the rest goes: what is half removed must not look like somebody's own.
+    log="$({ mkdir -p "$venv" && printf 'making\n%s\n' "$$" >"$stamp" \
+        && find "$venv" -mindepth 1 ! -name "${stamp##*/}" -delete; } 2>&1)" \
+        || fail "cannot write $venv ($log)"
+    # Debian's python3 comes without ensurepip; its pip can stand in.
+    "$python" -m venv "$venv" >/dev/null 2>&1 \
+        || { "$python" -m venv --without-pip "$venv" && "$python" -m pip --python "$venv/bin/python" \
+            install -q --disable-pip-version-check pip; } >/dev/null 2>&1 \
+        || fail "$python can make no virtual environment: install its venv module (on Debian and Ubuntu the package python3-venv)"
+}
+
+# install TARGET: what setup.py lists for TARGET, "." or ".[extras]", into .venv.
+install() {
+    local log="$venv/pip.log"
+    say "installing the packages (once, this takes a few minutes)"
+    (cd "$root" && "$venv/bin/python" -m pip install -q --disable-pip-version-check -e "$1") >"$log" 2>&1 \
+        || fail "pip could not install the packages; is there a network? Its own words are in $log"
+    log="$("$venv/bin/python" -I -c 'import cv2' 2>&1)" \
+        || fail "OpenCV cannot be loaded (${log##*$'\n'}): install the system's libGL and GLib (on Debian and Ubuntu the packages libgl1 and libglib2.0-0)"
+}
+
+# ensure_environment NEWEST TARGET: .venv has a Python up to 3.NEWEST and what TARGET needs.
+ensure_environment() {
+    local newest="$1" target="$2" made="" installed="" sum="" current
+    current="$(cksum <"$root/setup.py")"
+    if [ -e "$stamp" ]; then
+        { read -r made && read -r installed && read -r sum; } <"$stamp" || true
+        if [ "$made" = making ] && kill -0 "$installed" 2>/dev/null; then
+            fail "$venv is being made by process $installed: wait for it"
+        fi
+    elif [ -e "$venv" ] && ! rmdir "$venv" 2>/dev/null; then
+        # Somebody's own: added to, never removed.
+        fits "$(minor "$venv/bin/python")" "$newest" \
+            || fail "$venv is not of these scripts' making and has no Python from 3.9 to 3.$newest: move it away"
+        made="$(kind)"
+    fi
+    if [ "$made" != "$(kind)" ] || ! fits "$(minor "$venv/bin/python")" "$newest"; then
+        make_environment "$newest"
+    else
+        # The training environment serves the runtime too.
+        if [ "$target" = . ]; then target="${installed:-.}"; fi
+        if [ "$installed" = "$target" ] && [ "$sum" = "$current" ]; then return; fi
+        printf '%s\n' "$made" >"$stamp"
+    fi
+    install "$target"
+    # Without the cascade grids are still drawn; who needs it is told again.
+    "$venv/bin/python" -I -m runtime.detector >&2 || true
+    printf '%s\n' "$(kind)" "$target" "$current" >"$stamp"
+}

@@ -1,0 +1,285 @@
+"""setup.py, and the set-up of .venv by run_gan.sh and run_tests.sh, with a stand-in for Python."""
+
+from __future__ import annotations
+
+import os
+import runpy
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import setuptools
+
+ROOT = Path(__file__).resolve().parent.parent
+TOOLS = ("bash", "env", "dirname", "cksum", "find", "mkdir", "rmdir", "cat")
+
+# Notes its calls in $CALLS, and fails at the one that $FAILS names.
+PYTHON = """\
+#!/usr/bin/env bash
+call="$*"
+case "$call" in
+    *sys.version_info*) echo {minor}; exit ;;
+esac
+printf '%s\\n' "$call" >>"$CALLS"
+if [ -n "${{FAILS:-}}" ] && [[ "$call" == *"$FAILS"* ]]; then echo "no such thing"; exit 1; fi
+case "$call" in
+    *"-m venv"*) mkdir -p "${{@: -1}}/bin"; cat "$0" >"${{@: -1}}/bin/python"
+        chmod +x "${{@: -1}}/bin/python" ;;
+    *run_gan*) echo "in $PWD" ;;
+esac
+"""
+
+
+class Checkout:
+    """A copy of the scripts, and a machine that has what the test puts into `bin`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.root = folder / "a checkout"
+        self.bin = folder / "bin"
+        self.calls_file = folder / "calls"
+        self.venv = self.root / ".venv"
+        self.bin.mkdir()
+        for tool in (*TOOLS, "chmod"):
+            (self.bin / tool).symlink_to(shutil.which(tool))
+        for name in ("run_gan.sh", "run_tests.sh", "setup.py", ".ci/environment.sh", ".ci/run"):
+            (self.root / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, self.root / name)
+
+    def add_python(self, minor: int, name: str = "python3") -> None:
+        (self.bin / name).write_text(PYTHON.format(minor=minor))
+        (self.bin / name).chmod(0o755)
+
+    def run(
+        self, script: str, *arguments: str, cwd: Path | None = None, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        self.calls_file.write_text("")
+        return subprocess.run(
+            [str(self.root / script), *arguments],
+            cwd=cwd or self.root,
+            env={"PATH": str(self.bin), "CALLS": str(self.calls_file), **environment},
+            capture_output=True,
+            text=True,
+        )
+
+    def calls(self, word: str = "") -> list[str]:
+        """The stand-in's calls with this word in them, during the last run."""
+        return [call for call in self.calls_file.read_text().splitlines() if word in call]
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Checkout:
+    made = Checkout(tmp_path)
+    made.add_python(11)
+    return made
+
+
+def assert_refused(result: subprocess.CompletedProcess[str], *words: str) -> None:
+    """Status 2, and one line of error with these words."""
+    errors = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+    assert result.returncode == 2, result
+    assert len(errors) == 1, result.stderr
+    for word in words:
+        assert word in errors[0]
+
+
+def test_first_call_sets_up_and_second_only_runs(checkout: Checkout) -> None:
+    assert checkout.run("run_gan.sh").returncode == 0
+    assert [call.split()[-1] for call in checkout.calls("-m pip")] == ["."]
+    assert checkout.calls("runtime.detector")
+    again = checkout.run("run_gan.sh")
+    assert (again.returncode, again.stderr) == (0, "")
+    assert len(checkout.calls()) == len(checkout.calls("runtime.run_gan")) == 1
+
+
+def test_arguments_are_passed_on_from_any_folder(checkout: Checkout, tmp_path: Path) -> None:
+    result = checkout.run("run_gan.sh", "--seed", "7", "--output", "my grid.png", cwd=tmp_path)
+    (call,) = checkout.calls("runtime.run_gan")
+    assert call.endswith("--seed 7 --output my grid.png")
+    assert f"--output {checkout.root}/samples/gan.png " in call
+    assert result.stdout == f"in {tmp_path}\n"
+
+
+def test_changed_setup_py_is_installed_again(checkout: Checkout) -> None:
+    checkout.run("run_gan.sh")
+    with (checkout.root / "setup.py").open("a") as file:
+        file.write("# changed\n")
+    checkout.run("run_gan.sh")
+    assert checkout.calls("-m pip")
+    assert not checkout.calls("-m venv")
+
+
+def test_broken_off_setup_is_made_anew(checkout: Checkout) -> None:
+    assert_refused(checkout.run("run_gan.sh", FAILS="-e ."), "pip could not install", "pip.log")
+    (checkout.venv / "half a package").touch()
+    assert checkout.run("run_gan.sh").returncode == 0
+    assert checkout.calls("-m venv")
+    assert not (checkout.venv / "half a package").exists()
+    checkout.run("run_gan.sh")
+    assert not checkout.calls("-m pip")
+
+
+def test_broken_off_upgrade_is_done_again(checkout: Checkout) -> None:
+    checkout.run("run_gan.sh")
+    (checkout.root / "setup.py").write_text("# changed\n")
+    assert_refused(checkout.run("run_gan.sh", FAILS="-e ."))
+    (checkout.root / "setup.py").write_text((ROOT / "setup.py").read_text())
+    checkout.run("run_gan.sh")
+    assert checkout.calls("-m pip")
+
+
+def test_moved_checkout_is_set_up_anew(checkout: Checkout, tmp_path: Path) -> None:
+    checkout.run("run_gan.sh")
+    checkout.root.rename(tmp_path / "elsewhere")
+    checkout.root = tmp_path / "elsewhere"
+    assert checkout.run("run_gan.sh").returncode == 0
+    assert checkout.calls("-m venv")
+
+
+def test_other_python_in_place_of_the_old_is_seen(checkout: Checkout) -> None:
+    checkout.run("run_gan.sh")
+    (checkout.venv / "bin" / "python").write_text(PYTHON.format(minor=12))
+    checkout.run("run_gan.sh")
+    assert checkout.calls("-m venv")
+
+
+def test_other_onnxruntime_is_not_put_beside_the_first(checkout: Checkout) -> None:
+    checkout.run("run_gan.sh")
+    checkout.run("run_gan.sh", EDGEGAN_ONNXRUNTIME="gpu")
+    assert checkout.calls("-m venv")
+
+
+def test_two_at_once_do_not_mix(checkout: Checkout) -> None:
+    checkout.run("run_gan.sh")
+    (checkout.venv / "edgegan.stamp").write_text(f"making\n{os.getpid()}\n")
+    assert_refused(checkout.run("run_gan.sh"), f"process {os.getpid()}")
+
+
+def test_own_venv_is_used_not_replaced(checkout: Checkout) -> None:
+    (checkout.venv / "bin").mkdir(parents=True)
+    shutil.copy(checkout.bin / "python3", checkout.venv / "bin" / "python")
+    (checkout.venv / "mine").touch()
+    assert checkout.run("run_gan.sh").returncode == 0
+    assert checkout.calls("-m pip")
+    assert (checkout.venv / "mine").exists()
+
+
+def test_own_venv_that_does_not_fit_is_left_alone(checkout: Checkout) -> None:
+    (checkout.venv / "bin").mkdir(parents=True)
+    (checkout.venv / "bin" / "python").write_text(PYTHON.format(minor=13))
+    (checkout.venv / "bin" / "python").chmod(0o755)
+    assert_refused(checkout.run("run_tests.sh"), "not of these scripts' making", "move it away")
+    assert not checkout.calls("-m venv")
+
+
+def test_training_environment_serves_the_runtime(checkout: Checkout) -> None:
+    checkout.run("run_gan.sh")
+    assert checkout.run("run_tests.sh", "-k", "some test").returncode == 0
+    assert not checkout.calls("-m venv")
+    assert checkout.calls("-m pip")[0].endswith("-e .[train,test]")
+    tools = [call for call in checkout.calls() if call.startswith("-m ") and "pip" not in call]
+    assert tools == ["-m ruff check", "-m ruff format --check", "-m mypy", "-m pytest -k some test"]
+    checkout.run("run_gan.sh")
+    assert not checkout.calls("-m pip")
+
+
+def test_failed_check_is_the_status_of_the_tests(checkout: Checkout) -> None:
+    assert checkout.run(".ci/run", FAILS="mypy").returncode == 1
+    assert not checkout.calls("-m pytest")
+
+
+def test_python_that_is_too_new_for_training_is_replaced(checkout: Checkout) -> None:
+    checkout.add_python(13)
+    assert checkout.run("run_gan.sh").returncode == 0
+    checkout.add_python(10, "python3.10")
+    assert checkout.run("run_tests.sh").returncode == 0
+    assert "Python 3.10" in (checkout.venv / "edgegan.stamp").read_text()
+    assert checkout.run("run_gan.sh").returncode == 0
+    assert not checkout.calls("-m venv")
+
+
+def test_python_of_pyenv_is_found(checkout: Checkout, tmp_path: Path) -> None:
+    checkout.add_python(13)
+    folder = tmp_path / "pyenv" / "versions" / "3.9.1" / "bin"
+    folder.mkdir(parents=True)
+    (folder / "python3").write_text(PYTHON.format(minor=9))
+    (folder / "python3").chmod(0o755)
+    assert checkout.run("run_tests.sh", PYENV_ROOT=str(tmp_path / "pyenv")).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("script", "minor", "words"),
+    [
+        ("run_tests.sh", 13, ("Python 3.9 to 3.11 is needed", "python3 is Python 3.13")),
+        ("run_gan.sh", 14, ("Python 3.9 to 3.13 is needed", "python3 is Python 3.14")),
+        ("run_gan.sh", 8, ("python3 is Python 3.8",)),
+        ("run_gan.sh", None, ("there is no python3",)),
+    ],
+)
+def test_no_python_that_fits(
+    checkout: Checkout, script: str, minor: int | None, words: tuple[str, ...]
+) -> None:
+    (checkout.bin / "python3").unlink()
+    if minor is not None:
+        checkout.add_python(minor)
+    assert_refused(checkout.run(script), *words)
+    assert not checkout.venv.exists()
+
+
+def test_python_without_ensurepip_lends_its_pip(checkout: Checkout) -> None:
+    checkout.run("run_gan.sh", FAILS=f"-m venv {checkout.root}")
+    assert checkout.calls("-m venv --without-pip")
+    assert checkout.calls("install -q --disable-pip-version-check pip")
+    assert_refused(
+        checkout.run("run_gan.sh", FAILS="-m", EDGEGAN_ONNXRUNTIME="gpu"), "python3-venv"
+    )
+
+
+def test_opencv_that_cannot_be_loaded(checkout: Checkout) -> None:
+    assert_refused(checkout.run("run_gan.sh", FAILS="import cv2"), "no such thing", "libgl1")
+
+
+def test_no_cascade_does_not_stop_the_setup(checkout: Checkout) -> None:
+    assert checkout.run("run_gan.sh", FAILS="runtime.detector").returncode == 0
+
+
+@pytest.fixture
+def setup_arguments(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, Any]]:
+    """Read what setup.py tells setuptools, with the given EDGEGAN_ONNXRUNTIME."""
+
+    def read(flavour: str = "") -> dict[str, Any]:
+        given: dict[str, Any] = {}
+        monkeypatch.chdir(ROOT)
+        monkeypatch.setattr(setuptools, "setup", lambda **arguments: given.update(arguments))
+        monkeypatch.delenv("EDGEGAN_ONNXRUNTIME", raising=False)
+        if flavour:
+            monkeypatch.setenv("EDGEGAN_ONNXRUNTIME", flavour)
+        runpy.run_path(str(ROOT / "setup.py"))
+        return given
+
+    return read
+
+
+def test_edge_has_no_training_package(setup_arguments: Callable[..., dict[str, Any]]) -> None:
+    given = setup_arguments()
+    names = ("mxnet", "gluoncv", "onnx>", "torch", "nvidia", "tensorboard")
+    assert not [need for need in given["install_requires"] if need.startswith(names)]
+    assert {"trainer", "export", "runtime"} <= set(given["packages"])
+    assert not [package for package in given["packages"] if package.startswith("tests")]
+
+
+@pytest.mark.parametrize(("flavour", "package"), [("", "onnxruntime>"), ("gpu", "onnxruntime-gpu")])
+def test_one_onnxruntime(
+    setup_arguments: Callable[..., dict[str, Any]], flavour: str, package: str
+) -> None:
+    given = setup_arguments(flavour)
+    lists = [given["install_requires"], *given["extras_require"].values()]
+    (found,) = [need for needs in lists for need in needs if need.startswith("onnxruntime")]
+    assert found.startswith(package)
+
+
+def test_unknown_onnxruntime(setup_arguments: Callable[..., dict[str, Any]]) -> None:
+    with pytest.raises(SystemExit, match="EDGEGAN_ONNXRUNTIME is 'tpu'; expected one of cpu, gpu"):
+        setup_arguments("tpu")
