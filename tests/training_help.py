@@ -1,0 +1,57 @@
+"""Small recipes and pictures for the tests of the trainer."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from trainer import recipe
+from trainer.recipe import Recipe
+
+TINY = [
+    "image_size=8",
+    "batch_size=4",
+    "latent.size=6",
+    "generator.width=4",
+    "discriminator.width=4",
+]
+
+
+def tiny_recipe(name: str = "dcgan", *overrides: str) -> Recipe:
+    """A shipped recipe for 8 x 8 pictures and networks of four channels."""
+    return recipe.load(name, [*TINY, *overrides])
+
+
+def random_picture(seed: int, height: int = 16, width: int = 16) -> np.ndarray:
+    """A smooth picture of random colours, uint8 (height, width, 3), RGB."""
+    coarse = np.random.default_rng(seed).integers(0, 256, (4, 4, 3), dtype=np.uint8)
+    return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+
+
+def encode(picture: np.ndarray | Image.Image, kind: str = "PNG", **options: object) -> bytes:
+    """A picture's file content."""
+    image = picture if isinstance(picture, Image.Image) else Image.fromarray(picture)
+    content = io.BytesIO()
+    image.save(content, kind, **options)
+    return content.getvalue()
+
+
+def write_pictures(folder: Path, count: int) -> Path:
+    """Write ``count`` PNG files to a new folder and return it."""
+    folder.mkdir(parents=True)
+    for number in range(count):
+        (folder / f"{number:03}.png").write_bytes(encode(random_picture(number)))
+    return folder
+
+
+def random_batches(chosen: Recipe, seed: int = 0) -> Iterator[np.ndarray]:
+    """Endless float32 batches in [-1, 1] of the recipe's shape."""
+    random = np.random.default_rng(seed)
+    shape = (chosen.batch_size, 3, chosen.image_size, chosen.image_size)
+    while True:
+        yield random.uniform(-1, 1, shape).astype(np.float32)
