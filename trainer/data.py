@@ -6,6 +6,7 @@ the user's cache; training reads that file by index, so its memory does not grow
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
@@ -13,8 +14,9 @@ import queue
 import threading
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePath
 
 import cv2
@@ -54,7 +56,7 @@ def pack(source: Path, image_size: int, skip_bad: bool = False) -> PackedPicture
     key = hashlib.sha256(f"{image_size}\n{_signature(source)}".encode()).hexdigest()[:24]
     records = cache_directory() / "packed" / f"{key}.rec"
     summary = records.with_suffix(".json")
-    if not summary.exists():
+    if not all(path.exists() for path in (records, _index(records), summary)):
         skipped: list[str] = []
         with atomic_write(records) as records_part, atomic_write(_index(records)) as index_part:
             count = _write_records(source, image_size, records_part, index_part, skipped)
@@ -80,7 +82,7 @@ class Batches:
         self.seed = seed
         self.horizontal_flip = horizontal_flip
 
-    def starting_at(self, index: int) -> Iterator[np.ndarray]:
+    def starting_at(self, index: int) -> Generator[np.ndarray, None, None]:
         """Batches ``index``, ``index + 1``, … without end."""
         ready: queue.Queue[np.ndarray | Exception] = queue.Queue(PREFETCHED_BATCHES)
         stopped = threading.Event()
@@ -157,28 +159,29 @@ def _is_picture(path: PurePath) -> bool:
     return path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith("._")
 
 
-def _encoded_pictures(source: Path) -> Iterator[tuple[str, bytes]]:
-    """Name and content of every picture file in a folder, a zip or a RecordIO file."""
+def _encoded_pictures(source: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
+    """Name of every picture file in a folder, a zip or a RecordIO file, and what reads it."""
     if source.is_dir():
         for path in _picture_files(source):
-            yield str(path), path.read_bytes()
+            yield str(path), path.read_bytes
     elif zipfile.is_zipfile(source):
         with zipfile.ZipFile(source) as archive:
-            for name in sorted(archive.namelist()):
-                if _is_picture(PurePath(name)):
-                    yield name, archive.read(name)
+            for member in sorted(archive.infolist(), key=lambda member: member.filename):
+                if _is_picture(PurePath(member.filename)) and not member.is_dir():
+                    yield member.filename, partial(archive.read, member)
     elif source.suffix == ".rec":
         yield from _recordio_pictures(source)
     else:
         raise UserError(f"{source} is no folder, zip or RecordIO (.rec) file of pictures")
 
 
-def _recordio_pictures(source: Path) -> Iterator[tuple[str, bytes]]:
+def _recordio_pictures(source: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
     reader = mx.recordio.MXRecordIO(str(source), "r")
     number = 0
     try:
         while (record := reader.read()) is not None:
-            yield f"record {number}", mx.recordio.unpack(record)[1]
+            content = mx.recordio.unpack(record)[1]
+            yield f"record {number}", partial(bytes, content)
             number += 1
     except Exception as error:  # mxnet's own class, or struct's, by what is broken
         raise UserError(f"{source} is a broken RecordIO file: record {number}") from error
@@ -189,16 +192,20 @@ def _recordio_pictures(source: Path) -> Iterator[tuple[str, bytes]]:
 def _write_records(
     source: Path, image_size: int, records: Path, index: Path, skipped: list[str]
 ) -> int:
-    """Write every readable picture of ``source``; returns how many, fills in ``skipped``."""
+    """Write every readable picture of ``source``; returns how many, fills in ``skipped``.
+
+    Raises:
+        OSError: the records cannot be written, most likely because the disk is full.
+    """
     writer = mx.recordio.MXIndexedRecordIO(str(index), str(records), "w")
     count = 0
     try:
-        for name, content in tqdm(
+        for name, read in tqdm(
             _encoded_pictures(source), desc="packing", unit="picture", disable=None
         ):
             try:
-                picture = _decode(content, image_size)
-            except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+                picture = _decode(read(), image_size)
+            except Exception:  # Pillow, zipfile and zlib raise many kinds on what is damaged
                 skipped.append(name)
                 continue
             header = mx.recordio.IRHeader(0, 0.0, count, 0)
@@ -206,10 +213,15 @@ def _write_records(
             _, encoded = cv2.imencode(".png", bgr, [cv2.IMWRITE_PNG_COMPRESSION, 1])
             writer.write_idx(count, mx.recordio.pack(header, encoded.tobytes()))
             count += 1
+        size = writer.tell()
     except zipfile.BadZipFile as error:
         raise UserError(f"{source} is a broken zip file: {error}") from error
+    except mx.MXNetError as error:
+        raise OSError(errno.ENOSPC, "the disk may be full") from error
     finally:
         writer.close()
+    if records.stat().st_size != size:  # mxnet does not say so when its last write fails
+        raise OSError(errno.ENOSPC, "the disk may be full")
     return count
 
 
@@ -219,6 +231,8 @@ def _decode(content: bytes, image_size: int) -> np.ndarray:
         warnings.simplefilter("ignore")  # of odd metadata in pictures that decode well
         with Image.open(io.BytesIO(content), formats=("JPEG", "PNG")) as encoded:
             upright = ImageOps.exif_transpose(encoded)
+            if upright.mode.startswith("I"):  # 16 bits, which Pillow would cut off at 255
+                upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
             if "A" in upright.getbands() or "transparency" in upright.info:
                 coloured = upright.convert("RGBA")
                 white = Image.new("RGBA", coloured.size, "white")
@@ -232,9 +246,15 @@ def _decode(content: bytes, image_size: int) -> np.ndarray:
 
 
 def _read_picture(reader: mx.recordio.MXIndexedRecordIO, number: int) -> np.ndarray:
-    _, encoded = mx.recordio.unpack(reader.read_idx(number))
-    bgr = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
-    return bgr[:, :, ::-1]
+    """Packed picture ``number``, uint8 (S, S, 3), RGB."""
+    try:
+        _, encoded = mx.recordio.unpack(reader.read_idx(number))
+        bgr = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
+        return bgr[:, :, ::-1]
+    except Exception as error:  # mxnet's own class, or numpy's, by what is broken
+        raise UserError(
+            f"the packed pictures in {reader.uri} are damaged: delete it to have them packed again"
+        ) from error
 
 
 def _index(records: Path) -> Path:

@@ -1,0 +1,493 @@
+"""Pictures of every kind, packed once and read as batches."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import resource
+import zipfile
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+
+import cv2
+import mxnet as mx
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from training_help import encode, random_picture, write_pictures
+
+from runtime.errors import UserError
+from trainer import data
+from trainer.data import Batches, PackedPictures, pack
+
+SIZE = 8
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of the test's own."""
+    monkeypatch.setenv("EDGEGAN_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def faces(tmp_path: Path) -> Path:
+    return write_pictures(tmp_path / "faces", 6)
+
+
+@pytest.fixture
+def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """A list that grows by the length of every file decoded."""
+    lengths: list[int] = []
+    decode = data._decode
+
+    def counted(content: bytes, image_size: int) -> np.ndarray:
+        lengths.append(len(content))
+        return decode(content, image_size)
+
+    monkeypatch.setattr(data, "_decode", counted)
+    return lengths
+
+
+def pictures_in(packed: PackedPictures) -> np.ndarray:
+    """All packed pictures in their order, uint8 (N, S, S, 3)."""
+    reader = mx.recordio.MXIndexedRecordIO(
+        str(packed.path.with_suffix(".idx")), str(packed.path), "r"
+    )
+    return np.stack([data._read_picture(reader, number) for number in range(packed.count)])
+
+
+def packed_file(folder: Path, content: bytes, name: str = "picture.png", size: int = 4):
+    """The one picture of a folder, packed."""
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_bytes(content)
+    packed = pack(folder, size)
+    assert packed.count == 1
+    return pictures_in(packed)[0]
+
+
+def batches(packed: PackedPictures, start: int, count: int, **changes: object) -> list[np.ndarray]:
+    options = {"batch_size": 4, "seed": 0, "horizontal_flip": False, **changes}
+    return list(islice(Batches(packed, **options).starting_at(start), count))
+
+
+def write_records(path: Path, contents: list[bytes]) -> Path:
+    writer = mx.recordio.MXRecordIO(str(path), "w")
+    for number, content in enumerate(contents):
+        writer.write(mx.recordio.pack(mx.recordio.IRHeader(0, 3.0, number, 0), content))
+    writer.close()
+    return path
+
+
+def write_zip(path: Path, members: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
+# Sources
+
+
+def test_folder_zip_and_recordio_give_the_same_pictures(tmp_path: Path) -> None:
+    contents = [encode(random_picture(number)) for number in range(5)]
+    names = ["a/0.png", "a/deep/er/1.png", "b 2.PNG", "脸/动漫 3.png", "脸/动漫 4.jpeg"]
+    for name, content in zip(names, contents):
+        (tmp_path / "folder" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "folder" / name).write_bytes(content)
+    (tmp_path / "folder" / "notes.txt").write_text("no picture")
+    (tmp_path / "folder" / "._0.png").write_bytes(b"what macOS leaves")
+    (tmp_path / "folder" / "a folder.png").mkdir()
+    archive = write_zip(
+        tmp_path / "动漫 faces.zip",
+        {**dict(zip(names, contents)), "x.csv": b"1,2", "__MACOSX/._0.png": b"", "d.png/": b""},
+    )
+    records = write_records(tmp_path / "faces.rec", contents)
+
+    expected = np.stack(
+        [
+            cv2.resize(random_picture(n), (SIZE, SIZE), interpolation=cv2.INTER_AREA)
+            for n in range(5)
+        ]
+    )
+    for source in (tmp_path / "folder", archive, records):
+        packed = pack(source, SIZE)
+        assert (packed.count, packed.skipped) == (5, [])
+        np.testing.assert_array_equal(pictures_in(packed), expected)
+
+
+def test_packing_happens_once_until_something_changes(faces: Path, decoded: list[int]) -> None:
+    first = pack(faces, SIZE)
+    assert len(decoded) == 6
+    assert pack(faces, SIZE) == first
+    assert len(decoded) == 6
+
+    (faces / "000.png").write_bytes(encode(np.full((32, 32, 3), 7, np.uint8)))
+    changed = pack(faces, SIZE)
+    assert len(decoded) == 12
+    assert (pictures_in(changed)[0] == 7).all()
+
+    (faces / "001.png").unlink()
+    assert pack(faces, SIZE).count == 5
+    assert pack(faces, 2 * SIZE).count == 5  # another size is another packing
+    assert len(decoded) == 12 + 5 + 5
+
+
+def test_what_was_packed_in_part_is_packed_again(faces: Path, decoded: list[int]) -> None:
+    packed = pack(faces, SIZE)
+    whole = pictures_in(packed)
+    for suffix in (".rec", ".idx", ".json"):
+        packed.path.with_suffix(suffix).unlink()
+        np.testing.assert_array_equal(pictures_in(pack(faces, SIZE)), whole)
+    assert len(decoded) == 4 * 6
+
+
+@pytest.mark.parametrize("limit", [100, 700, 1500])
+def test_a_disk_that_fills_up_while_packing_is_told(faces: Path, cache: Path, limit: int) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    try:
+        with pytest.raises(UserError, match=r"cannot write .*disk may be full"):
+            pack(faces, 16)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list((cache / "packed").iterdir()) == []
+    assert pack(faces, 16).count == 6
+
+
+# Pixels
+
+
+def test_area_interpolation_is_the_mean_of_boxes(tmp_path: Path) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (24, 24, 3), dtype=np.uint8)
+    found = packed_file(tmp_path / "a", encode(picture), size=8)
+    means = picture.reshape(8, 3, 8, 3, 3).mean(axis=(1, 3))
+    assert np.abs(found - means).max() <= 0.5 + 1e-6
+
+    found = packed_file(tmp_path / "b", encode(picture), size=16)
+    np.testing.assert_array_equal(
+        found, cv2.resize(picture, (16, 16), interpolation=cv2.INTER_AREA)
+    )
+
+
+@pytest.mark.parametrize(("height", "width"), [(8, 20), (20, 8)])
+def test_the_square_in_the_middle_is_kept(tmp_path: Path, height: int, width: int) -> None:
+    picture = random_picture(0, height, width)
+    top, left = (height - 8) // 2, (width - 8) // 2
+    found = packed_file(tmp_path / "a", encode(picture), size=8)
+    np.testing.assert_array_equal(found, picture[top : top + 8, left : left + 8])
+
+
+def test_a_photograph_lying_on_its_side_is_turned_upright(tmp_path: Path) -> None:
+    picture = random_picture(0)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn 90 degrees clockwise to see it
+    found = packed_file(tmp_path / "a", encode(picture, exif=exif), size=16)
+    np.testing.assert_array_equal(found, np.rot90(picture, -1))
+
+
+GREY = np.arange(0, 256, 16, dtype=np.uint8).reshape(4, 4)
+COLOURS = {
+    "greyscale PNG": (Image.fromarray(GREY), "PNG", np.stack([GREY] * 3, -1)),
+    "black and white PNG": (
+        Image.fromarray(GREY > 100),
+        "PNG",
+        np.stack([(GREY > 100) * np.uint8(255)] * 3, -1),
+    ),
+    "16-bit greyscale PNG": (
+        Image.fromarray(GREY.astype(np.uint16) * 256 + 99),
+        "PNG",
+        np.stack([GREY] * 3, -1),
+    ),
+    "palette PNG": (
+        Image.fromarray(random_picture(3, 4, 4)).quantize(16),
+        "PNG",
+        np.asarray(Image.fromarray(random_picture(3, 4, 4)).quantize(16).convert("RGB")),
+    ),
+    "greyscale JPEG": (Image.new("L", (4, 4), 77), "JPEG", np.full((4, 4, 3), 77)),
+    "CMYK JPEG": (
+        Image.new("CMYK", (4, 4), (0, 255, 255, 0)),
+        "JPEG",
+        np.full((4, 4, 3), (255, 0, 0)),
+    ),
+    "one pixel": (Image.new("RGB", (1, 1), (9, 8, 7)), "PNG", np.full((4, 4, 3), (9, 8, 7))),
+    "transparent black": (Image.new("RGBA", (4, 4), (0, 0, 0, 0)), "PNG", np.full((4, 4, 3), 255)),
+    "half transparent red": (
+        Image.new("RGBA", (4, 4), (255, 0, 0, 51)),
+        "PNG",
+        np.full((4, 4, 3), (255, 204, 204)),
+    ),
+    "transparent greyscale": (Image.new("LA", (4, 4), (0, 51)), "PNG", np.full((4, 4, 3), 204)),
+}
+
+
+@pytest.mark.parametrize("kind", COLOURS)
+def test_every_colour_mode(tmp_path: Path, kind: str) -> None:
+    image, file_format, expected = COLOURS[kind]
+    found = packed_file(tmp_path / "a", encode(image, file_format))
+    tolerance = 2 if file_format == "JPEG" else 1
+    assert np.abs(found.astype(int) - expected).max() <= tolerance
+
+
+def test_16_bit_colour_and_a_transparent_colour(tmp_path: Path) -> None:
+    picture = random_picture(0, 4, 4)
+    wide = picture[..., ::-1].astype(np.uint16) * 256 + 17
+    content = cv2.imencode(".png", wide)[1].tobytes()
+    np.testing.assert_array_equal(packed_file(tmp_path / "a", content), picture)
+
+    image = Image.new("RGB", (4, 4), (1, 2, 3))
+    found = packed_file(tmp_path / "b", encode(image, transparency=(1, 2, 3)))
+    assert (found == 255).all()
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(1, 70), st.integers(1, 70), st.sampled_from(["PNG", "JPEG"]))
+def test_pictures_of_every_size(height: int, width: int, kind: str) -> None:
+    picture = np.full((height, width, 3), (10, 120, 200), np.uint8)
+    found = data._decode(encode(picture, kind), SIZE)
+    assert found.shape == (SIZE, SIZE, 3)
+    assert found.dtype == np.uint8
+    assert np.abs(found.astype(int) - (10, 120, 200)).max() <= 3
+
+
+# Batches
+
+
+def test_an_epoch_visits_every_picture_once(tmp_path: Path) -> None:
+    folder = tmp_path / "faces"
+    folder.mkdir()
+    for number in range(7):
+        (folder / f"{number}.png").write_bytes(encode(np.full((8, 8, 3), number, np.uint8)))
+    packed = pack(folder, SIZE)
+    seen = np.concatenate(batches(packed, 0, 7, batch_size=3))[:, 0, 0, 0]
+    numbers = np.rint((seen + 1) * 127.5).astype(int)
+    epochs = numbers.reshape(3, 7)
+    for epoch in epochs:
+        assert sorted(epoch) == list(range(7))
+    assert len({tuple(epoch) for epoch in epochs}) == 3
+    other = np.concatenate(batches(packed, 0, 7, batch_size=3, seed=1))[:, 0, 0, 0]
+    assert (other != seen).any()
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 15])
+def test_a_batch_depends_on_seed_and_index_alone(faces: Path, batch_size: int) -> None:
+    packed = pack(faces, SIZE)
+    options = {"batch_size": batch_size, "horizontal_flip": True}
+    run = batches(packed, 0, 8, **options)
+    for start in (1, 5, 7):
+        np.testing.assert_array_equal(batches(packed, start, 1, **options)[0], run[start])
+    for batch in run:
+        assert batch.shape == (batch_size, 3, SIZE, SIZE)
+        assert batch.dtype == np.float32
+        assert np.abs(batch).max() <= 1
+
+
+def test_batches_have_the_packed_pixels_in_the_networks_range(tmp_path: Path) -> None:
+    picture = random_picture(1, SIZE, SIZE)
+    picture[0, 0], picture[0, 1] = 0, 255
+    folder = tmp_path / "one"
+    folder.mkdir()
+    (folder / "0.png").write_bytes(encode(picture))
+    (batch,) = batches(pack(folder, SIZE), 0, 1, batch_size=2)  # fewer pictures than a batch
+    assert (batch.min(), batch.max()) == (-1, 1)
+    for image in batch:
+        np.testing.assert_array_equal(np.rint((image.transpose(1, 2, 0) + 1) * 127.5), picture)
+
+
+def test_flips_mirror_about_half(tmp_path: Path) -> None:
+    picture = np.zeros((SIZE, SIZE, 3), np.uint8)
+    picture[:, : SIZE // 2] = 255
+    folder = tmp_path / "one"
+    folder.mkdir()
+    (folder / "0.png").write_bytes(encode(picture))
+    packed = pack(folder, SIZE)
+    images = np.concatenate(batches(packed, 0, 20, batch_size=20, horizontal_flip=True))
+    mirrored = images[:, 0, 0, 0] < 0
+    assert 140 < mirrored.sum() < 260  # of 400: six standard deviations
+    for image, is_mirrored in zip(images, mirrored):
+        expected = picture[:, ::-1] if is_mirrored else picture
+        np.testing.assert_array_equal((image.transpose(1, 2, 0) + 1) * 127.5, expected)
+    assert (np.concatenate(batches(packed, 0, 3, batch_size=20))[:, 0, 0, 0] > 0).all()
+
+
+def test_only_what_is_needed_soon_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    packed = pack(write_pictures(tmp_path / "many", 60), SIZE)
+    reads = []
+    read = data._read_picture
+    monkeypatch.setattr(data, "_read_picture", lambda *a: reads.append(a[1]) or read(*a))
+    source = Batches(packed, 2, 0, False).starting_at(0)
+    next(source)
+    source.close()
+    assert len(reads) <= 2 * (data.PREFETCHED_BATCHES + 3)
+
+
+def test_damaged_packed_pictures_are_told(faces: Path) -> None:
+    packed = pack(faces, SIZE)
+    packed.path.write_bytes(packed.path.read_bytes()[:300])
+    with pytest.raises(UserError, match="damaged: delete"):
+        batches(packed, 0, 3)
+
+
+# Bad pictures
+
+
+def some_bad(tmp_path: Path, good: int, bad: dict[str, bytes]) -> Path:
+    folder = write_pictures(tmp_path / "mixed", good)
+    for name, content in bad.items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
+JPEG = encode(random_picture(0, 64, 64), "JPEG")
+PNG = encode(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8))
+BAD = {
+    "text.jpg": b"this is no picture",
+    "empty.png": b"",
+    "truncated.jpg": JPEG[: len(JPEG) // 2],
+    "truncated.png": PNG[: len(PNG) // 2],
+    "header only.jpg": JPEG[:30],
+    "header only.png": PNG[:30],
+    "a gif.png": encode(random_picture(0), "GIF"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_an_unreadable_picture_is_skipped_counted_and_named(
+    tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = some_bad(tmp_path, 3, {name: BAD[name]})
+    with pytest.raises(UserError, match=r"1 of 4 pictures .* cannot be read .*--skip-bad") as told:
+        pack(folder, SIZE)
+    assert name in str(told.value)
+    packed = pack(folder, SIZE, skip_bad=True)
+    assert packed.count == 3
+    assert packed.skipped == [str(folder / name)]
+    out = capsys.readouterr().out
+    assert "skipped 1 of 4 pictures" in out
+    assert name in out
+
+
+def test_one_in_a_hundred_may_be_bad(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    archive = write_zip(
+        tmp_path / "f.zip",
+        {**{f"{n}.png": encode(random_picture(n)) for n in range(99)}, "bad.jpg": b"text"},
+    )
+    assert pack(archive, SIZE).count == 99
+    assert "skipped 1 of 100 pictures that cannot be read: bad.jpg" in capsys.readouterr().out
+    with zipfile.ZipFile(archive, "a") as more:
+        more.writestr("worse.jpg", b"text")
+    with pytest.raises(UserError, match="2 of 101"):
+        pack(archive, SIZE)
+
+
+@pytest.mark.parametrize("skip_bad", [False, True])
+def test_where_all_pictures_are_bad_it_stops(tmp_path: Path, skip_bad: bool) -> None:
+    with pytest.raises(UserError, match="none of the 7 pictures"):
+        pack(some_bad(tmp_path, 0, BAD), SIZE, skip_bad)
+
+
+def test_what_holds_no_pictures(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"no such folder or file: .*nowhere"):
+        pack(tmp_path / "nowhere", SIZE)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match=r"no pictures in .*empty"):
+        pack(tmp_path / "empty", SIZE)
+    with pytest.raises(UserError, match=r"no pictures in .*empty\.zip"):
+        pack(write_zip(tmp_path / "empty.zip", {"readme.txt": b""}), SIZE)
+    (tmp_path / "text.txt").write_text("text")
+    with pytest.raises(UserError, match=r"text\.txt is no folder, zip or RecordIO"):
+        pack(tmp_path / "text.txt", SIZE)
+
+
+def test_broken_zips(tmp_path: Path) -> None:
+    members = {f"{n}.png": encode(random_picture(n)) for n in range(4)}
+    whole = write_zip(tmp_path / "whole.zip", members).read_bytes()
+
+    truncated = tmp_path / "truncated.zip"
+    truncated.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UserError, match=r"truncated\.zip"):
+        pack(truncated, SIZE)
+
+    directory = tmp_path / "directory.zip"
+    directory.write_bytes(whole.replace(b"PK\x01\x02", b"PK\x09\x09"))
+    with pytest.raises(UserError, match=r"directory\.zip is a broken zip"):
+        pack(directory, SIZE)
+
+    # One damaged member is one bad picture.
+    damaged = tmp_path / "damaged.zip"
+    with zipfile.ZipFile(io.BytesIO(whole)) as archive:
+        start = archive.getinfo("2.png").header_offset + 60
+    damaged.write_bytes(whole[:start] + b"\xff" * 40 + whole[start + 40 :])
+    packed = pack(damaged, SIZE, skip_bad=True)
+    assert (packed.count, packed.skipped) == (3, ["2.png"])
+
+    # A zip with a password, by the flag that says so.
+    secret = tmp_path / "secret.zip"
+    locked = bytearray(whole)
+    for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        position = -1
+        while (position := whole.find(signature, position + 1)) >= 0:
+            locked[position + offset] |= 1
+    secret.write_bytes(bytes(locked))
+    with pytest.raises(UserError, match="none of the 4 pictures"):
+        pack(secret, SIZE)
+
+
+def test_broken_records(tmp_path: Path) -> None:
+    contents = [encode(random_picture(n)) for n in range(4)]
+    whole = write_records(tmp_path / "whole.rec", contents).read_bytes()
+    for number, content in enumerate((whole[: len(whole) // 2], b"garbage!" * 9, whole + b"x" * 8)):
+        path = tmp_path / f"{number}.rec"
+        path.write_bytes(content)
+        with pytest.raises(UserError, match=rf"{number}\.rec is a broken RecordIO file"):
+            pack(path, SIZE)
+
+
+@settings(
+    deadline=None,
+    max_examples=60,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(st.data())
+def test_a_damaged_file_is_decoded_or_skipped_but_nothing_else(
+    tmp_path_factory: pytest.TempPathFactory, damage: st.DataObject
+) -> None:
+    content = bytearray(damage.draw(st.sampled_from([JPEG, PNG])))
+    for _ in range(damage.draw(st.integers(1, 4))):
+        content[damage.draw(st.integers(0, len(content) - 1))] = damage.draw(st.integers(0, 255))
+    folder = tmp_path_factory.mktemp("damaged")
+    (folder / "good.png").write_bytes(encode(random_picture(0)))
+    (folder / "other.png").write_bytes(bytes(content))
+    packed = pack(folder, SIZE, skip_bad=True)
+    assert packed.count + len(packed.skipped) == 2
+
+
+def test_a_file_that_may_not_be_read_is_a_bad_picture(
+    faces: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = Path.read_bytes
+
+    def refuse(path: Path) -> bytes:
+        if path.name == "003.png":
+            raise PermissionError(13, os.strerror(13), str(path))
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    packed = pack(faces, SIZE, skip_bad=True)
+    assert packed.skipped == [str(faces / "003.png")]
+
+
+def test_the_summary_is_written_last(faces: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a packing that was killed is not taken for a whole one."""
+    written: list[str] = []
+    atomic_write: Callable[[Path], Iterator[Path]] = data.atomic_write
+    monkeypatch.setattr(
+        data, "atomic_write", lambda path: written.append(path.suffix) or atomic_write(path)
+    )
+    packed = pack(faces, SIZE)
+    assert written[-1] == ".json"
+    assert json.loads(packed.path.with_suffix(".json").read_text())["count"] == 6
