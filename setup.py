@@ -3,7 +3,9 @@
     pip install .                            the edge: run a generator and grade its grids
     EDGEGAN_ONNXRUNTIME=gpu pip install .    the same on a CUDA GPU
     pip install '.[train]'                   and train and export, on the CPU (Python 3.9 to 3.11)
-    pip install '.[train-gpu]'               and train on a CUDA GPU (Linux; not beside `train`)
+    pip install '.[train-gpu]'               or on a CUDA GPU (Linux; in a venv without `train`)
+    pip install '.[test]'                    and the tools that run_tests.sh runs
+    pip install '.[benchmark]'               and the peers that benchmarks/ measures
 
 A range ends where versions were tried: the oldest on Python 3.9, the newest on 3.13.
 """
@@ -16,8 +18,9 @@ from setuptools import find_packages, setup
 # take one away. So a variable, not an extra, puts the one in the other's place.
 FLAVOURS = {
     "cpu": "onnxruntime>=1.19,<1.32",
-    # From the first with preload_dlls() to the last for CUDA 12, which older drivers run too.
-    "gpu": "onnxruntime-gpu[cuda,cudnn]>=1.21,<1.27",  # for Python 3.10 and newer
+    # From the first that fails without crashing where there is no driver (older ones segfault) to
+    # the last for CUDA 12, which older drivers run too. For Python 3.10 and newer.
+    "gpu": "onnxruntime-gpu[cuda,cudnn]>=1.23.2,<1.27",
 }
 flavour = os.environ.get("EDGEGAN_ONNXRUNTIME", "cpu")
 if flavour not in FLAVOURS:
@@ -37,11 +40,11 @@ TRAINING = [
     "gluoncv==0.10.5.post0",
     "numpy<1.24",  # mxnet uses np.bool
     "opencv-python<4.12",  # newer ones want numpy 2
-    "onnx>=1.16,<1.19",  # mxnet's exporter uses onnx.mapping
+    "onnx>=1.18,<1.19",  # mxnet's exporter uses onnx.mapping
     "pyyaml>=6,<7",
-    "dacite>=1.8,<2",
-    "tensorboardX>=2.6.2,<3",
-    "tensorboard>=2.16,<3",
+    "dacite>=1.9,<2",
+    "tensorboardX>=2.6.5,<3",
+    "tensorboard>=2.21,<3",
 ]
 
 # The CUDA 11 libraries that mxnet-cu112 is linked against; trainer.device loads them. They exist
@@ -66,8 +69,8 @@ def mxnet(name: str) -> list[str]:
 
 
 TEST = [
-    "pytest>=8,<10",
-    "hypothesis>=6.100,<7",
+    "pytest>=8.4,<10",
+    "hypothesis>=6.141,<7",
     "ruff>=0.17,<0.18",
     "mypy>=1.19,<3",
     "types-PyYAML>=6",
