@@ -44,8 +44,12 @@ class Checkpoint:
             "recipe": self.recipe.to_mapping(),
             "facts": self.facts,
         }
-        with atomic_write(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, header=np.array(json.dumps(header)), **self.arrays)
+        arrays = {"header": np.array(json.dumps(header)), **self.arrays}
+        # As np.savez writes it, which leaves its file half open where the disk is full.
+        with atomic_write(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+            for name, array in arrays.items():
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                    np.lib.format.write_array(member, array, allow_pickle=False)
 
 
 def load(path: Path) -> Checkpoint:
@@ -61,7 +65,7 @@ def load(path: Path) -> Checkpoint:
             arrays = {name: archive[name] for name in archive.files}
         header = json.loads(str(arrays.pop("header")))
         version, mapping, facts = header["format_version"], header["recipe"], header["facts"]
-    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile) as error:
+    except Exception as error:  # zipfile, numpy and json raise many kinds on what is damaged
         raise UserError(f"{path} is truncated or no checkpoint of this trainer") from error
     if version != FORMAT_VERSION:
         raise UserError(f"{path} has format version {version}, expected {FORMAT_VERSION}")

@@ -49,17 +49,27 @@ def choose(name: str) -> mx.Context:
     """
     import mxnet as mx
 
-    gpus = mx.context.num_gpus() if mx.runtime.Features().is_enabled("CUDA") else 0
+    gpus = _count_gpus()
     if name == "auto":
         return mx.gpu(0) if gpus else mx.cpu()
     if name == "cpu":
         return mx.cpu()
     kind, _, number = name.partition(":")
-    if kind != "gpu" or not (number or "0").isdigit():
+    if kind != "gpu" or not (number or "0").isdecimal():
         raise UserError(f"device {name!r} is unknown: expected auto, cpu or gpu:N")
     if int(number or 0) >= gpus:
         raise UserError(f"device {name!r} is not here: mxnet sees {gpus} GPU(s)")
     return mx.gpu(int(number or 0))
+
+
+def _count_gpus() -> int:
+    """How many GPUs mxnet can use: none without CUDA, or with a driver that does not work."""
+    import mxnet as mx
+
+    if mx.runtime.Features().is_enabled("CUDA"):
+        with suppress(mx.MXNetError):
+            return int(mx.context.num_gpus())
+    return 0
 
 
 def _is_installed(distribution: str) -> bool:

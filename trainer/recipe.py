@@ -17,6 +17,7 @@ from trainer import networks, objectives
 
 FOLDER = Path(__file__).parent / "recipes"
 OPTIMIZERS = ("adam", "rmsprop")
+IMAGE_SIZES = (8, 16, 32, 64, 128, 256, 512)
 
 
 @dataclass(frozen=True)
@@ -88,8 +89,8 @@ class Recipe:
         _check_at_least("epochs", self.epochs, 1)
         _check_at_least("evaluate_every", self.evaluate_every, 1)
         _check_fraction("ema_decay", self.ema_decay)
-        if self.image_size < 8 or self.image_size & (self.image_size - 1):
-            raise ValueError(f"image_size is {self.image_size}, expected a power of two from 8 up")
+        if self.image_size not in IMAGE_SIZES:
+            raise ValueError(f"image_size is {self.image_size}, expected one of {IMAGE_SIZES}")
 
     def to_mapping(self) -> dict[str, Any]:
         """The recipe as plain YAML values, as ``from_mapping`` reads it."""
@@ -115,26 +116,23 @@ def load(name: str, overrides: list[str] | None = None) -> Recipe:
     except OSError as error:
         near = nearest(name, names()) or f"one of {', '.join(names())}"
         raise UserError(f"recipe {name!r} does not exist: expected {near}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise UserError(f"recipe {path} is no valid YAML: {_one_line(error)}") from error
-    if not isinstance(mapping, dict):
-        raise UserError(f"recipe {path} holds {type(mapping).__name__}, expected keys and values")
-    mapping.setdefault("name", path.stem)
-    for override in overrides or []:
-        _apply_override(mapping, override)
+    if isinstance(mapping, dict):
+        mapping.setdefault("name", path.stem)
+        for override in overrides or []:
+            _apply_override(mapping, override)
     return from_mapping(mapping, str(path) if Path(name) == path else f"recipe {name}")
 
 
 def from_mapping(mapping: dict[str, Any], origin: str) -> Recipe:
     """Build a checked recipe from plain values; ``origin`` names their file in errors."""
-    config = dacite.Config(
-        strict=True,
-        type_hooks={float: _read_float, objectives.Objective: objectives.from_mapping},
-    )
+    if not isinstance(mapping, dict):
+        raise UserError(f"{origin} holds {type(mapping).__name__}, expected keys and values")
     try:
-        return dacite.from_dict(Recipe, mapping, config)
+        return dacite.from_dict(Recipe, mapping, _READING)
     except dacite.UnexpectedDataError as error:
-        unknown = sorted(error.keys)[0]
+        unknown = sorted(map(str, error.keys))[0]
         raise UserError(f"{origin}: {_unknown_key(unknown, mapping)}") from error
     except (dacite.DaciteError, ValueError, TypeError) as error:
         raise UserError(f"{origin}: {_one_line(error)}") from error
@@ -153,12 +151,14 @@ def _apply_override(mapping: dict[str, Any], override: str) -> None:
         raise UserError(f"override {override!r} is not understood: expected key=value")
     for parent in parents:
         inner = mapping.get(parent)
-        if not isinstance(inner, dict):
+        if parent not in mapping:
             raise UserError(f"override {override!r}: {_unknown_key(parent, mapping)}")
+        if not isinstance(inner, dict):
+            raise UserError(f"override {override!r}: {parent} is {inner!r} and has no keys in it")
         mapping = inner
     try:
         mapping[last] = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: of a date such as 2000-99-99
         raise UserError(f"override {override!r}: {text!r} is no YAML value") from error
 
 
@@ -170,6 +170,29 @@ def _unknown_key(key: str, mapping: dict[str, Any]) -> str:
     return f"unknown key {key!r}, expected {near}"
 
 
+def _read_objective(value: Any) -> objectives.Objective:
+    """The objective called ``name`` with the other values as its parameters."""
+    if not isinstance(value, dict) or not isinstance(value.get("name"), str):
+        raise ValueError(f"found {value!r} where an objective's name was expected")
+    _check_choice("objective.name", value["name"], objectives.names())
+    kind = objectives.find(value["name"])
+    parameters = {key: value for key, value in value.items() if key != "name"}
+    try:
+        return dacite.from_dict(kind, parameters, _READING)
+    except dacite.UnexpectedDataError as error:
+        known = [item.name for item in dataclasses.fields(kind)]
+        unknown = sorted(map(str, error.keys))[0]
+        expected = f"expected one of {', '.join(known)}" if known else "it has none"
+        raise ValueError(f"unknown key {unknown!r} of {value['name']}, {expected}") from error
+
+
+def _read_int(value: Any) -> Any:
+    """Refuse true and false, which Python takes for 1 and 0."""
+    if isinstance(value, bool):
+        raise ValueError(f"found {value!r} where a whole number was expected")
+    return value
+
+
 def _read_float(value: Any) -> float:
     """Accept whole numbers and what YAML 1.1 takes for text, such as 2e-4."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
@@ -178,6 +201,12 @@ def _read_float(value: Any) -> float:
         return float(value)
     except ValueError as error:
         raise ValueError(f"found {value!r} where a number was expected") from error
+
+
+_READING = dacite.Config(
+    strict=True,
+    type_hooks={float: _read_float, int: _read_int, objectives.Objective: _read_objective},
+)
 
 
 def _one_line(error: Exception) -> str:

@@ -6,12 +6,14 @@ import importlib
 import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
 from mxnet.gluon import Parameter
 from mxnet.ndarray import NDArray
 
 
+@dataclass(frozen=True)
 class Objective(ABC):
     """What generator and discriminator minimise; a subclass is a frozen dataclass.
 
@@ -40,19 +42,8 @@ def names() -> list[str]:
     return sorted(module.name for module in pkgutil.iter_modules(__path__))
 
 
-def from_mapping(mapping: dict[str, Any]) -> Objective:
-    """The objective called ``name`` with the mapping's other values as its parameters.
-
-    Raises:
-        ValueError: no such objective, an unknown parameter or an impossible value.
-    """
-    if not isinstance(mapping, dict) or mapping.get("name") not in names():
-        found = mapping.get("name") if isinstance(mapping, dict) else mapping
-        raise ValueError(f"objective.name {found!r} is unknown, expected one of {names()}")
-    parameters = {key: value for key, value in mapping.items() if key != "name"}
-    module = importlib.import_module(f"{__name__}.{mapping['name']}")
-    try:
-        objective: Objective = module.OBJECTIVE(**parameters)
-    except TypeError as error:
-        raise ValueError(f"objective {mapping['name']}: {error}") from error
+def find(name: str) -> type[Objective]:
+    """The class of the objective called ``name``, one of ``names``."""
+    module = importlib.import_module(f"{__name__}.{name}")
+    objective: type[Objective] = module.OBJECTIVE
     return objective

@@ -23,7 +23,7 @@ class Wasserstein(Objective):
     clip: float = 0.01
 
     def __post_init__(self) -> None:
-        if not isinstance(self.clip, (int, float)) or not 0 < self.clip < float("inf"):
+        if not 0 < self.clip < float("inf"):
             raise ValueError(f"objective.clip is {self.clip!r}, expected a positive number")
 
     def discriminator_loss(self, real_scores: NDArray, generated_scores: NDArray) -> NDArray:

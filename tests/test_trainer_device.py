@@ -1,0 +1,88 @@
+"""Threads and devices."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import mxnet as mx
+import pytest
+
+from runtime.cores import available_cores
+from runtime.errors import UserError
+from trainer import device
+
+# Where mxnet is imported, the variable has its value.
+SHOW_THREADS = """
+import os, sys
+if sys.argv[1] == "one":
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+class Watch:
+    def find_spec(self, name, path=None, target=None):
+        if name == "mxnet":
+            print(os.environ.get("OMP_NUM_THREADS"))
+            raise SystemExit
+sys.meta_path.insert(0, Watch())
+import trainer.loop
+"""
+
+
+def threads(cores: str, chosen: str | None) -> str:
+    environment = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"}
+    if chosen is not None:
+        environment["OMP_NUM_THREADS"] = chosen
+    command = [sys.executable, "-c", SHOW_THREADS, cores]
+    return subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system has no affinity")
+def test_mxnet_gets_the_cores_that_the_process_may_use() -> None:
+    assert threads("all", None) == str(available_cores())
+    assert threads("one", None) == "1"
+
+
+def test_a_number_of_threads_that_the_user_set_is_left_alone() -> None:
+    assert threads("all", "3") == "3"
+
+
+def test_the_cpu_is_always_there() -> None:
+    assert device.choose("cpu") == mx.cpu()
+
+
+@pytest.mark.parametrize("name", ["", "tpu", "gpu:x", "gpu:-1", "gpu:²", "cpu:0", "GPU"])
+def test_unknown_devices_are_told(name: str) -> None:
+    with pytest.raises(UserError, match=f"device '{name}' is unknown: expected auto, cpu or gpu"):
+        device.choose(name)
+
+
+def test_without_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device, "_count_gpus", lambda: 0)
+    assert device.choose("auto") == mx.cpu()
+    for name in ("gpu", "gpu:0", "gpu:7"):
+        with pytest.raises(UserError, match=f"device '{name}' is not here: mxnet sees 0 GPU"):
+            device.choose(name)
+
+
+def test_with_two_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device, "_count_gpus", lambda: 2)
+    assert device.choose("auto") == mx.gpu(0)
+    assert device.choose("gpu") == mx.gpu(0)
+    assert device.choose("gpu:1") == mx.gpu(1)
+    with pytest.raises(UserError, match="device 'gpu:2' is not here: mxnet sees 2 GPU"):
+        device.choose("gpu:2")
+
+
+def test_a_driver_that_does_not_work_is_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    class WithCuda:
+        def is_enabled(self, feature: str) -> bool:
+            return feature == "CUDA"
+
+    def fail() -> int:
+        raise mx.MXNetError("CUDA: no driver")
+
+    monkeypatch.setattr(mx.runtime, "Features", WithCuda)
+    monkeypatch.setattr(mx.context, "num_gpus", fail)
+    assert device.choose("auto") == mx.cpu()

@@ -1,0 +1,183 @@
+"""Recipes: those shipped, and everything that can be wrong with one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from training_help import TINY
+
+from runtime.errors import UserError
+from trainer import objectives, recipe
+from trainer.recipe import from_mapping, load, names
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_shipped_recipe_loads_and_makes_the_round_trip(name: str) -> None:
+    loaded = load(name)
+    assert loaded.name == name
+    as_file = yaml.safe_load(yaml.safe_dump(loaded.to_mapping()))
+    assert from_mapping(as_file, "test") == loaded
+
+
+def test_dcgan_is_that_of_its_source() -> None:
+    dcgan = load("dcgan")
+    assert (dcgan.latent.size, dcgan.latent.distribution) == (128, "normal")
+    assert (dcgan.image_size, dcgan.discriminator_steps, dcgan.epochs) == (64, 1, 100)
+    for network in (dcgan.generator, dcgan.discriminator):
+        assert (network.network, network.width) == ("dcgan", 64)
+        optimizer = network.optimizer
+        assert (optimizer.name, optimizer.learning_rate, optimizer.beta1) == ("adam", 2e-4, 0.5)
+        assert optimizer.decay == 0.999
+    assert dcgan.horizontal_flip
+    assert dcgan.ema_decay == 0.999
+
+
+def test_wgan_is_that_of_its_source() -> None:
+    wgan = load("wgan")
+    assert wgan.objective == objectives.find("wasserstein")(clip=0.01)
+    assert wgan.discriminator_steps == 5
+    for network in (wgan.generator, wgan.discriminator):
+        assert (network.network, network.width) == ("dcgan", 64)
+        assert (network.optimizer.name, network.optimizer.learning_rate) == ("rmsprop", 5e-5)
+
+
+def test_overrides_reach_every_level_and_read_numbers_as_people_write_them() -> None:
+    changed = load(
+        "wgan",
+        [
+            "generator.width=32",
+            "generator.optimizer.learning_rate=1e-3",
+            "discriminator.optimizer.learning_rate=1",
+            "objective.clip=5e-2",
+            "horizontal_flip=false",
+            "latent.distribution=uniform",
+            "name=mine",
+        ],
+    )
+    assert changed.generator.width == 32
+    assert changed.generator.optimizer.learning_rate == 0.001
+    assert changed.discriminator.optimizer.learning_rate == 1.0
+    assert changed.objective == objectives.find("wasserstein")(clip=0.05)
+    assert changed.horizontal_flip is False
+    assert changed.latent.distribution == "uniform"
+    assert changed.name == "mine"
+    assert changed.discriminator == load("wgan", changed_rate()).discriminator
+
+
+def changed_rate() -> list[str]:
+    return ["discriminator.optimizer={name: rmsprop, learning_rate: 1, decay: 0.99}"]
+
+
+def test_the_objective_can_be_exchanged() -> None:
+    assert load("dcgan", ["objective.name=minimax"]).objective == objectives.find("minimax")()
+    assert load("dcgan", ["objective={name: wasserstein}"]).objective.name == "wasserstein"
+
+
+def test_a_recipe_of_ones_own(tmp_path: Path) -> None:
+    path = tmp_path / "我的 recipe.yml"
+    mapping = load("dcgan", TINY).to_mapping()
+    del mapping["name"]
+    path.write_text(yaml.safe_dump(mapping), encoding="utf-8")
+    assert load(str(path)).name == "我的 recipe"
+    assert load(str(path), ["epochs=3"]).epochs == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("dcgn", "dcgan"), ("wgan_gq", "wgan"), ("xyz", "dcgan, "), ("nowhere.yaml", "dcgan, ")],
+)
+def test_an_unknown_recipe_is_answered_with_the_nearest(name: str, expected: str) -> None:
+    with pytest.raises(UserError, match=f"'{name}' does not exist: expected .*{expected}"):
+        load(name)
+
+
+@pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        # unknown keys
+        ("widht=3", "unknown key 'widht', expected width"),
+        ("generator.widht=3", "unknown key 'widht', expected width"),
+        ("genrator.width=3", "unknown key 'genrator', expected generator"),
+        ("generator.optimizer.lr=3", "unknown key 'lr'"),
+        ("objective.clipp=3", "unknown key 'clipp' of wasserstein, expected one of clip"),
+        ("zzz={1: 2}", "unknown key 'zzz'"),
+        ("latent.1=2", "unknown key '1'"),
+        # wrong types
+        ("image_size=big", "image_size.*int.*big"),
+        ("batch_size=2.5", "batch_size.*int.*2.5"),
+        ("batch_size=true", "whole number"),
+        ("batch_size=", "batch_size.*int.*None"),
+        ("horizontal_flip=1", "horizontal_flip.*bool"),
+        ("generator=5", "generator"),
+        ("generator.optimizer.learning_rate=fast", "'fast' where a number"),
+        ("generator.optimizer.learning_rate=true", "True where a number"),
+        ("objective.clip=[1]", "where a number"),
+        ("objective=wasserstein", "objective's name"),
+        ("objective.name=3", "objective's name"),
+        ("name=3", "name.*str"),
+        # impossible values
+        ("image_size=63", r"image_size is 63, expected one of \(8, 16"),
+        ("image_size=4", "image_size is 4"),
+        ("image_size=1048576", "image_size is 1048576"),
+        ("batch_size=0", "batch_size is 0, expected at least 1"),
+        ("epochs=-1", "epochs is -1, expected at least 1"),
+        ("discriminator_steps=0", "discriminator_steps is 0"),
+        ("evaluate_every=0", "evaluate_every is 0"),
+        ("ema_decay=1", "ema_decay is 1.0, expected 0 up to"),
+        ("latent.size=0", "latent.size is 0"),
+        ("latent.distribution=gauss", "latent.distribution 'gauss' is unknown"),
+        ("generator.width=0", "width is 0"),
+        ("generator.network=dcgam", "network 'dcgam' is unknown, expected dcgan"),
+        ("generator.optimizer.name=adamm", "'adamm' is unknown, expected adam"),
+        ("generator.optimizer.learning_rate=0", "learning_rate is 0.0, expected a positive"),
+        ("generator.optimizer.learning_rate=-1e-3", "learning_rate is -0.001"),
+        ("generator.optimizer.learning_rate=.nan", "learning_rate is nan"),
+        ("generator.optimizer.learning_rate=.inf", "learning_rate is inf"),
+        ("generator.optimizer.decay=1.5", "decay is 1.5"),
+        ("objective.name=wasserstien", "'wasserstien' is unknown, expected wasserstein"),
+        ("objective.clip=0", "objective.clip is 0"),
+        ("objective.clip=-1", "objective.clip is -1"),
+        # no overrides at all
+        ("epochs", "'epochs' is not understood: expected key=value"),
+        ("=3", "is not understood"),
+        ("generator.=3", "is not understood"),
+        (".epochs=3", "is not understood"),
+        ("epochs=[", "no YAML value"),
+        ("epochs=2000-99-99", "no YAML value"),
+        ("epochs.deep=3", "epochs.* has no keys in it"),
+        ("image_size.deep=3", "image_size.* has no keys in it"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_sentence(override: str, sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence) as told:
+        load("wgan", ["epochs=2", "image_size=64", override])
+    assert "\n" not in str(told.value)
+    assert "wgan" in str(told.value) or repr(override) in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"a: [", "is no valid YAML"),
+        (b"\xff\xfe\x00", "is no valid YAML"),
+        (b"- 1\n- 2", "holds list, expected keys and values"),
+        (b"", "holds NoneType, expected keys and values"),
+        (b"when: 2000-99-99", "is no valid YAML"),
+        (b"!!python/object:os.system {}", "is no valid YAML"),
+        (b"latent: {size: 3}", "missing value.*generator"),
+    ],
+)
+def test_files_that_are_no_recipe(tmp_path: Path, content: bytes, sentence: str) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=sentence) as told:
+        load(str(path))
+    assert "bad.yaml" in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+def test_every_recipe_file_says_what_it_is() -> None:
+    for path in recipe.FOLDER.glob("*.yaml"):
+        assert path.read_text(encoding="utf-8").startswith("# ")
