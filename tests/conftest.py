@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,8 +11,12 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+import trainer  # noqa: F401 (sets the threads that mxnet reads when a test imports it)
 from runtime.detector import CascadeNotFound, find_cascade
 from runtime.metadata import ModelMetadata
+
+# Threads that wait in a loop starve each other where the cores are busy with something else.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 PEER_GRIDS = Path(__file__).parents[2] / "shared" / "data" / "peer_grids"
 

@@ -7,7 +7,7 @@ import math
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import TypeVar
@@ -53,16 +53,18 @@ def main(argv: list[str] | None = None) -> int:
     folder = Path(options.out)
     last = _last_checkpoint(folder, options.resume)
     chosen = _choose_recipe(last, options)
-    pictures = pack(Path(options.data), chosen.image_size, options.skip_bad)
     seed = _agree("seed", last and last.facts["seed"], options.seed, default=0)
+    where = device.choose(options.device)
+    pictures = pack(Path(options.data), chosen.image_size, options.skip_bad)
     if last:
         _agree("number of pictures", last.facts["pictures"], pictures.count)
-    training = Training(chosen, seed, device.choose(options.device))
+    count_faces = _face_counter(options.cascade)
+    training = Training(chosen, seed, where)
     if last:
         training.set_state(last.facts["step"], last.arrays)
     with atomic_write(folder / RECIPE) as temporary:
         temporary.write_text(yaml.safe_dump(chosen.to_mapping(), sort_keys=False))
-    run = Run(training, pictures, folder, _face_counter(options.cascade), last)
+    run = Run(training, pictures, folder, count_faces, last)
     run.fit(_total_steps(options, chosen, pictures), options.minutes)
     return 0
 
@@ -100,7 +102,7 @@ class Run:
                         self._evaluate(monitor)
                     if stopped.is_set():
                         break
-            self._save(LAST, monitor)
+            self._save(LAST, monitor, self._state())
             monitor.say(
                 f"{self.folder / LAST}: step {training.step_count}, "
                 f"{training.images_seen} images seen"
@@ -108,27 +110,53 @@ class Run:
 
     def _evaluate(self, monitor: Monitor) -> None:
         """Draw and grade grids; keep the checkpoint as the last, and as the best if it is."""
+        state = self._state()
         images = self._validation_images()
         faces = None
         if self.count_faces:
             grids = images.reshape(VALIDATION_GRIDS, -1, *images.shape[1:])
             faces = sum(map(self.count_faces, grids)) / VALIDATION_GRIDS
         monitor.evaluation(images, faces)
+        score = -1.0 if faces is None else faces
         # Of equals the later is the better: the count saturates before the pictures are good.
-        if faces is None or faces >= self.best_faces:
-            self.best_faces = -1.0 if faces is None else faces
-            self._save(BEST, monitor)
-        self._save(LAST, monitor)
+        if score >= self.best_faces:
+            self.best_faces = score
+            self._save(BEST, monitor, state)
+        self._save(LAST, monitor, state)
 
     def _validation_images(self) -> np.ndarray:
-        """Pictures from fixed latents, uint8 (25 * VALIDATION_GRIDS, S, S, 3)."""
+        """Pictures from fixed latents, uint8 (25 * VALIDATION_GRIDS, S, S, 3).
+
+        Raises:
+            UserError: a number in them is not finite.
+        """
         latent = self.training.recipe.latent
         count = BASELINE_IMAGES * VALIDATION_GRIDS
         latents = draw_latents(0, count, latent.size, latent.distribution, stream=Stream.VALIDATION)
         batches = latents.reshape(VALIDATION_GRIDS, BASELINE_IMAGES, latent.size)
-        return np.concatenate([to_bytes(self.training.images(batch)) for batch in batches])
+        images = np.concatenate([self.training.images(batch) for batch in batches])
+        self._check_finite("a generated picture", images)
+        return to_bytes(images)
 
-    def _save(self, name: str, monitor: Monitor) -> None:
+    def _state(self) -> dict[str, np.ndarray]:
+        """The training's state.
+
+        Raises:
+            UserError: a number in it is not finite, so it is no checkpoint to go on from.
+        """
+        state = self.training.state()
+        for name, array in state.items():
+            self._check_finite(name, array)
+        return state
+
+    def _check_finite(self, name: str, array: np.ndarray) -> None:
+        if not np.isfinite(array).all():
+            raise UserError(
+                f"training failed at step {self.training.step_count}: {name} is not finite; "
+                "the last checkpoint is kept, a lower learning rate may help"
+            )
+
+    def _save(self, name: str, monitor: Monitor, state: dict[str, np.ndarray]) -> None:
         facts = {
             "step": self.training.step_count,
             "seed": self.training.seed,
@@ -137,8 +165,7 @@ class Run:
             "best_faces": self.best_faces,
             "minutes": self.earlier_minutes + monitor.minutes(),
         }
-        state = Checkpoint(self.training.recipe, facts, self.training.state())
-        state.save(self.folder / name)
+        Checkpoint(self.training.recipe, facts, state).save(self.folder / name)
 
 
 def _last_checkpoint(folder: Path, resume: bool) -> Checkpoint | None:
@@ -221,10 +248,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
     length = parser.add_mutually_exclusive_group()
-    length.add_argument("--steps", type=_positive(int), help="generator steps in all")
-    length.add_argument("--epochs", type=_positive(int), help="passes over the pictures in all")
+    length.add_argument("--steps", type=_positive("steps", int), help="generator steps in all")
+    length.add_argument(
+        "--epochs", type=_positive("epochs", int), help="passes over the pictures in all"
+    )
     parser.add_argument(
-        "--minutes", type=_positive(float), default=math.inf, help="stop after so many minutes"
+        "--minutes",
+        type=_positive("minutes", float),
+        default=math.inf,
+        help="stop after so many minutes",
     )
     parser.add_argument("--seed", type=parse_seed, help="of weights, latents and order (0)")
     parser.add_argument("--device", default="auto", help="auto, cpu or gpu:N")
@@ -234,15 +266,16 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _positive(kind: Callable[[str], N]) -> Callable[[str], N]:
+def _positive(what: str, kind: Callable[[str], N]) -> Callable[[str], N]:
+    """What reads a positive number from the command line, or raises UserError."""
+
     def read(text: str) -> N:
-        try:
+        with suppress(ValueError):
             value = kind(text)
-        except ValueError:
-            value = None
-        if value is None or not value > 0:
-            raise argparse.ArgumentTypeError(f"{text!r} is no positive number")
-        return value
+            if value > 0:
+                return value
+        whole = "whole " if kind is int else ""
+        raise UserError(f"{what} is {text!r}, expected a positive {whole}number")
 
     return read
 

@@ -6,21 +6,28 @@ import statistics
 import sys
 import time
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
-from tensorboardX import SummaryWriter
+from tensorboardX import summary
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto.event_pb2 import Event, SessionLog
 from tqdm import tqdm
 
 from runtime.errors import UserError
+from runtime.files import make_folder
 from runtime.grid import tight_grid, write_png
 from trainer.loop import StepResult, Training
 
 SCALARS_EVERY = 10  # steps
 LINE_EVERY = 30.0  # seconds between plain lines where the output is no terminal
 HISTORY = 100  # steps that a failure is judged by
+HISTOGRAM_BINS = 64
 
 
 class Monitor:
@@ -41,7 +48,7 @@ class Monitor:
             disable=not sys.stderr.isatty(),
             dynamic_ncols=True,
         )
-        self._events = SummaryWriter(str(folder), purge_step=training.step_count)
+        self._events = Events(folder, first_step=training.step_count + 1)
 
     def __enter__(self) -> Monitor:
         return self
@@ -78,7 +85,7 @@ class Monitor:
         if step % SCALARS_EVERY == 0:
             for name, value in asdict(result).items():
                 group = name.rpartition("_")[2]
-                self._events.add_scalar(f"{group}/{name}", value, step)
+                self._events.add(summary.scalar(f"{group}/{name}", value), step)
         losses = f"D {result.discriminator_loss:.3f} G {result.generator_loss:.3f}"
         speed = f"{self.images_per_second():.0f} images/s"
         self._bar.set_postfix_str(f"{losses}, {speed}", refresh=False)
@@ -92,13 +99,15 @@ class Monitor:
         step = self.training.step_count
         grid = tight_grid(images[:25], 5, 5, 2)
         write_png(self.folder / "grids" / f"{step:07d}.png", grid)
-        self._events.add_image("grid", grid, step, dataformats="HWC")
+        self._events.add(summary.image("grid", grid, dataformats="HWC"), step)
         if faces is not None:
-            self._events.add_scalar("faces", faces, step)
+            self._events.add(summary.scalar("faces", faces), step)
         for network in (self.training.generator, self.training.discriminator):
             for name, parameter in network.collect_params(".*weight").items():
-                values = parameter.data().asnumpy().ravel()
-                self._events.add_histogram(f"filters/{name}", values, step)
+                values = parameter.data().asnumpy()
+                histogram = summary.histogram(f"filters/{name}", values, HISTOGRAM_BINS)
+                self._events.add(histogram, step)
+        self._events.flush()
         for warning in self.health.check_collapse(step, images):
             self.say(f"warning: {warning}")
         found = "faces not counted" if faces is None else f"{faces:.2f} faces of 25"
@@ -113,6 +122,54 @@ class Monitor:
         done = self.training.step_count - self.first_step
         left = (self.total_steps - self.training.step_count) * self.minutes() / max(done, 1)
         return f"{int(left // 60)} h {int(left % 60):02d} min left"
+
+
+class Events:
+    """A TensorBoard event file, written at once and not by a thread.
+
+    tensorboardX's own SummaryWriter writes from a thread; where the disk is full, that thread dies
+    and whoever adds the next events waits for ever.
+
+    Raises:
+        UserError: from every method, if the file cannot be written.
+    """
+
+    def __init__(self, folder: Path, first_step: int) -> None:
+        """Events of ``first_step`` and later in the folder's older files are those of a past that
+        was undone by going on from a checkpoint: TensorBoard will not show them."""
+        self.folder = folder
+        make_folder(folder)
+        with self._reporting():
+            # The name has the second only; a run may be resumed within it.
+            self._writer = EventsWriter(str(folder / "events"), f".{time.time_ns()}")
+        start = SessionLog(status=SessionLog.START)
+        self._write(Event(session_log=start, step=first_step, wall_time=time.time()))
+
+    def add(self, content: Any, step: int) -> None:
+        """Add a summary of ``tensorboardX.summary`` to ``step``."""
+        self._write(Event(summary=content, step=step, wall_time=time.time()))
+
+    def flush(self) -> None:
+        """Have all events so far on the disk."""
+        with self._reporting():
+            self._writer.flush()
+
+    def close(self) -> None:
+        """Close the file; events that a full disk has no room for are lost."""
+        with suppress(OSError):
+            self._writer.close()
+
+    def _write(self, event: Event) -> None:
+        with self._reporting():
+            self._writer.write_event(event)
+
+    @contextmanager
+    def _reporting(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            reason = error.strerror or error
+            raise UserError(f"cannot write events in {self.folder}: {reason}") from error
 
 
 class Health:

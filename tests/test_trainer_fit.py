@@ -1,0 +1,441 @@
+"""The command, whole: killed, resumed, stopped, and given what is wrong."""
+
+from __future__ import annotations
+
+import math
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from training_help import TINY, encode, random_picture, write_pictures
+
+import trainer.fit
+from runtime.errors import UserError, run_command
+from runtime.files import cache_directory
+from trainer import checkpoint
+from trainer.checkpoint import BEST, LAST, Checkpoint
+
+Arguments = list[str]
+Command = Callable[..., tuple[int, str, str]]
+REPOSITORY = Path(__file__).parents[1]
+SETTINGS = [word for override in [*TINY, "evaluate_every=5"] for word in ("--set", override)]
+
+# The command in a process that kills itself as kill -9 does: in step N ("step N"), while the
+# N-th checkpoint file is being written ("write N"), or right after it ("written N").
+KILLED = """
+import os, signal, sys
+import trainer.fit, trainer.loop, runtime.files
+from runtime.errors import run_command
+where, number = sys.argv.pop(1), int(sys.argv.pop(1))
+def kill(): os.kill(os.getpid(), signal.SIGKILL)
+trainer.fit._face_counter = lambda cascade: None
+trainer.fit.VALIDATION_GRIDS = 1
+update = trainer.loop.Training._update_generator
+def update_or_die(self):
+    if where == "step" and self.step_count + 1 == number: kill()
+    return update(self)
+trainer.loop.Training._update_generator = update_or_die
+replace, count = os.replace, 0
+def replace_or_die(source, target):
+    global count
+    count += str(target).endswith(".npz")
+    if where == "write" and count == number: kill()
+    replace(source, target)
+    if where == "written" and count == number: kill()
+os.replace = replace_or_die
+run_command(trainer.fit.main)
+"""
+
+
+@pytest.fixture(autouse=True)
+def apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cache of the test's own, and no face detector: it is slow and may not be there."""
+    monkeypatch.setenv("EDGEGAN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(trainer.fit, "_face_counter", lambda cascade: None)
+    monkeypatch.setattr(trainer.fit, "VALIDATION_GRIDS", 1)
+
+
+@pytest.fixture
+def faces(tmp_path: Path) -> Path:
+    return write_pictures(tmp_path / "faces", 10)
+
+
+@pytest.fixture
+def fit(
+    faces: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> Command:
+    """The command as a shell runs it: exit status, and what it wrote to stdout and stderr."""
+
+    def run(*arguments: str, out: str = "run", data: Path = faces) -> tuple[int, str, str]:
+        paths = ["--data", str(data), "--out", str(tmp_path / out)]
+        monkeypatch.setattr(sys, "argv", ["fit", *paths, *arguments])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            run_command(trainer.fit.main)
+        return ended.value.code, *capfd.readouterr()
+
+    return run
+
+
+def expect_error(answer: tuple[int, str, str], *words: str) -> None:
+    status, _, err = answer
+    assert status == 2
+    (line,) = err.splitlines()
+    assert line.startswith("error: ")
+    for word in words:
+        assert word in line
+
+
+def expect_success(answer: tuple[int, str, str]) -> None:
+    assert answer[0] == 0, answer
+
+
+def assert_same_weights(one: Checkpoint, other: Checkpoint) -> None:
+    assert one.facts["step"] == other.facts["step"]
+    assert one.arrays.keys() == other.arrays.keys()
+    for name, array in one.arrays.items():
+        np.testing.assert_array_equal(array, other.arrays[name], err_msg=name)
+
+
+# A run
+
+
+def test_a_run_leaves_all_that_it_should(fit: Command, tmp_path: Path) -> None:
+    status, _, err = fit("--steps", "7", *SETTINGS)
+    assert status == 0
+    assert "Warning" not in err
+    folder = tmp_path / "run"
+    names = {path.name.split(".")[0] for path in folder.iterdir()}
+    assert names == {"recipe", "last", "best", "events", "grids"}
+    assert sorted(path.name for path in (folder / "grids").iterdir()) == [
+        "0000005.png",
+        "0000007.png",
+    ]
+    last = checkpoint.load(folder / LAST)
+    assert last.facts["step"] == 7
+    assert last.facts["images_seen"] == 7 * 4
+    assert last.facts["pictures"] == 10
+    assert "step 7: faces not counted, 28 images seen" in err
+    # The resolved recipe is a recipe: it trains the same.
+    fit("--steps", "7", "--recipe", str(folder / "recipe.yaml"), out="again")
+    assert_same_weights(checkpoint.load(tmp_path / "again" / LAST), last)
+
+
+@pytest.mark.parametrize(("epochs", "steps"), [(1, 3), (2, 5)])
+def test_epochs_are_passes_over_the_pictures(
+    fit: Command, tmp_path: Path, epochs: int, steps: int
+) -> None:
+    fit("--epochs", str(epochs), *SETTINGS)
+    assert steps == math.ceil(epochs * 10 / 4)
+    assert checkpoint.load(tmp_path / "run" / LAST).facts["step"] == steps
+
+
+def test_a_wgans_epoch_has_fewer_generator_steps(fit: Command, tmp_path: Path) -> None:
+    fit("--epochs", "4", "--recipe", "wgan", *SETTINGS)
+    last = checkpoint.load(tmp_path / "run" / LAST)
+    assert last.facts["step"] == 4 * 10 / (4 * 5)
+    assert last.facts["images_seen"] == 40
+
+
+def test_minutes_end_a_run_that_can_be_gone_on_with(fit: Command, tmp_path: Path) -> None:
+    started = time.monotonic()
+    expect_success(fit("--minutes", "0.01", "--epochs", "1000000", *SETTINGS))
+    assert time.monotonic() - started < 30
+    first = checkpoint.load(tmp_path / "run" / LAST).facts
+    assert first["step"] > 0
+    assert 0.01 <= first["minutes"] < 0.5
+    expect_success(fit("--resume", "--minutes", "0.01", "--epochs", "1000000"))
+    second = checkpoint.load(tmp_path / "run" / LAST).facts
+    assert second["step"] > first["step"]
+    assert second["minutes"] >= first["minutes"] + 0.01
+
+
+def test_the_best_checkpoint_is_kept_by_its_faces(
+    fit: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = iter([3, 9, 9, 4])
+    monkeypatch.setattr(trainer.fit, "_face_counter", lambda cascade: lambda images: next(counts))
+    expect_success(fit("--steps", "20", *SETTINGS))
+    best = checkpoint.load(tmp_path / "run" / BEST).facts
+    assert (best["step"], best["best_faces"]) == (15, 9)  # of equals the later
+    assert checkpoint.load(tmp_path / "run" / LAST).facts["best_faces"] == 9
+
+    # Steps whose faces are not counted do not replace one that has a count.
+    monkeypatch.setattr(trainer.fit, "_face_counter", lambda cascade: None)
+    expect_success(fit("--resume", "--steps", "25"))
+    assert checkpoint.load(tmp_path / "run" / BEST).facts["step"] == 15
+
+
+def test_every_evaluation_draws_the_same_latents(
+    fit: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[np.ndarray] = []
+    images = trainer.fit.Training.images
+
+    def recorded(self: trainer.fit.Training, latents: np.ndarray) -> np.ndarray:
+        drawn.append(latents)
+        return images(self, latents)
+
+    monkeypatch.setattr(trainer.fit.Training, "images", recorded)
+    expect_success(fit("--steps", "10", "--seed", "1", *SETTINGS))
+    expect_success(fit("--steps", "5", "--seed", "2", *SETTINGS, out="another"))
+    assert len(drawn) == 3
+    assert drawn[0].shape == (25, 6)
+    for latents in drawn[1:]:
+        np.testing.assert_array_equal(latents, drawn[0])
+
+
+# Killed and resumed
+
+
+def test_a_run_that_was_killed_ends_as_one_that_was_not(
+    fit: Command, faces: Path, tmp_path: Path
+) -> None:
+    expect_success(fit("--steps", "23", *SETTINGS, out="whole"))
+    whole = checkpoint.load(tmp_path / "whole" / LAST)
+
+    folder = tmp_path / "killed"
+    command = ["--data", str(faces), "--out", str(folder), "--steps", "23", "--resume"]
+
+    def killed(where: str, number: int) -> int | None:
+        """Run until the kill; returns the step of the last checkpoint."""
+        arguments = [where, str(number), *command]
+        ended = subprocess.run(
+            [sys.executable, "-c", KILLED, *arguments, *SETTINGS],
+            cwd=REPOSITORY,
+            capture_output=True,
+            check=False,
+        )
+        assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()
+        if not (folder / LAST).exists():
+            return None
+        return checkpoint.load(folder / LAST).facts["step"]
+
+    assert killed("step", 3) is None  # before the first checkpoint
+    assert killed("written", 2) == 5  # right after one: best and last are two files
+    assert killed("write", 2) == 5  # step 10's best is written, its last is under way
+    assert checkpoint.load(folder / BEST).facts["step"] == 10
+    expect_success(fit("--resume", "--steps", "23", out="killed"))
+    assert_same_weights(checkpoint.load(folder / LAST), whole)
+    assert_same_weights(checkpoint.load(folder / BEST), checkpoint.load(tmp_path / "whole" / BEST))
+
+
+def test_kill_9_from_outside_at_any_moment(fit: Command, faces: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "killed"
+    command = ["--data", str(faces), "--out", str(folder), "--steps", "1000000", *SETTINGS]
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, "never", "0", *command],
+        cwd=REPOSITORY,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while not (folder / LAST).exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(float(np.random.default_rng().uniform(0, 0.5)))
+    finally:
+        process.kill()
+        process.wait()
+    step = checkpoint.load(folder / LAST).facts["step"]
+    assert step > 0
+    assert step % 5 == 0
+    end = str(step + 7)
+    expect_success(fit("--resume", "--steps", end, out="killed"))
+    expect_success(fit("--steps", end, *SETTINGS, out="whole"))
+    assert_same_weights(checkpoint.load(folder / LAST), checkpoint.load(tmp_path / "whole" / LAST))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_saves_and_ends_well(
+    fit: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    update = trainer.fit.Training._update_generator
+
+    def interrupted(self: trainer.fit.Training) -> dict:
+        if self.step_count == 7:
+            os.kill(os.getpid(), number)
+        return update(self)
+
+    before = signal.getsignal(number)
+    with monkeypatch.context() as patched:
+        patched.setattr(trainer.fit.Training, "_update_generator", interrupted)
+        status, _, err = fit("--steps", "13", *SETTINGS)
+    assert signal.getsignal(number) is before
+    assert (status, "Traceback" in err) == (0, False)
+    assert checkpoint.load(tmp_path / "run" / LAST).facts["step"] == 8
+    expect_success(fit("--steps", "13", "--resume"))
+    expect_success(fit("--steps", "13", *SETTINGS, out="whole"))
+    assert_same_weights(
+        checkpoint.load(tmp_path / "run" / LAST), checkpoint.load(tmp_path / "whole" / LAST)
+    )
+
+
+# What a run is not mixed up with
+
+
+def test_a_run_is_not_overwritten(fit: Command, tmp_path: Path) -> None:
+    expect_success(fit("--steps", "2", *SETTINGS))
+    before = (tmp_path / "run" / LAST).read_bytes()
+    expect_error(fit("--steps", "9", *SETTINGS), "run holds a run already", "--resume")
+    assert (tmp_path / "run" / LAST).read_bytes() == before
+
+
+def test_a_run_is_gone_on_with_as_it_was(fit: Command, tmp_path: Path) -> None:
+    expect_success(fit("--steps", "2", "--seed", "3", *SETTINGS))
+    before = (tmp_path / "run" / LAST).read_bytes()
+    other = "is of another recipe than --recipe and --set give"
+    expect_error(fit("--resume", "--recipe", "wgan"), other)
+    expect_error(fit("--resume", *SETTINGS, "--set", "generator.width=5"), other)
+    expect_error(fit("--resume", "--seed", "4"), "has seed 3, found 4")
+    more = write_pictures(tmp_path / "more", 11)
+    expect_error(fit("--resume", data=more), "number of pictures 10, found 11")
+    assert (tmp_path / "run" / LAST).read_bytes() == before
+    expect_success(fit("--resume", "--seed", "3", "--steps", "3", "--recipe", "dcgan", *SETTINGS))
+    expect_success(fit("--resume", "--steps", "4"))
+    assert checkpoint.load(tmp_path / "run" / LAST).facts["step"] == 4
+
+
+def test_a_damaged_checkpoint_is_told(fit: Command, tmp_path: Path) -> None:
+    expect_success(fit("--steps", "2", *SETTINGS))
+    path = tmp_path / "run" / LAST
+    path.write_bytes(path.read_bytes()[:-50])
+    expect_error(fit("--resume"), str(path), "truncated")
+
+
+# What fails
+
+
+@pytest.mark.parametrize("rate", ["1e39", "1e30"])
+def test_a_training_that_fails_keeps_the_last_good_checkpoint(
+    fit: Command, tmp_path: Path, rate: str
+) -> None:
+    expect_success(fit("--steps", "5", *SETTINGS))
+    path = tmp_path / "run" / LAST
+    good = checkpoint.load(path)
+    changed = good.recipe.to_mapping()
+    for network in ("generator", "discriminator"):
+        changed[network]["optimizer"]["learning_rate"] = float(rate)
+    Checkpoint(trainer.fit.recipe.from_mapping(changed, "test"), good.facts, good.arrays).save(path)
+    before = path.read_bytes()
+    status, _, err = fit("--resume", "--steps", "100")
+    assert status == 2
+    assert err.splitlines()[-1].startswith("error: training failed at step ")
+    assert "the last checkpoint is kept" in err
+    assert "Traceback" not in err
+    kept = checkpoint.load(path)
+    if kept.facts["step"] == 5:
+        assert path.read_bytes() == before
+    assert all(np.isfinite(array).all() for array in kept.arrays.values())
+
+
+def test_a_loss_that_is_nan_stops_the_run(
+    fit: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = trainer.fit.Training.step
+
+    def failing(self: trainer.fit.Training, batches: object) -> object:
+        result = step(self, batches)
+        if self.step_count == 8:
+            object.__setattr__(result, "generator_loss", math.nan)
+        return result
+
+    monkeypatch.setattr(trainer.fit.Training, "step", failing)
+    status, _, err = fit("--steps", "20", *SETTINGS)
+    assert status == 2
+    assert err.splitlines()[-1].startswith("error: training failed at step 8: the generator loss")
+    assert checkpoint.load(tmp_path / "run" / LAST).facts["step"] == 5
+
+
+@pytest.mark.parametrize("size", [1500, 6000, 20000])
+def test_a_disk_that_fills_up_leaves_the_last_checkpoint(
+    fit: Command, tmp_path: Path, size: int
+) -> None:
+    expect_success(fit("--steps", "5", *SETTINGS))
+    path = tmp_path / "run" / LAST
+    before = path.read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        status, _, err = fit("--resume", "--steps", "50")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert status == 2
+    assert err.splitlines()[-1].startswith("error: cannot write ")
+    assert "Traceback" not in err
+    assert path.read_bytes() == before
+    assert not [name for name in (tmp_path / "run").iterdir() if name.name.startswith(".")]
+    expect_success(fit("--resume", "--steps", "10"))
+
+
+def test_bad_options(fit: Command, tmp_path: Path) -> None:
+    expect_error(fit("--seed", "-1"), "seed is '-1', expected a whole number")
+    expect_error(fit("--seed", "x"), "seed is 'x'")
+    for name in ("--steps", "--epochs"):
+        for value in ("0", "-3", "2.5", "many"):
+            expect_error(fit(name, value), f"{name[2:]} is '{value}', expected a positive whole")
+    for value in ("0", "-1", "nan", "soon"):
+        expect_error(fit("--minutes", value), f"minutes is '{value}', expected a positive number")
+    expect_error(fit("--device", "tpu"), "device 'tpu' is unknown")
+    expect_error(fit("--device", "gpu:99"), "device 'gpu:99' is not here")
+    expect_error(fit("--recipe", "dcgn"), "'dcgn' does not exist: expected dcgan")
+    expect_error(fit("--set", "widht=3"), "unknown key 'widht', expected width")
+    expect_error(fit("--set", "image_size=x"), "image_size")
+    expect_error(fit("--set", "batch_size=0"), "batch_size is 0")
+    assert not (tmp_path / "run").exists()
+    assert not cache_directory().exists()  # all of it is told before the pictures are packed
+
+
+def test_bad_pictures(fit: Command, tmp_path: Path) -> None:
+    expect_error(fit(data=tmp_path / "nowhere"), "nowhere")
+    (tmp_path / "empty").mkdir()
+    expect_error(fit(data=tmp_path / "empty"), "no pictures in", "empty")
+    mixed = write_pictures(tmp_path / "两 faces", 3)
+    (mixed / "文 字.jpg").write_text("text")
+    jpeg = encode(random_picture(0, 64, 64), "JPEG")
+    (mixed / "truncated.jpg").write_bytes(jpeg[: len(jpeg) // 2])
+    expect_error(fit(data=mixed), "2 of 5 pictures", "文 字.jpg", "truncated.jpg", "--skip-bad")
+    broken = tmp_path / "broken.zip"
+    broken.write_bytes(b"PK\x03\x04 and no more")
+    expect_error(fit(data=broken), "broken.zip")
+    broken = tmp_path / "broken.rec"
+    broken.write_bytes(b"no records" * 10)
+    expect_error(fit(data=broken), "broken.rec is a broken RecordIO file")
+    assert not (tmp_path / "run").exists()
+    status, out, _ = fit("--skip-bad", "--steps", "1", *SETTINGS, data=mixed)
+    assert status == 0
+    assert "skipped 2 of 5 pictures" in out
+
+
+def test_an_out_that_is_a_file(fit: Command, tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("a file")
+    expect_error(fit("--steps", "1", *SETTINGS), "a file is in its place")
+    assert (tmp_path / "run").read_text() == "a file"
+
+
+def test_a_cascade_that_is_another_file(
+    faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()  # the real face counter
+    monkeypatch.setenv("EDGEGAN_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "cascade.xml").write_text("<xml/>")
+    arguments = ["--data", str(faces), "--out", str(tmp_path / "run"), *SETTINGS]
+    with pytest.raises(UserError, match="is not the known cascade"):
+        trainer.fit.main([*arguments, "--cascade", str(tmp_path / "cascade.xml")])
+    assert not (tmp_path / "run").exists()
+
+
+def test_help_shows_calls(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit) as ended:
+        trainer.fit.main(["--help"])
+    assert ended.value.code == 0
+    assert "python -m trainer.fit --recipe dcgan --data faces/ --out" in capsys.readouterr().out

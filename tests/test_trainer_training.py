@@ -1,0 +1,29 @@
+"""Real training on real pictures: minutes long, so only with -m training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import trainer.fit
+from trainer import checkpoint
+from trainer.checkpoint import BEST
+
+FACES = Path(__file__).parents[2] / "shared" / "data" / "extra_data.zip"
+MINUTES = 4
+
+
+@pytest.mark.training
+def test_a_small_dcgan_draws_faces_after_minutes(
+    cascade: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not FACES.is_file():
+        pytest.skip(f"{FACES} is absent")
+    monkeypatch.setenv("EDGEGAN_CACHE", str(tmp_path / "cache"))
+    run = tmp_path / "run"
+    small = ["--set", "generator.width=32", "--set", "discriminator.width=32"]
+    options = ["--recipe", "dcgan", "--minutes", str(MINUTES), "--cascade", str(cascade)]
+    assert trainer.fit.main(["--data", str(FACES), "--out", str(run), *options, *small]) == 0
+    best = checkpoint.load(run / BEST).facts
+    assert best["best_faces"] > 10  # of 25, on average; real pictures have 24.2
