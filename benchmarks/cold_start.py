@@ -1,0 +1,230 @@
+"""From a shell's prompt to a graded picture: python -m benchmarks.cold_start."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from benchmarks import measure, peers
+from benchmarks.measure import PeerFailed, Run, Spread, Worker
+from runtime.cores import available_cores
+from runtime.errors import UserError, run_command
+
+EXAMPLES = """\
+examples:
+  python -m benchmarks.cold_start
+  python -m benchmarks.cold_start --model wgan --repetitions 15 --json cold_start.json
+"""
+PACKAGES = ("onnxruntime", "opencv-python", "matplotlib", "numpy", "torch")
+ROOT = Path(__file__).parents[1]
+OURS = "./run_gan.sh (draws and counts)"
+GENERATE = "python -m runtime.generate (draws)"
+PYTORCH = "PyTorch script (draws)"
+ENVIRONMENT = {"PYTHONPATH": str(ROOT), "MPLBACKEND": "Agg"}
+
+
+@dataclass
+class Result:
+    """One command from its start to its end."""
+
+    command: str
+    seconds: Spread
+    theirs_over_ours: Spread
+    peak_memory_mb: Spread
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Measure and print; returns 0.
+
+    Raises:
+        UserError: bad options, a command of ours that fails, or a report that cannot be written.
+    """
+    options = _parse(argv)
+    left_out: dict[str, str] = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        model = _resolve(options.model)
+        commands = {
+            OURS: [
+                *("bash", str(ROOT / "run_gan.sh"), "--model", model),
+                *("--output", str(folder / "run_gan.png")),
+            ],
+            GENERATE: [
+                *(sys.executable, "-m", "runtime.generate", "--model", model),
+                *("--output", str(folder / "generate.png")),
+            ],
+        }
+        _first_run(commands[OURS])
+        try:
+            commands[PYTORCH] = _pytorch_command(model, folder)
+        except PeerFailed as error:
+            left_out[PYTORCH] = str(error)
+        results = _measure_commands(commands, options.repetitions)
+        parts = _measure_parts(model, folder, options.repetitions)
+        if PYTORCH in commands:
+            difference = _picture_difference(folder / "generate.png", folder / "pytorch.png")
+        else:
+            difference = None
+    report = {
+        "benchmark": "cold_start",
+        "machine": measure.machine(available_cores()),
+        "versions": measure.versions(PACKAGES),
+        "model": options.model,
+        "results": results,
+        "parts_seconds": parts,
+        "pytorch_picture_difference_levels": difference,
+        "left_out": left_out,
+    }
+    _print(report)
+    if options.json:
+        measure.write_json(options.json, report)
+    return 0
+
+
+def pytorch_files(model: str, folder: Path) -> Run:
+    """In a process of its own: write the state dict and the latents that the script reads."""
+    import numpy as np
+    import torch
+
+    from runtime.generate import DEFAULT_SEED
+    from runtime.generator import Generator, find_model
+    from runtime.grid import BASELINE_IMAGES
+    from runtime.latent import draw_latents
+
+    metadata = Generator.load(model, "cpu").metadata
+    network = peers.pytorch_network(find_model(model), batch_norm=True)
+    latents = draw_latents(
+        DEFAULT_SEED, BASELINE_IMAGES, metadata.latent_size, metadata.latent_distribution
+    )
+
+    def write(_: None) -> None:
+        torch.save(network.state_dict(), folder / "weights.pth")
+        np.save(folder / "latents.npy", latents)
+
+    return write
+
+
+def _resolve(model: str) -> str:
+    """A shipped model's name as it is, a path made absolute."""
+    return str(Path(model).resolve()) if Path(model).suffix else model
+
+
+def _first_run(command: list[str]) -> None:
+    """The run before the first that counts: it makes .venv where there is none."""
+    measure.progress("the first ./run_gan.sh (which sets up .venv where there is none)")
+    finished = measure.run_process(command, ENVIRONMENT)
+    if finished.status not in (0, 1):
+        raise UserError(f"./run_gan.sh failed: {_last_line(finished.output)}")
+
+
+def _pytorch_command(model: str, folder: Path) -> list[str]:
+    """What runs the PyTorch script; raises PeerFailed where it cannot be run."""
+    for package in ("torch", "onnx"):
+        if not measure.is_installed(package):
+            raise PeerFailed(f"{package} is not installed: pip install '.[train,benchmark]'")
+    with Worker(pytorch_files, model, folder, threads=available_cores()) as worker:
+        worker.call()
+    script = str(Path(__file__).with_name("pytorch_grid.py"))
+    arguments = [str(folder / name) for name in ("weights.pth", "latents.npy", "pytorch.png")]
+    return [sys.executable, script, *arguments]
+
+
+def _measure_commands(commands: dict[str, list[str]], repetitions: int) -> list[Result]:
+    """Time whole processes in turn, each run once before."""
+    peaks: dict[str, list[float]] = {name: [] for name in commands}
+
+    def take(name: str) -> float:
+        finished = measure.run_process(commands[name], ENVIRONMENT)
+        if finished.status not in ((0, 1) if name == OURS else (0,)):
+            raise UserError(f"{name} failed: {_last_line(finished.output)}")
+        peaks[name].append(finished.peak_memory)
+        return finished.seconds
+
+    measure.progress(f"{repetitions} rounds of {len(commands)} commands")
+    takes: dict[str, Callable[[], float]] = {name: partial(take, name) for name in commands}
+    measure.interleave(takes, 1)  # brings all files into the system's cache
+    for values in peaks.values():
+        values.clear()
+    seconds = measure.interleave(takes, repetitions)
+    return [
+        Result(
+            name,
+            Spread.of(seconds[name]),
+            measure.ratio(seconds[name], seconds[OURS]),
+            Spread.of(peaks[name]),
+        )
+        for name in commands
+    ]
+
+
+def _measure_parts(model: str, folder: Path, repetitions: int) -> dict[str, Spread]:
+    """What the seconds of run_gan.sh's Python go to, by part."""
+    measure.progress(f"{repetitions} rounds of the parts")
+    script = str(Path(__file__).with_name("run_gan_parts.py"))
+    rounds: list[dict[str, float]] = []
+    for _ in range(repetitions):
+        command = [sys.executable, script, str(time.time()), model, str(folder / "parts.png")]
+        finished = measure.run_process(command, ENVIRONMENT)
+        if finished.status:
+            raise UserError(f"the parts of run_gan failed: {_last_line(finished.output)}")
+        rounds.append(json.loads(finished.output))
+    return {part: Spread.of([values[part] for values in rounds]) for part in rounds[0]}
+
+
+def _picture_difference(ours: Path, theirs: Path) -> int:
+    """The largest difference between two pictures of the same faces, in levels of 255."""
+    import numpy as np
+
+    from runtime.grid import read_picture
+
+    return int(np.abs(read_picture(ours).astype(int) - read_picture(theirs)).max())
+
+
+def _last_line(output: str) -> str:
+    lines = output.strip().splitlines() or ["it said nothing"]
+    return lines[-1].removeprefix("error: ")
+
+
+def _print(report: dict[str, Any]) -> None:
+    measure.print_header(f"From the prompt to the picture, model {report['model']}", report)
+    rows = [
+        (result.command, result.seconds, result.theirs_over_ours, result.peak_memory_mb)
+        for result in report["results"]
+    ]
+    print(measure.table(("command", "seconds", "theirs / ours", "peak memory, MB"), rows))
+    parts = list(report["parts_seconds"].items())
+    print("\n" + measure.table(("part of run_gan.sh's Python", "seconds"), parts))
+    difference = report["pytorch_picture_difference_levels"]
+    if difference is not None:
+        print(f"\nPyTorch's picture differs from ours by at most {difference} of 255 levels")
+    for name, reason in report["left_out"].items():
+        print(f"\nleft out: {name}: {reason}")
+
+
+def _parse(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.cold_start",
+        description="The wall time and peak memory of ./run_gan.sh when .venv is there, and of "
+        "the script that a PyTorch user would write for the same picture.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--model",
+        default="dcgan",
+        help="a shipped model's name, or the path of an exported .onnx (dcgan)",
+    )
+    measure.add_options(parser, repetitions=11)
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    run_command(main)

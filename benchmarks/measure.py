@@ -1,0 +1,375 @@
+"""What the benchmarks share: fair timing, peak memory, statistics, and tables of them.
+
+Every peer runs in a process of its own, as it would for a user, with the same number of threads.
+Repetitions go round all peers (A B C A B C …), so that a machine that becomes slower becomes so
+for all, and are compared within a round.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import json
+import math
+import multiprocessing
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from runtime.cores import available_cores
+from runtime.errors import UserError, add_debug_option
+from runtime.files import atomic_write
+
+LEAST_REPETITIONS = 5
+Run = Callable[[Any], Any]  # a peer, ready to run: an argument in, a result out
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Repetitions of one measurement, in its own unit."""
+
+    median: float
+    least: float
+    greatest: float
+    repetitions: int
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Spread:
+        """The spread of at least one value."""
+        return cls(statistics.median(values), min(values), max(values), len(values))
+
+    def __str__(self) -> str:
+        return f"{_short(self.median)} ({_short(self.least)}-{_short(self.greatest)})"
+
+
+class PeerFailed(Exception):  # noqa: N818 (what happened, not whose fault it is)
+    """A peer cannot do what is measured; the text is one line that says why."""
+
+
+class Worker:
+    """A peer in a process of its own; a context manager that ends the process.
+
+    ``make(*arguments)`` is called there and returns what is timed. Modules that it needs are to be
+    imported inside it: the process reads its number of threads before that.
+    """
+
+    def __init__(self, make: Callable[..., Run], *arguments: Any, threads: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(
+            target=_serve, args=(theirs, threads, make, arguments), daemon=True
+        )
+        self._process.start()
+        theirs.close()
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._pipe.close()
+        self._process.join(timeout=10)
+        self._process.kill()
+
+    def call(self, argument: Any = None) -> Any:
+        """Run the peer once; raises PeerFailed if it cannot."""
+        return self._ask("call", argument, 1)
+
+    def seconds(self, argument: Any = None, calls: int = 1) -> float:
+        """The time that a series of calls takes, in seconds."""
+        return float(self._ask("seconds", argument, calls))
+
+    def peak_memory(self) -> float:
+        """The most main memory that the process has had so far, in MB."""
+        return float(self._ask("peak_memory", None, 1))
+
+    def _ask(self, what: str, argument: Any, calls: int) -> Any:
+        try:
+            self._pipe.send((what, argument, calls))
+            succeeded, answer = self._pipe.recv()
+        except (EOFError, OSError):
+            self._process.join(timeout=10)
+            raise PeerFailed(f"its process ended, status {self._process.exitcode}") from None
+        if not succeeded:
+            raise PeerFailed(answer)
+        return answer
+
+
+def limit_threads(threads: int) -> None:
+    """Let this process use so many cores, before it loads a library that counts them.
+
+    Raises:
+        UserError: this system cannot give a process fewer cores than there are.
+    """
+    if threads < available_cores():
+        if not hasattr(os, "sched_setaffinity"):
+            raise UserError(f"--threads {threads} is not possible on {platform.system()}")
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+
+
+def seconds_of(
+    run: Run, argument: Any, calls: int, clock: Callable[[], float] = time.perf_counter
+) -> float:
+    """Time a series of calls, in seconds."""
+    started = clock()
+    for _ in range(calls):
+        run(argument)
+    return clock() - started
+
+
+def warm_up(time_calls: Callable[[int], float], seconds: float) -> int:
+    """Make calls until a series of them lasts ``seconds``; returns how many that takes.
+
+    The first call, which sets things up, does not count.
+    """
+    time_calls(1)
+    calls = 1
+    while (elapsed := time_calls(calls)) < seconds:
+        growth = seconds / elapsed if elapsed > 0 else math.inf
+        calls = math.ceil(calls * min(10.0, max(1.2, growth)))
+    return calls
+
+
+def interleave(
+    measurements: Mapping[str, Callable[[], float]], repetitions: int
+) -> dict[str, list[float]]:
+    """Take every measurement in turn, ``repetitions`` times round; returns them by name."""
+    results: dict[str, list[float]] = {name: [] for name in measurements}
+    for _ in range(repetitions):
+        for name, take in measurements.items():
+            results[name].append(take())
+    return results
+
+
+def ratio(ours: Sequence[float], theirs: Sequence[float]) -> Spread:
+    """Ours over theirs, round by round."""
+    return Spread.of([our / their for our, their in zip(ours, theirs)])
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A process that ended: its wall time, its and its children's peak memory, what it said."""
+
+    status: int
+    seconds: float
+    peak_memory: float  # MB
+    output: str
+
+
+def run_process(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Finished:
+    """Run a command to its end and measure it; its output and errors are kept together."""
+    started = time.perf_counter()
+    process = subprocess.Popen(
+        list(command),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env={**os.environ, **(environment or {})},
+    )
+    assert process.stdout is not None
+    output = process.stdout.read().decode(errors="replace")
+    process.stdout.close()
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - started
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return Finished(process.returncode, seconds, _megabytes(usage.ru_maxrss), output)
+
+
+def machine(threads: int) -> dict[str, str | int]:
+    """What the measurements were taken on."""
+    return {
+        "cpu": _cpu_model(),
+        "cores": os.cpu_count() or 1,
+        "threads": threads,
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+    }
+
+
+def versions(packages: Sequence[str]) -> dict[str, str]:
+    """The installed versions of packages; "not installed" for those that are not."""
+    return {package: _version(package) or "not installed" for package in packages}
+
+
+def is_installed(package: str) -> bool:
+    """Whether a package of that name on the package index is installed."""
+    return _version(package) is not None
+
+
+def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """A table in Markdown, padded so that it reads well as plain text too."""
+    cells = [[str(cell) for cell in row] for row in [headers, *rows]]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(headers))]
+    lines = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |"
+        for row in cells
+    ]
+    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    return "\n".join(lines)
+
+
+def print_header(title: str, report: Mapping[str, Any]) -> None:
+    """Print what a benchmark is and what it ran on."""
+    on = report["machine"]
+    print(f"{title}\n")
+    print(f"{on['cpu']}, {on['threads']} of {on['cores']} cores used, {on['system']}")
+    packages = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
+    print(f"Python {on['python']}, {packages}")
+    print("median (least-greatest) of the repetitions; ratios are taken within each round\n")
+
+
+def write_json(path: Path, report: Mapping[str, Any]) -> None:
+    """Write a report whole or not at all; raises UserError if it cannot be written."""
+    with atomic_write(path) as temporary:
+        text = json.dumps(report, indent=2, default=vars, ensure_ascii=False)
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def progress(text: str) -> None:
+    """Tell who waits what is being measured."""
+    print(f"measuring {text} …", file=sys.stderr, flush=True)
+
+
+def add_options(parser: argparse.ArgumentParser, repetitions: int) -> None:
+    """Declare what every benchmark takes: --repetitions, --threads, --json and --debug."""
+    parser.add_argument(
+        "--repetitions",
+        type=whole_number("--repetitions", LEAST_REPETITIONS),
+        default=repetitions,
+        metavar="N",
+        help=f"rounds to measure, at least {LEAST_REPETITIONS} ({repetitions})",
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the report as JSON too")
+    add_debug_option(parser)
+
+
+def add_threads_option(parser: argparse.ArgumentParser) -> None:
+    """Declare --threads, which all peers get."""
+    cores = available_cores()
+    parser.add_argument(
+        "--threads",
+        type=whole_number("--threads", 1, cores),
+        default=cores,
+        metavar="N",
+        help=f"threads of every peer, up to the cores this process may use ({cores})",
+    )
+
+
+def add_seconds_option(parser: argparse.ArgumentParser, seconds: float) -> None:
+    """Declare --seconds, the length of a repetition."""
+    parser.add_argument(
+        "--seconds",
+        type=_positive("--seconds"),
+        default=seconds,
+        metavar="S",
+        help=f"least length of one repetition, in seconds ({seconds:g})",
+    )
+
+
+def whole_number(option: str, least: int, greatest: int | None = None) -> Callable[[str], int]:
+    """An argparse type: a whole number in a range, or a UserError that names the option."""
+    expected = f"a whole number from {least}" + (f" to {greatest}" if greatest else "")
+
+    def parse(text: str) -> int:
+        if text.isascii() and text.isdigit():
+            value = int(text)
+            if value >= least and (greatest is None or value <= greatest):
+                return value
+        raise UserError(f"{option} is {text!r}, expected {expected}")
+
+    return parse
+
+
+def _positive(option: str) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        with suppress(ValueError):
+            if 0 < float(text) < math.inf:
+                return float(text)
+        raise UserError(f"{option} is {text!r}, expected a positive number")
+
+    return parse
+
+
+def _serve(
+    pipe: Connection, threads: int, make: Callable[..., Run], arguments: Sequence[Any]
+) -> None:
+    """Be a worker's process: build the peer, then answer until the pipe is closed."""
+    run: Run | None = None
+    while True:
+        try:
+            what, argument, calls = pipe.recv()
+        except (EOFError, KeyboardInterrupt):
+            return
+        try:
+            if run is None:
+                limit_threads(threads)
+                run = make(*arguments)
+            if what == "call":
+                answer = run(argument)
+            elif what == "seconds":
+                answer = seconds_of(run, argument, calls)
+            else:
+                answer = _own_peak_memory()
+        except KeyboardInterrupt:
+            return
+        except Exception as error:  # of any library; the row in the table says it
+            lines = str(error).strip().splitlines() or [""]
+            sentence = (
+                lines[0] if isinstance(error, UserError) else f"{type(error).__name__}: {lines[0]}"
+            )
+            pipe.send((False, sentence))
+        else:
+            pipe.send((True, answer))
+
+
+def _own_peak_memory() -> float:
+    """This process's peak memory in MB."""
+    with suppress(OSError, StopIteration):
+        # Not getrusage: there a new process starts with the memory of the one that started it.
+        lines = Path("/proc/self/status").read_text().splitlines()
+        peak = next(line for line in lines if line.startswith("VmHWM:"))
+        return int(peak.split()[1]) * 1024 / 1e6
+    import resource
+
+    return _megabytes(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+
+
+def _megabytes(maxrss: int) -> float:
+    """What getrusage gives, KiB on Linux and bytes on macOS, in MB."""
+    return maxrss * (1 if sys.platform == "darwin" else 1024) / 1e6
+
+
+def _cpu_model() -> str:
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _version(package: str) -> str | None:
+    with suppress(importlib.metadata.PackageNotFoundError):
+        return importlib.metadata.version(package)
+    return None
+
+
+def _short(value: float) -> str:
+    """Three digits where that is enough, all before the point where there are more."""
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    return f"{value:,.{max(0, 2 - math.floor(math.log10(abs(value))))}f}"

@@ -1,0 +1,274 @@
+"""What a user could generate with instead, each from the same ONNX file and so the same weights.
+
+A maker takes the file and a number of threads and returns what turns latents, float32
+(N, latent_size), into images, float32 (N, 3, H, W). Libraries are imported inside the makers, as
+each runs in a process of its own.
+
+Our files have batch norm folded into the convolutions before it. Networks with batch norm are made
+from them by one of scale 1 that adds the bias: it computes the same, and costs what any other does.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from runtime.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
+    from mxnet.gluon import HybridBlock
+
+Generate = Callable[[np.ndarray], np.ndarray]
+
+BATCH_NORM_EPSILON = 1e-5  # the default of mxnet and PyTorch
+UNIT_SCALE = math.sqrt(1 + BATCH_NORM_EPSILON)  # makes a batch norm of variance 1 change nothing
+
+
+def edgegan(path: Path, threads: int) -> Generate:
+    """Our runtime's session."""
+    from runtime.session import open_session
+
+    session, _ = open_session(path, "cpu")
+    return lambda latents: session.run(["image"], {"latent": latents})[0]
+
+
+def edgegan_images(path: Path, threads: int) -> Generate:
+    """Our runtime as it is called: seed 0 in, uint8 images out (here as float32, to compare)."""
+    from runtime.generator import Generator
+
+    generator = Generator.load(path, "cpu")
+    return lambda latents: generator.images(0, len(latents))
+
+
+def onnxruntime_plain(path: Path, threads: int) -> Generate:
+    """onnxruntime by itself, on whatever file: its first input and output."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    return lambda latents: session.run(None, {name: latents})[0]
+
+
+def pytorch(path: Path, threads: int) -> Generate:
+    """PyTorch, eager, batch norm folded as in our file."""
+    return _pytorch_generate(pytorch_network(path), threads)
+
+
+def pytorch_batch_norm(path: Path, threads: int) -> Generate:
+    """PyTorch, eager, batch norm apart, as networks are trained."""
+    return _pytorch_generate(pytorch_network(path, batch_norm=True), threads)
+
+
+def pytorch_compiled(path: Path, threads: int) -> Generate:
+    """PyTorch's compiler on the folded network; one compilation a batch size."""
+    import torch
+
+    return _pytorch_generate(torch.compile(pytorch_network(path), dynamic=False), threads)
+
+
+def openvino_float32(path: Path, threads: int) -> Generate:
+    """OpenVINO, all arithmetic in float32."""
+    return _openvino_generate(path, threads, {"INFERENCE_PRECISION_HINT": "f32"})
+
+
+def openvino_default(path: Path, threads: int) -> Generate:
+    """OpenVINO as it comes, in the precision that it picks."""
+    return _openvino_generate(path, threads, {})
+
+
+def mxnet(path: Path, threads: int) -> Generate:
+    """The network that the file came from in mxnet, hybridized."""
+    network = _gluon_network(path)
+    import mxnet as mx
+
+    return lambda latents: network(mx.nd.array(latents)).asnumpy()
+
+
+def mxnet_exporter(path: Path, threads: int) -> Callable[[Path], None]:
+    """A function that writes what mxnet's own exporter makes of the network to a file."""
+    network = _gluon_network(path)
+    import mxnet as mx
+
+    latent_size = latent_size_of(path)
+
+    def export(output: Path) -> None:
+        mx.onnx.export_model(
+            network(mx.sym.var("latent")),
+            {name: parameter.data() for name, parameter in network.collect_params().items()},
+            [(1, latent_size)],
+            onnx_file_path=str(output),
+            dynamic=True,
+            dynamic_input_shapes=[("batch", latent_size)],
+        )
+
+    return export
+
+
+def pytorch_network(path: Path, batch_norm: bool = False) -> torch.nn.Sequential:
+    """The generator of an ONNX file in PyTorch, in evaluation mode.
+
+    Raises:
+        UserError: the file has a node other than those of a chain of transposed convolutions.
+    """
+    import torch
+
+    nodes, arrays = _read_graph(path)
+    layers: list[torch.nn.Module] = []
+    for node, attributes in nodes:
+        if node.op_type == "Reshape":
+            layers.append(torch.nn.Unflatten(1, tuple(arrays[node.input[1]][1:].tolist())))
+        elif node.op_type == "ConvTranspose":
+            weight, bias = map(torch.from_numpy, _weight_and_bias(node, arrays))
+            norm_follows = batch_norm and node is not _convolutions(nodes)[-1]
+            layers.append(_pytorch_convolution(weight, None if norm_follows else bias, attributes))
+            if norm_follows:
+                layers.append(_pytorch_batch_norm(bias))
+        elif node.op_type == "Relu":
+            layers.append(torch.nn.ReLU(inplace=True))
+        elif node.op_type == "Tanh":
+            layers.append(torch.nn.Tanh())
+        else:
+            raise UserError(f"{path} has a node {node.op_type}, which the PyTorch peer lacks")
+    return torch.nn.Sequential(*layers).eval()
+
+
+def latent_size_of(path: Path) -> int:
+    """The length of the latents that an ONNX file takes."""
+    import onnx
+
+    return int(onnx.load(str(path)).graph.input[0].type.tensor_type.shape.dim[1].dim_value)
+
+
+def _pytorch_convolution(
+    weight: torch.Tensor, bias: torch.Tensor | None, attributes: dict[str, Any]
+) -> torch.nn.ConvTranspose2d:
+    import torch
+
+    inputs, outputs, height, width = weight.shape
+    layer = torch.nn.ConvTranspose2d(
+        inputs,
+        outputs,
+        (height, width),
+        stride=tuple(attributes.get("strides", (1, 1))),
+        padding=tuple(attributes.get("pads", (0, 0, 0, 0))[:2]),
+        bias=bias is not None,
+    )
+    layer.weight.data = weight
+    if bias is not None:
+        layer.bias = torch.nn.Parameter(bias)
+    return layer
+
+
+def _pytorch_batch_norm(bias: torch.Tensor) -> torch.nn.BatchNorm2d:
+    import torch
+
+    layer = torch.nn.BatchNorm2d(len(bias), eps=BATCH_NORM_EPSILON)
+    layer.weight.data.fill_(UNIT_SCALE)
+    layer.bias = torch.nn.Parameter(bias)
+    return layer
+
+
+def _pytorch_generate(network: Callable[..., torch.Tensor], threads: int) -> Generate:
+    import torch
+
+    torch.set_num_threads(threads)
+
+    def generate(latents: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            return network(torch.from_numpy(latents)).numpy()
+
+    return generate
+
+
+def _openvino_generate(path: Path, threads: int, hints: dict[str, Any]) -> Generate:
+    """Compiled once a batch size, since fixed shapes are what OpenVINO is best at."""
+    import openvino
+
+    core = openvino.Core()
+    compiled: dict[int, Any] = {}
+
+    def generate(latents: np.ndarray) -> np.ndarray:
+        count = len(latents)
+        if count not in compiled:
+            model = core.read_model(str(path))
+            model.reshape(list(latents.shape))
+            settings = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, **hints}
+            compiled[count] = core.compile_model(model, "CPU", settings)
+        return compiled[count](latents)[0]
+
+    return generate
+
+
+def _gluon_network(path: Path) -> HybridBlock:
+    """The recipe's generator with the file's weights, and batch norms that change nothing.
+
+    Raises:
+        UserError: the file's recipe is none of the trainer's.
+    """
+    import onnx
+
+    from runtime.metadata import ModelMetadata
+    from trainer import device, loop, recipe
+
+    strings = {item.key: item.value for item in onnx.load(str(path)).metadata_props}
+    metadata = ModelMetadata.from_strings(strings, path)
+    nodes, arrays = _read_graph(path)
+    layers = [_weight_and_bias(node, arrays) for node in _convolutions(nodes)]
+    weights, biases = map(list, zip(*layers))
+
+    shipped = recipe.load(metadata.recipe)
+    network = loop.make_generator(
+        dataclasses.replace(
+            shipped,
+            latent=dataclasses.replace(shipped.latent, size=metadata.latent_size),
+            generator=dataclasses.replace(shipped.generator, width=len(weights[-1])),
+            image_size=metadata.image_size,
+        ),
+        device.choose("cpu"),
+    )
+    for name, parameter in network.collect_params().items():
+        if name.endswith("_weight"):
+            parameter.set_data(weights.pop(0))
+        elif name.endswith(("_beta", "_bias")):
+            parameter.set_data(biases.pop(0))
+        elif name.endswith("_gamma"):
+            parameter.set_data(np.full(parameter.shape, UNIT_SCALE, np.float32))
+    return network
+
+
+def _read_graph(path: Path) -> tuple[list[tuple[Any, dict[str, Any]]], dict[str, np.ndarray]]:
+    """A file's nodes with their attributes, and its constants, those stored in float16 cast."""
+    import onnx
+
+    graph = onnx.load(str(path)).graph
+    arrays = {item.name: onnx.numpy_helper.to_array(item).copy() for item in graph.initializer}
+    nodes = []
+    for node in graph.node:
+        attributes = {item.name: onnx.helper.get_attribute_value(item) for item in node.attribute}
+        if node.op_type == "Cast" and node.input[0] in arrays:
+            kind = onnx.helper.tensor_dtype_to_np_dtype(attributes["to"])
+            arrays[node.output[0]] = arrays[node.input[0]].astype(kind)
+        else:
+            nodes.append((node, attributes))
+    return nodes, arrays
+
+
+def _convolutions(nodes: list[tuple[Any, dict[str, Any]]]) -> list[Any]:
+    return [node for node, _ in nodes if node.op_type == "ConvTranspose"]
+
+
+def _weight_and_bias(node: Any, arrays: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """A transposed convolution's constants; a bias of zeros where it has none."""
+    weight = arrays[node.input[1]]
+    if len(node.input) > 2:
+        return weight, arrays[node.input[2]]
+    return weight, np.zeros(weight.shape[1], np.float32)
