@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -81,7 +82,7 @@ def _open_on_cuda(content: bytes) -> tuple[onnxruntime.InferenceSession | None, 
                 content, _options(), providers=[(CUDA, CUDA_OPTIONS), CPU], enable_fallback=0
             )
         except Exception as error:
-            return None, f"CUDA failed: {_first_line(error)}"
+            return None, _cuda_reason(error)
     if not runs_on_cuda(session):
         return None, "CUDA or cuDNN, or the GPU's driver, could not be loaded"
     return session, ""
@@ -93,6 +94,12 @@ def _options() -> Any:
     options.use_deterministic_compute = True
     options.log_severity_level = SILENT
     return options
+
+
+def _cuda_reason(error: Exception) -> str:
+    """What CUDA itself says, out of the 700 characters of C++ that onnxruntime puts around it."""
+    said = re.search(r"CUDA failure \d+: [^;\n]*[^;\s]", str(error))
+    return said.group() if said else f"CUDA failed: {_first_line(error)}"
 
 
 def _first_line(error: Exception) -> str:

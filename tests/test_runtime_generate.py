@@ -192,7 +192,11 @@ def test_cuda_is_used_where_it_works(make_generator, monkeypatch, capsys):
     ("error", "reason"),
     [
         (None, "CUDA or cuDNN, or the GPU's driver, could not be loaded"),
-        (RuntimeError("CUDA failure 35: driver too old\nstack"), "CUDA failure 35: driver too old"),
+        (RuntimeError("no kernel\nstack"), "CUDA failed: no kernel)"),
+        (
+            RuntimeError("/src/cuda_call.cc:129 CUDA failure 35: driver too old ; GPU=0 ; file=x"),
+            "(CUDA failure 35: driver too old)",
+        ),
     ],
 )
 def test_the_cpu_is_used_where_cuda_fails(make_generator, monkeypatch, capsys, error, reason):

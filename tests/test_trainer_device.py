@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import mxnet as mx
 import pytest
@@ -86,3 +88,36 @@ def test_a_driver_that_does_not_work_is_no_gpu(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(mx.runtime, "Features", WithCuda)
     monkeypatch.setattr(mx.context, "num_gpus", fail)
     assert device.choose("auto") == mx.cpu()
+
+
+def test_cuda_mxnet_without_a_driver_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def no_driver(name: str, mode: int) -> None:
+        raise OSError(f"{name}: cannot open shared object file: No such file or directory")
+
+    monkeypatch.setattr(device, "_is_installed", lambda distribution: True)
+    monkeypatch.setattr(ctypes, "CDLL", no_driver)
+    with pytest.raises(SystemExit) as ended:
+        device.prepare()
+    assert ended.value.code == 2
+    output = capsys.readouterr().err
+    assert output.count("\n") == 1
+    assert "needs the NVIDIA driver (libcuda.so.1)" in output
+
+
+def test_cuda_libraries_are_loaded_from_their_packages_for_all_to_see(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded: list[tuple[str, int]] = []
+    monkeypatch.setattr(device, "_is_installed", lambda distribution: True)
+    monkeypatch.setattr(ctypes, "CDLL", lambda name, mode: loaded.append((name, mode)))
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    for library in device.CUDA_LIBRARIES:
+        path = tmp_path / "nvidia" / "some_package" / "lib" / library
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    device.prepare()
+    names = [Path(name).name for name, _ in loaded]
+    assert names == [device.CUDA_DRIVER, *device.CUDA_LIBRARIES]
+    assert {mode for _, mode in loaded} == {ctypes.RTLD_GLOBAL}

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runtime.cores import available_cores
-from runtime.errors import UserError
+from runtime.errors import STATUS_ERROR, UserError
 
 if TYPE_CHECKING:
     import mxnet as mx
@@ -19,22 +19,28 @@ if TYPE_CHECKING:
 # What mxnet-cu112 links to, in the order in which they need each other.
 CUDA_LIBRARIES = (
     "libcudart.so.11.0",
+    "libnvToolsExt.so.1",
     "libcublasLt.so.11",
     "libcublas.so.11",
     "libcufft.so.10",
+    "libcurand.so.10",
     "libcusparse.so.11",
     "libcusolver.so.11",
-    "libcurand.so.10",
     "libnvrtc.so.11.2",
     "libnccl.so.2",
     "libcudnn.so.8",
 )
+CUDA_DRIVER = "libcuda.so.1"  # comes with the system's driver, not as a package
 
 
 def prepare() -> None:
     """Give mxnet every core that the process may use, and the CUDA libraries installed by pip.
 
     An OMP_NUM_THREADS that the user set is left alone.
+
+    Raises:
+        SystemExit: mxnet-cu112 is installed where there is no NVIDIA driver, so that mxnet cannot
+            be imported; the sentence is printed and the status is 2.
     """
     os.environ.setdefault("OMP_NUM_THREADS", str(available_cores()))
     if _is_installed("mxnet-cu112"):
@@ -79,7 +85,16 @@ def _is_installed(distribution: str) -> bool:
 
 
 def _load_cuda_libraries() -> None:
-    """Load the nvidia-*-cu11 packages' libraries, so that mxnet's own loader finds them."""
+    """Load the driver and the nvidia-*-cu11 packages' libraries: mxnet's own loader finds them."""
+    try:
+        ctypes.CDLL(CUDA_DRIVER, mode=ctypes.RTLD_GLOBAL)
+    except OSError:
+        print(
+            f"error: mxnet-cu112 needs the NVIDIA driver ({CUDA_DRIVER}), which is not here: "
+            "install it, or mxnet in place of mxnet-cu112",
+            file=sys.stderr,
+        )
+        raise SystemExit(STATUS_ERROR) from None
     folders = [Path(folder) / "nvidia" for folder in sys.path]
     for library in CUDA_LIBRARIES:
         for path in (match for folder in folders for match in folder.glob(f"*/lib/{library}")):
