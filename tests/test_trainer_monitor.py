@@ -248,5 +248,18 @@ def test_a_bar_where_it_is_one(
     with Monitor(training, 5, tmp_path) as monitor:
         train(training, monitor, 3)
     shown = capsys.readouterr().err
-    assert "3/5" in shown
+    assert "3 of 5 steps" in shown
     assert "images/s" in shown
+    assert "0 h 00 min left" in shown
+
+
+def test_the_time_left_ends_where_the_minutes_do(
+    training: Training,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("trainer.monitor.LINE_EVERY", 0.0)
+    with Monitor(training, 10**9, tmp_path, most_minutes=90.9) as monitor:
+        train(training, monitor, 1)
+    assert capsys.readouterr().err.splitlines()[0].endswith("1 h 30 min left")

@@ -94,7 +94,7 @@ class Run:
         batches = Batches(
             self.pictures, recipe.batch_size, training.seed, recipe.horizontal_flip
         ).starting_at(training.batches_used)
-        with closing(batches), Monitor(training, total_steps, self.folder) as monitor:
+        with closing(batches), Monitor(training, total_steps, self.folder, minutes) as monitor:
             with _stop_signal() as stopped:
                 while training.step_count < total_steps and monitor.minutes() < minutes:
                     monitor.step(training.step(batches))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import sys
 import time
@@ -33,9 +34,12 @@ HISTOGRAM_BINS = 64
 class Monitor:
     """Follows one run; a context manager that closes the bar and the event file."""
 
-    def __init__(self, training: Training, total_steps: int, folder: Path) -> None:
+    def __init__(
+        self, training: Training, total_steps: int, folder: Path, most_minutes: float = math.inf
+    ) -> None:
         self.training = training
         self.total_steps = total_steps
+        self.most_minutes = most_minutes
         self.folder = folder
         self.health = Health(training.recipe.objective.zero_loss_is_failure)
         self.started = time.monotonic()
@@ -44,7 +48,7 @@ class Monitor:
         self._bar = tqdm(
             total=total_steps,
             initial=training.step_count,
-            unit="step",
+            bar_format="{percentage:3.0f}%|{bar}| {n_fmt} of {total_fmt} steps{postfix}",
             disable=not sys.stderr.isatty(),
             dynamic_ncols=True,
         )
@@ -87,12 +91,12 @@ class Monitor:
                 group = name.rpartition("_")[2]
                 self._events.add(summary.scalar(f"{group}/{name}", value), step)
         losses = f"D {result.discriminator_loss:.3f} G {result.generator_loss:.3f}"
-        speed = f"{self.images_per_second():.0f} images/s"
-        self._bar.set_postfix_str(f"{losses}, {speed}", refresh=False)
+        state = f"{losses}, {self.images_per_second():.0f} images/s, {self._time_left()}"
+        self._bar.set_postfix_str(state, refresh=False)
         self._bar.update()
         if self._bar.disable and time.monotonic() >= self._next_line:
             self._next_line = time.monotonic() + LINE_EVERY
-            self.say(f"step {step} of {self.total_steps}: {losses}, {speed}, {self._time_left()}")
+            self.say(f"step {step} of {self.total_steps}: {state}")
 
     def evaluation(self, images: np.ndarray, faces: float | None) -> None:
         """Record pictures from fixed latents, uint8 (N, S, S, 3), their faces and all filters."""
@@ -119,8 +123,10 @@ class Monitor:
         sys.stderr.flush()
 
     def _time_left(self) -> str:
+        """Until the last step, or until the time is up where that comes first."""
         done = self.training.step_count - self.first_step
-        left = (self.total_steps - self.training.step_count) * self.minutes() / max(done, 1)
+        by_steps = (self.total_steps - self.training.step_count) * self.minutes() / max(done, 1)
+        left = max(0.0, min(by_steps, self.most_minutes - self.minutes()))
         return f"{int(left // 60)} h {int(left % 60):02d} min left"
 
 
