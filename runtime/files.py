@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import secrets
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ from pathlib import Path
 import platformdirs
 
 from runtime.errors import UserError
+
+TOKEN_BYTES = 4  # of a temporary file's name
 
 
 @contextmanager
@@ -34,7 +37,7 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     if target.exists() and not target.is_file():
         raise UserError(f"cannot write {path}: it is no regular file")
     make_folder(target.parent)
-    temporary = target.with_name(f".{secrets.token_hex(4)}-{target.name}")
+    temporary = target.with_name(f".{secrets.token_hex(TOKEN_BYTES)}-{target.name}")
     try:
         yield temporary
         _flush_to_disk(temporary)
@@ -45,6 +48,15 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         with suppress(OSError):
             temporary.unlink()
     _flush_folder(target.parent)
+
+
+def remove_leftovers(path: str | Path) -> None:
+    """Remove what atomic writes to `path` left that were killed; none may be under way."""
+    target = Path(os.path.realpath(path))
+    token = "[0-9a-f]" * (2 * TOKEN_BYTES)
+    for leftover in target.parent.glob(f".{token}-{glob.escape(target.name)}"):
+        with suppress(OSError):
+            leftover.unlink()
 
 
 def write_bytes(path: str | Path, content: bytes) -> None:

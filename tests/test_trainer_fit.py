@@ -205,27 +205,28 @@ def test_a_run_that_was_killed_ends_as_one_that_was_not(
     whole = checkpoint.load(tmp_path / "whole" / LAST)
 
     folder = tmp_path / "killed"
-    command = ["--data", str(faces), "--out", str(folder), "--steps", "23", "--resume"]
+    command = ["--data", str(faces), "--out", str(folder), "--steps", "23", *SETTINGS]
 
-    def killed(where: str, number: int) -> int | None:
+    def killed(where: str, number: int) -> int:
         """Run until the kill; returns the step of the last checkpoint."""
-        arguments = [where, str(number), *command]
+        again = ["--resume"] if folder.exists() else []
         ended = subprocess.run(
-            [sys.executable, "-c", KILLED, *arguments, *SETTINGS],
+            [sys.executable, "-c", KILLED, where, str(number), *command, *again],
             cwd=REPOSITORY,
             capture_output=True,
             check=False,
         )
         assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()
-        if not (folder / LAST).exists():
-            return None
         return checkpoint.load(folder / LAST).facts["step"]
 
-    assert killed("step", 3) is None  # before the first checkpoint
-    assert killed("written", 2) == 5  # right after one: best and last are two files
+    assert killed("step", 3) == 0  # before the first evaluation
+    command = ["--data", str(faces), "--out", str(folder)]  # the run knows the rest
+    assert killed("written", 3) == 5  # right after one: best and last are two files
     assert killed("write", 2) == 5  # step 10's best is written, its last is under way
     assert checkpoint.load(folder / BEST).facts["step"] == 10
-    expect_success(fit("--resume", "--steps", "23", out="killed"))
+    assert list(folder.glob(".*"))  # what the kill left half written
+    expect_success(fit("--resume", out="killed"))
+    assert not list(folder.glob(".*"))
     assert_same_weights(checkpoint.load(folder / LAST), whole)
     assert_same_weights(checkpoint.load(folder / BEST), checkpoint.load(tmp_path / "whole" / BEST))
 
@@ -240,7 +241,7 @@ def test_kill_9_from_outside_at_any_moment(fit: Command, faces: Path, tmp_path: 
     )
     try:
         deadline = time.monotonic() + 60
-        while not (folder / LAST).exists() and time.monotonic() < deadline:
+        while not (folder / BEST).exists() and time.monotonic() < deadline:
             time.sleep(0.01)
         time.sleep(float(np.random.default_rng().uniform(0, 0.5)))
     finally:
@@ -293,16 +294,42 @@ def test_a_run_is_not_overwritten(fit: Command, tmp_path: Path) -> None:
 def test_a_run_is_gone_on_with_as_it_was(fit: Command, tmp_path: Path) -> None:
     expect_success(fit("--steps", "2", "--seed", "3", *SETTINGS))
     before = (tmp_path / "run" / LAST).read_bytes()
-    other = "is of another recipe than --recipe and --set give"
-    expect_error(fit("--resume", "--recipe", "wgan"), other)
-    expect_error(fit("--resume", *SETTINGS, "--set", "generator.width=5"), other)
+    other = "is of another recipe than was asked for: it has "
+    expect_error(fit("--resume", "--recipe", "wgan"), f"{other}name dcgan, not wgan")
+    expect_error(fit("--resume", "--set", "generator.width=5"), f"{other}generator.width 4, not 5")
     expect_error(fit("--resume", "--seed", "4"), "has seed 3, found 4")
     more = write_pictures(tmp_path / "more", 11)
     expect_error(fit("--resume", data=more), "number of pictures 10, found 11")
+    others = write_pictures(tmp_path / "others", 10)
+    (others / "000.png").write_bytes((more / "010.png").read_bytes())
+    expect_error(fit("--resume", data=others), "the run to resume has pictures of digest")
     assert (tmp_path / "run" / LAST).read_bytes() == before
     expect_success(fit("--resume", "--seed", "3", "--steps", "3", "--recipe", "dcgan", *SETTINGS))
     expect_success(fit("--resume", "--steps", "4"))
     assert checkpoint.load(tmp_path / "run" / LAST).facts["step"] == 4
+
+
+def test_a_run_goes_on_to_the_step_that_it_was_meant_to(fit: Command, tmp_path: Path) -> None:
+    expect_success(fit("--steps", "6", "--minutes", "1e-9", *SETTINGS))
+    assert checkpoint.load(tmp_path / "run" / LAST).facts["step"] == 0
+    expect_success(fit("--resume"))
+    assert checkpoint.load(tmp_path / "run" / LAST).facts["step"] == 6
+    expect_success(fit("--resume", "--set", "generator.width=4"))  # as it is anyway
+
+
+def test_there_has_to_be_a_run_to_resume(fit: Command, tmp_path: Path) -> None:
+    expect_error(fit("--resume", *SETTINGS), "run holds no run to resume")
+    assert not (tmp_path / "run").exists()
+
+
+def test_all_pictures_that_were_skipped_are_listed(
+    fit: Command, faces: Path, tmp_path: Path
+) -> None:
+    bad = [str(faces / f"bad{number}.png") for number in range(7)]
+    for path in bad:
+        Path(path).write_text("no picture")
+    expect_success(fit("--steps", "1", "--skip-bad", *SETTINGS))
+    assert (tmp_path / "run" / "skipped.txt").read_text().splitlines() == bad
 
 
 def test_a_damaged_checkpoint_is_told(fit: Command, tmp_path: Path) -> None:
@@ -388,7 +415,10 @@ def test_bad_options(fit: Command, tmp_path: Path) -> None:
     expect_error(fit("--device", "tpu"), "device 'tpu' is unknown")
     expect_error(fit("--device", "gpu:99"), "device 'gpu:99' is not here")
     expect_error(fit("--recipe", "dcgn"), "'dcgn' does not exist: expected dcgan")
-    expect_error(fit("--set", "widht=3"), "unknown key 'widht', expected width")
+    expect_error(
+        fit("--set", "widht=3"),
+        "unknown key 'widht', expected generator.width or discriminator.width",
+    )
     expect_error(fit("--set", "image_size=x"), "image_size")
     expect_error(fit("--set", "batch_size=0"), "batch_size is 0")
     assert not (tmp_path / "run").exists()

@@ -36,10 +36,14 @@ PREFETCHED_BATCHES = 4
 
 @dataclass(frozen=True)
 class PackedPictures:
-    """A packed set of ``count`` pictures, each uint8 (S, S, 3); ``skipped`` names the bad ones."""
+    """A packed set of ``count`` pictures, each uint8 (S, S, 3); ``skipped`` names the bad ones.
+
+    ``digest`` is the SHA-256 of all their pixels.
+    """
 
     path: Path
     count: int
+    digest: str
     skipped: list[str]
 
 
@@ -59,9 +63,11 @@ def pack(source: Path, image_size: int, skip_bad: bool = False) -> PackedPicture
     if not all(path.exists() for path in (records, _index(records), summary)):
         skipped: list[str] = []
         with atomic_write(records) as records_part, atomic_write(_index(records)) as index_part:
-            count = _write_records(source, image_size, records_part, index_part, skipped)
+            count, digest = _write_records(source, image_size, records_part, index_part, skipped)
         with atomic_write(summary) as summary_part:  # the last: without it nothing is packed
-            summary_part.write_text(json.dumps({"count": count, "skipped": skipped}))
+            summary_part.write_text(
+                json.dumps({"count": count, "digest": digest, "skipped": skipped})
+            )
     packed = PackedPictures(records, **json.loads(summary.read_text()))
     _check_quality(source, packed, skip_bad)
     return packed
@@ -142,12 +148,18 @@ def to_network_range(images: np.ndarray) -> np.ndarray:
 
 
 def _signature(source: Path) -> str:
-    """What changes when the pictures do: names, sizes and times of the files they come from."""
+    """What changes when the pictures do: names, sizes and times of the files they come from.
+
+    The time of change counts too: it is all that moves when a file is made readable.
+    """
     if not source.exists():
         raise UserError(f"no such folder or file: {source}, expected pictures to train on")
     files = _picture_files(source) if source.is_dir() else [source]
     stats = ((path, path.stat()) for path in files)
-    return "\n".join(f"{path.resolve()} {stat.st_size} {stat.st_mtime_ns}" for path, stat in stats)
+    return "\n".join(
+        f"{path.resolve()} {stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns}"
+        for path, stat in stats
+    )
 
 
 def _picture_files(folder: Path) -> list[Path]:
@@ -191,14 +203,16 @@ def _recordio_pictures(source: Path) -> Iterator[tuple[str, Callable[[], bytes]]
 
 def _write_records(
     source: Path, image_size: int, records: Path, index: Path, skipped: list[str]
-) -> int:
-    """Write every readable picture of ``source``; returns how many, fills in ``skipped``.
+) -> tuple[int, str]:
+    """Write every readable picture of ``source``; returns their number and digest.
+
+    The names of those that cannot be read are added to ``skipped``.
 
     Raises:
         OSError: the records cannot be written, most likely because the disk is full.
     """
     writer = mx.recordio.MXIndexedRecordIO(str(index), str(records), "w")
-    count = 0
+    count, digest = 0, hashlib.sha256()
     try:
         for name, read in tqdm(
             _encoded_pictures(source), desc="packing", unit="picture", disable=None
@@ -208,6 +222,7 @@ def _write_records(
             except Exception:  # Pillow, zipfile and zlib raise many kinds on what is damaged
                 skipped.append(name)
                 continue
+            digest.update(picture.tobytes())
             header = mx.recordio.IRHeader(0, 0.0, count, 0)
             bgr = np.ascontiguousarray(picture[:, :, ::-1])
             _, encoded = cv2.imencode(".png", bgr, [cv2.IMWRITE_PNG_COMPRESSION, 1])
@@ -222,7 +237,7 @@ def _write_records(
         writer.close()
     if records.stat().st_size != size:  # mxnet does not say so when its last write fails
         raise OSError(errno.ENOSPC, "the disk may be full")
-    return count
+    return count, digest.hexdigest()
 
 
 def _decode(content: bytes, image_size: int) -> np.ndarray:

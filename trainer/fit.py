@@ -17,7 +17,7 @@ import yaml
 
 from runtime.detector import CascadeNotFound, Detector, find_cascade
 from runtime.errors import UserError, add_debug_option, run_command
-from runtime.files import atomic_write
+from runtime.files import atomic_write, remove_leftovers
 from runtime.generator import to_bytes
 from runtime.grid import BASELINE_IMAGES
 from runtime.latent import Stream, draw_latents, parse_seed
@@ -26,7 +26,7 @@ from trainer import checkpoint, device, recipe
 from trainer.checkpoint import BEST, LAST, Checkpoint
 from trainer.data import Batches, PackedPictures, pack
 from trainer.loop import Training
-from trainer.monitor import Monitor
+from trainer.monitor import Monitor, TrainingFailed
 from trainer.recipe import Recipe
 
 T = TypeVar("T")
@@ -41,6 +41,7 @@ examples:
 VALIDATION_GRIDS = 8  # grids of 25 whose mean count of faces a checkpoint is judged by
 DEFAULT_RECIPE = "dcgan"
 RECIPE = "recipe.yaml"
+SKIPPED = "skipped.txt"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -58,14 +59,18 @@ def main(argv: list[str] | None = None) -> int:
     pictures = pack(Path(options.data), chosen.image_size, options.skip_bad)
     if last:
         _agree("number of pictures", last.facts["pictures"], pictures.count)
+        _agree("pictures of digest", last.facts["pictures_digest"], pictures.digest)
     count_faces = _face_counter(options.cascade)
     training = Training(chosen, seed, where)
     if last:
         training.set_state(last.facts["step"], last.arrays)
     with atomic_write(folder / RECIPE) as temporary:
         temporary.write_text(yaml.safe_dump(chosen.to_mapping(), sort_keys=False))
-    run = Run(training, pictures, folder, count_faces, last)
-    run.fit(_total_steps(options, chosen, pictures), options.minutes)
+    if pictures.skipped:
+        with atomic_write(folder / SKIPPED) as temporary:
+            temporary.write_text("\n".join(pictures.skipped) + "\n", encoding="utf-8")
+    total_steps = _total_steps(options, chosen, pictures, last)
+    Run(training, pictures, folder, count_faces, total_steps, last).fit(options.minutes)
     return 0
 
 
@@ -78,35 +83,37 @@ class Run:
         pictures: PackedPictures,
         folder: Path,
         count_faces: Callable[[np.ndarray], int] | None,
+        total_steps: int,
         last: Checkpoint | None,
     ) -> None:
         self.training = training
         self.pictures = pictures
         self.folder = folder
         self.count_faces = count_faces
+        self.total_steps = total_steps
         self.best_faces = last.facts["best_faces"] if last else -1.0
         self.earlier_minutes = last.facts["minutes"] if last else 0.0
 
-    def fit(self, total_steps: int, minutes: float) -> None:
-        """Train up to ``total_steps`` in all, or for ``minutes``, or until asked to stop."""
-        training, every = self.training, self.training.recipe.evaluate_every
-        recipe = training.recipe
+    def fit(self, minutes: float) -> None:
+        """Train up to the last step, or for ``minutes``, or until asked to stop."""
+        training, recipe = self.training, self.training.recipe
+        for name in (LAST, BEST):
+            remove_leftovers(self.folder / name)
         batches = Batches(
             self.pictures, recipe.batch_size, training.seed, recipe.horizontal_flip
         ).starting_at(training.batches_used)
-        with closing(batches), Monitor(training, total_steps, self.folder, minutes) as monitor:
-            with _stop_signal() as stopped:
-                while training.step_count < total_steps and monitor.minutes() < minutes:
-                    monitor.step(training.step(batches))
-                    if training.step_count % every == 0 or training.step_count == total_steps:
-                        self._evaluate(monitor)
-                    if stopped.is_set():
-                        break
-            self._save(LAST, monitor, self._state())
-            monitor.say(
-                f"{self.folder / LAST}: step {training.step_count}, "
-                f"{training.images_seen} images seen"
-            )
+        monitor = Monitor(training, self.total_steps, self.folder, minutes)
+        with closing(batches), monitor, _stop_signal() as stopped:
+            if not training.step_count:
+                self._save(LAST, monitor, self._state())  # so that any kill can be resumed
+            while training.step_count < self.total_steps and monitor.minutes() < minutes:
+                monitor.step(training.step(batches))
+                if training.step_count % recipe.evaluate_every == 0:
+                    self._evaluate(monitor)
+                if stopped.is_set():
+                    break
+            if training.step_count % recipe.evaluate_every:
+                self._evaluate(monitor)  # the last step, wherever it came
 
     def _evaluate(self, monitor: Monitor) -> None:
         """Draw and grade grids; keep the checkpoint as the last, and as the best if it is."""
@@ -151,16 +158,15 @@ class Run:
 
     def _check_finite(self, name: str, array: np.ndarray) -> None:
         if not np.isfinite(array).all():
-            raise UserError(
-                f"training failed at step {self.training.step_count}: {name} is not finite; "
-                "the last checkpoint is kept, a lower learning rate may help"
-            )
+            raise TrainingFailed(self.training.step_count, f"{name} is not finite")
 
     def _save(self, name: str, monitor: Monitor, state: dict[str, np.ndarray]) -> None:
         facts = {
             "step": self.training.step_count,
             "seed": self.training.seed,
+            "total_steps": self.total_steps,
             "pictures": self.pictures.count,
+            "pictures_digest": self.pictures.digest,
             "images_seen": self.training.images_seen,
             "best_faces": self.best_faces,
             "minutes": self.earlier_minutes + monitor.minutes(),
@@ -169,24 +175,27 @@ class Run:
 
 
 def _last_checkpoint(folder: Path, resume: bool) -> Checkpoint | None:
-    """The checkpoint to go on from; a run that was killed before its first begins again."""
+    """The checkpoint to go on from; None for a new run."""
     path = folder / LAST
-    if not path.exists():
-        return None
-    if not resume:
+    if resume and not path.exists():
+        raise UserError(f"{folder} holds no run to resume: no such file as {path}")
+    if path.exists() and not resume:
         raise UserError(f"{folder} holds a run already: choose another --out, or --resume it")
-    return checkpoint.load(path)
+    return checkpoint.load(path) if resume else None
 
 
 def _choose_recipe(last: Checkpoint | None, options: argparse.Namespace) -> Recipe:
     """The recipe asked for, which has to be that of the run that goes on."""
-    if last and not options.recipe and not options.set:
-        return last.recipe
-    asked = recipe.load(options.recipe or DEFAULT_RECIPE, options.set)
-    if last and asked != last.recipe:
+    if not last:
+        return recipe.load(options.recipe or DEFAULT_RECIPE, options.set)
+    if options.recipe:
+        asked = recipe.load(options.recipe, options.set)
+    else:
+        asked = recipe.override(last.recipe, options.set)
+    if asked != last.recipe:
         raise UserError(
-            f"{Path(options.out) / LAST} is of another recipe than --recipe and --set give: "
-            f"leave both out to go on with it"
+            f"{Path(options.out) / LAST} is of another recipe than was asked for: it has "
+            f"{recipe.first_difference(last.recipe, asked)}"
         )
     return asked
 
@@ -198,9 +207,14 @@ def _agree(what: str, before: T | None, asked: T | None, default: T | None = Non
     return next(value for value in (before, asked, default) if value is not None)
 
 
-def _total_steps(options: argparse.Namespace, chosen: Recipe, pictures: PackedPictures) -> int:
+def _total_steps(
+    options: argparse.Namespace, chosen: Recipe, pictures: PackedPictures, last: Checkpoint | None
+) -> int:
+    """The last step: as asked for now, as the run was meant to, or as the recipe has it."""
     if options.steps:
         return int(options.steps)
+    if last and not options.epochs:
+        return int(last.facts["total_steps"])
     images = (options.epochs or chosen.epochs) * pictures.count
     return math.ceil(images / (chosen.batch_size * chosen.discriminator_steps))
 

@@ -22,13 +22,23 @@ from tqdm import tqdm
 
 from runtime.errors import UserError
 from runtime.files import make_folder
-from runtime.grid import tight_grid, write_png
+from runtime.grid import BASELINE_IMAGES, BASELINE_SIDE, tight_grid, write_png
 from trainer.loop import StepResult, Training
 
 SCALARS_EVERY = 10  # steps
 LINE_EVERY = 30.0  # seconds between plain lines where the output is no terminal
 HISTORY = 100  # steps that a failure is judged by
 HISTOGRAM_BINS = 64
+
+
+class TrainingFailed(UserError):  # noqa: N818 (what happened, not an error of the program)
+    """A number is not finite any more, so training cannot go on."""
+
+    def __init__(self, step: int, what: str) -> None:
+        super().__init__(
+            f"training failed at step {step}: {what}; "
+            "the last checkpoint is kept, a lower learning rate may help"
+        )
 
 
 class Monitor:
@@ -81,7 +91,7 @@ class Monitor:
         """Take note of a step.
 
         Raises:
-            UserError: a loss or a gradient is not finite any more.
+            TrainingFailed: a loss or a gradient is not finite any more.
         """
         step = self.training.step_count
         for warning in self.health.check(step, result):
@@ -101,7 +111,7 @@ class Monitor:
     def evaluation(self, images: np.ndarray, faces: float | None) -> None:
         """Record pictures from fixed latents, uint8 (N, S, S, 3), their faces and all filters."""
         step = self.training.step_count
-        grid = tight_grid(images[:25], 5, 5, 2)
+        grid = tight_grid(images[:BASELINE_IMAGES], BASELINE_SIDE, BASELINE_SIDE, gap=2)
         write_png(self.folder / "grids" / f"{step:07d}.png", grid)
         self._events.add(summary.image("grid", grid, dataformats="HWC"), step)
         if faces is not None:
@@ -198,14 +208,11 @@ class Health:
         """Warnings due after a step.
 
         Raises:
-            UserError: a figure is NaN or infinite: training cannot go on.
+            TrainingFailed: a figure is NaN or infinite.
         """
         for name, value in asdict(result).items():
             if not np.isfinite(value):
-                raise UserError(
-                    f"training failed at step {step}: the {name.replace('_', ' ')} is {value}; "
-                    "the last checkpoint is kept, a lower learning rate may help"
-                )
+                raise TrainingFailed(step, f"the {name.replace('_', ' ')} is {value}")
         self._losses.append(result.discriminator_loss)
         sure = len(self._losses) == HISTORY and max(self._losses) < self.ZERO_LOSS
         warnings = self._once(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import typing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,23 @@ def load(name: str, overrides: list[str] | None = None) -> Recipe:
     return from_mapping(mapping, str(path) if Path(name) == path else f"recipe {name}")
 
 
+def override(recipe: Recipe, overrides: list[str]) -> Recipe:
+    """The recipe with ``key=value``s applied; raises UserError as ``load`` does."""
+    mapping = recipe.to_mapping()
+    for item in overrides:
+        _apply_override(mapping, item)
+    return from_mapping(mapping, f"recipe {recipe.name}")
+
+
+def first_difference(recipe: Recipe, other: Recipe) -> str:
+    """The first key in which two recipes differ, with both values; empty where none does."""
+    values, others = _flat(recipe.to_mapping()), _flat(other.to_mapping())
+    for key in [*values, *others]:
+        if values.get(key) != others.get(key):
+            return f"{key} {values.get(key)}, not {others.get(key)}"
+    return ""
+
+
 def from_mapping(mapping: dict[str, Any], origin: str) -> Recipe:
     """Build a checked recipe from plain values; ``origin`` names their file in errors."""
     if not isinstance(mapping, dict):
@@ -133,7 +151,7 @@ def from_mapping(mapping: dict[str, Any], origin: str) -> Recipe:
         return dacite.from_dict(Recipe, mapping, _READING)
     except dacite.UnexpectedDataError as error:
         unknown = sorted(map(str, error.keys))[0]
-        raise UserError(f"{origin}: {_unknown_key(unknown, mapping)}") from error
+        raise UserError(f"{origin}: {_unknown_key(unknown)}") from error
     except (dacite.DaciteError, ValueError, TypeError) as error:
         raise UserError(f"{origin}: {_one_line(error)}") from error
 
@@ -152,7 +170,7 @@ def _apply_override(mapping: dict[str, Any], override: str) -> None:
     for parent in parents:
         inner = mapping.get(parent)
         if parent not in mapping:
-            raise UserError(f"override {override!r}: {_unknown_key(parent, mapping)}")
+            raise UserError(f"override {override!r}: {_unknown_key(parent)}")
         if not isinstance(inner, dict):
             raise UserError(f"override {override!r}: {parent} is {inner!r} and has no keys in it")
         mapping = inner
@@ -162,18 +180,40 @@ def _apply_override(mapping: dict[str, Any], override: str) -> None:
         raise UserError(f"override {override!r}: {text!r} is no YAML value") from error
 
 
-def _unknown_key(key: str, mapping: dict[str, Any]) -> str:
-    """A sentence's part that names an unknown key and those most like it."""
-    classes = (Recipe, LatentRecipe, NetworkRecipe, OptimizerRecipe)
-    known = {item.name for one in classes for item in dataclasses.fields(one)}
-    near = nearest(key, sorted(known)) or f"one of {', '.join(sorted(mapping))}"
-    return f"unknown key {key!r}, expected {near}"
+def _unknown_key(key: str) -> str:
+    """A sentence's part that names an unknown key and those most like it, with where they stand."""
+    paths = _known_keys(Recipe)
+    names = {path.rpartition(".")[2] for path in paths}
+    near = [key] if key in names else difflib.get_close_matches(key, sorted(names), cutoff=0.5)
+    expected = [path for path in paths if path.rpartition(".")[2] in near]
+    return f"unknown key {key!r}, expected {' or '.join(expected or _known_keys(Recipe, depth=1))}"
+
+
+def _known_keys(kind: Any, depth: int = 3) -> list[str]:
+    """The keys of a recipe's class, those of the classes in it with a dot: ``generator.width``."""
+    keys = []
+    for name, inner in typing.get_type_hints(kind).items():
+        keys.append(name)
+        if depth > 1 and dataclasses.is_dataclass(inner):
+            keys += [f"{name}.{key}" for key in _known_keys(inner, depth - 1)]
+    return keys
+
+
+def _flat(mapping: dict[str, Any]) -> dict[str, Any]:
+    """Nested values by dotted keys."""
+    flat = {}
+    for key, value in mapping.items():
+        if isinstance(value, dict):
+            flat.update({f"{key}.{inner}": item for inner, item in _flat(value).items()})
+        else:
+            flat[key] = value
+    return flat
 
 
 def _read_objective(value: Any) -> objectives.Objective:
     """The objective called ``name`` with the other values as its parameters."""
     if not isinstance(value, dict) or not isinstance(value.get("name"), str):
-        raise ValueError(f"found {value!r} where an objective's name was expected")
+        raise ValueError(f"objective is {value!r}, expected keys such as {{name: minimax}}")
     _check_choice("objective.name", value["name"], objectives.names())
     kind = objectives.find(value["name"])
     parameters = {key: value for key, value in value.items() if key != "name"}
