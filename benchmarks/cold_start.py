@@ -94,10 +94,10 @@ def pytorch_files(model: str, folder: Path) -> Run:
     import numpy as np
     import torch
 
-    from runtime.generate import DEFAULT_SEED
     from runtime.generator import Generator, find_model
     from runtime.grid import BASELINE_IMAGES
     from runtime.latent import draw_latents
+    from runtime.options import DEFAULT_SEED
 
     metadata = Generator.load(model, "cpu").metadata
     network = peers.pytorch_network(find_model(model), batch_norm=True)

@@ -29,6 +29,7 @@ from typing import Any
 from runtime.cores import available_cores
 from runtime.errors import UserError, add_debug_option
 from runtime.files import atomic_write
+from runtime.options import positive_number, whole_number
 
 LEAST_REPETITIONS = 5
 Run = Callable[[Any], Any]  # a peer, ready to run: an argument in, a result out
@@ -274,35 +275,11 @@ def add_seconds_option(parser: argparse.ArgumentParser, seconds: float) -> None:
     """Declare --seconds, the length of a repetition."""
     parser.add_argument(
         "--seconds",
-        type=_positive("--seconds"),
+        type=positive_number("--seconds"),
         default=seconds,
         metavar="S",
         help=f"least length of one repetition, in seconds ({seconds:g})",
     )
-
-
-def whole_number(option: str, least: int, greatest: int | None = None) -> Callable[[str], int]:
-    """An argparse type: a whole number in a range, or a UserError that names the option."""
-    expected = f"a whole number from {least}" + (f" to {greatest}" if greatest else "")
-
-    def parse(text: str) -> int:
-        if text.isascii() and text.isdigit():
-            value = int(text)
-            if value >= least and (greatest is None or value <= greatest):
-                return value
-        raise UserError(f"{option} is {text!r}, expected {expected}")
-
-    return parse
-
-
-def _positive(option: str) -> Callable[[str], float]:
-    def parse(text: str) -> float:
-        with suppress(ValueError):
-            if 0 < float(text) < math.inf:
-                return float(text)
-        raise UserError(f"{option} is {text!r}, expected a positive number")
-
-    return parse
 
 
 def _serve(

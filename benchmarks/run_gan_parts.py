@@ -24,12 +24,12 @@ def main(started: float, model: str, output: str) -> None:
         parts[part] = now - before
         before = now
 
-    from runtime import run_gan
+    from runtime import options, run_gan
 
     note("import")
     generator = run_gan.Generator.load(model)
     note("load the model")
-    images = generator.images(run_gan.DEFAULT_SEED, run_gan.BASELINE_IMAGES)
+    images = generator.images(options.DEFAULT_SEED, run_gan.BASELINE_IMAGES)
     note("generate 25")
     grid = run_gan.baseline_grid(images)
     note("draw (imports matplotlib)")

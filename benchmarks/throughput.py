@@ -17,8 +17,9 @@ import numpy as np
 from benchmarks import measure, peers
 from benchmarks.measure import PeerFailed, Spread, Worker
 from runtime.errors import UserError, run_command
-from runtime.generator import DEFAULT_MODEL, Generator, find_model
+from runtime.generator import Generator, find_model
 from runtime.latent import draw_latents
+from runtime.options import DEFAULT_MODEL, whole_number
 
 EXAMPLES = """\
 examples:
@@ -248,7 +249,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
 
 
 def _batches(text: str) -> list[int]:
-    return [measure.whole_number("--batches", 1, 4096)(part) for part in text.split(",")]
+    return [whole_number("--batches", 1, 4096)(part) for part in text.split(",")]
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ import numpy as np
 from benchmarks import measure
 from benchmarks.measure import PeerFailed, Run, Spread, Worker
 from runtime.errors import UserError, run_command
+from runtime.options import whole_number
 
 EXAMPLES = """\
 examples:
@@ -280,7 +281,6 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         default=True,
         help="measure the memory of whole trainings too",
     )
-    whole_number = measure.whole_number
     parser.add_argument(
         "--pictures",
         type=whole_number("--pictures", 1),

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from runtime.errors import add_debug_option, run_command
 from runtime.files import make_folder
-from runtime.generator import BATCH, DEFAULT_MODEL, Generator
+from runtime.generator import BATCH, Generator
 from runtime.grid import BASELINE_IMAGES, baseline_grid, tight_grid, write_png
-from runtime.latent import parse_seed
-from runtime.session import PROVIDERS
-
-DEFAULT_SEED = 0
+from runtime.options import add_model_options, whole_number
 
 EXAMPLES = """\
 examples:
@@ -70,15 +66,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--model",
-        default=DEFAULT_MODEL,
-        help=f"a shipped model's name, or the path of an exported .onnx ({DEFAULT_MODEL})",
-    )
-    parser.add_argument(
-        "--seed", type=parse_seed, default=DEFAULT_SEED, help=f"what to draw ({DEFAULT_SEED})"
-    )
-    parser.add_argument("--provider", choices=PROVIDERS, default="auto", help="where to run (auto)")
+    add_model_options(parser)
     parser.add_argument("--output", type=Path, metavar="FILE", help="write a grid to this PNG file")
     parser.add_argument(
         "--layout",
@@ -86,16 +74,24 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         default="baseline",
         help="the grid: 5 x 5 as the graders draw it, or tiles side by side (baseline)",
     )
-    at_least_one, at_least_zero = _whole_number(1), _whole_number(0)
-    parser.add_argument("--rows", type=at_least_one, metavar="R", help="of a tight grid (5)")
-    parser.add_argument("--columns", type=at_least_one, metavar="C", help="of a tight grid (5)")
     parser.add_argument(
-        "--gap", type=at_least_zero, metavar="P", help="pixels between tiles of a tight grid (2)"
+        "--rows", type=whole_number("--rows", 1), metavar="R", help="of a tight grid (5)"
+    )
+    parser.add_argument(
+        "--columns", type=whole_number("--columns", 1), metavar="C", help="of a tight grid (5)"
+    )
+    parser.add_argument(
+        "--gap",
+        type=whole_number("--gap", 0),
+        metavar="P",
+        help="pixels between tiles of a tight grid (2)",
     )
     parser.add_argument(
         "--images", type=Path, metavar="DIR", help="write single images to this folder"
     )
-    parser.add_argument("--count", type=at_least_one, metavar="N", help="how many of them (25)")
+    parser.add_argument(
+        "--count", type=whole_number("--count", 1), metavar="N", help="how many of them (25)"
+    )
     add_debug_option(parser)
 
     options = parser.parse_args(argv)
@@ -111,17 +107,6 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     if options.count is None:
         options.count = 25
     return options
-
-
-def _whole_number(least: int) -> Callable[[str], int]:
-    """Return an argparse type: a whole number of at least `least`."""
-
-    def parse(text: str) -> int:
-        if not (text.isascii() and text.isdigit() and int(text) >= least):
-            raise argparse.ArgumentTypeError(f"{text!r} is no whole number of at least {least}")
-        return int(text)
-
-    return parse
 
 
 if __name__ == "__main__":

@@ -11,10 +11,10 @@ import onnxruntime
 from runtime.errors import UserError
 from runtime.latent import draw_latents
 from runtime.metadata import ModelMetadata
+from runtime.options import DEFAULT_MODEL
 from runtime.session import open_session, runs_on_cuda
 
 MODELS = Path(__file__).parent / "models"
-DEFAULT_MODEL = "dcgan"
 BATCH = 64  # images computed at once: enough to keep the cores busy, and memory stays bounded
 
 

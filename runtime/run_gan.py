@@ -8,13 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from runtime.detector import Detector, find_cascade
-from runtime.errors import add_debug_option, run_command
-from runtime.generate import DEFAULT_SEED
-from runtime.generator import DEFAULT_MODEL, Generator
+from runtime.errors import UserError, add_debug_option, run_command
+from runtime.generator import Generator
 from runtime.grid import BASELINE_IMAGES, baseline_grid, read_picture, write_png
-from runtime.latent import parse_seed
+from runtime.options import add_cascade_option, add_model_options
 from runtime.score import PASS_ABOVE
-from runtime.session import PROVIDERS
 
 EXAMPLES = """\
 examples:
@@ -31,18 +29,28 @@ def main(argv: list[str] | None = None) -> int:
             with; the grid is written before the cascade is looked for.
     """
     options = _parse(argv)
+    original = _original(options)
     generator = Generator.load(options.model, options.provider)
     print(generator.provider_line)
     grid = baseline_grid(generator.images(options.seed, BASELINE_IMAGES))
     write_png(options.output, grid)
     print(f"wrote {options.output}")
-    if options.compare is not None and options.compare.exists():
-        print(f"{_comparison(grid, read_picture(options.compare))} {options.compare}")
+    if original is not None:
+        print(f"{_comparison(grid, original)} {options.compare}")
 
     faces = len(Detector(find_cascade(options.cascade)).faces(grid))
     passes = faces > PASS_ABOVE
     print(f"{faces} of {BASELINE_IMAGES} faces found: {'PASS' if passes else 'FAIL'}")
     return 0 if passes else 1
+
+
+def _original(options: argparse.Namespace) -> np.ndarray | None:
+    """The picture to compare with, where there is one: read before anything is written."""
+    if options.compare is None or not options.compare.exists():
+        return None
+    if options.compare.resolve() == options.output.resolve():
+        raise UserError(f"--output is {options.output}, the original itself: choose another file")
+    return read_picture(options.compare)
 
 
 def _comparison(grid: np.ndarray, original: np.ndarray) -> str:
@@ -62,26 +70,14 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    add_model_options(parser)
     parser.add_argument(
-        "--model",
-        default=DEFAULT_MODEL,
-        help=f"a shipped model's name, or the path of an exported .onnx ({DEFAULT_MODEL})",
-    )
-    parser.add_argument(
-        "--seed", type=parse_seed, default=DEFAULT_SEED, help=f"what to draw ({DEFAULT_SEED})"
-    )
-    parser.add_argument("--provider", choices=PROVIDERS, default="auto", help="where to run (auto)")
-    parser.add_argument(
-        "--output",
-        type=Path,
-        default=Path("gan.png"),
-        metavar="FILE",
-        help="the PNG to write (samples/gan.png)",
+        "--output", type=Path, required=True, metavar="FILE", help="the PNG (samples/gan.png)"
     )
     parser.add_argument(
         "--compare", type=Path, metavar="FILE", help="a PNG to compare it with, where there is one"
     )
-    parser.add_argument("--cascade", type=Path, metavar="FILE", help="the detector's cascade")
+    add_cascade_option(parser)
     add_debug_option(parser)
     return parser.parse_args(argv)
 

@@ -8,13 +8,12 @@ from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnxruntime
 
 from runtime.cores import available_cores
 from runtime.errors import UserError
 from runtime.files import read_bytes
-
-PROVIDERS = ("auto", "cuda", "cpu")
 
 CUDA = "CUDAExecutionProvider"
 CPU = "CPUExecutionProvider"
@@ -81,11 +80,21 @@ def _open_on_cuda(content: bytes) -> tuple[onnxruntime.InferenceSession | None, 
             session = onnxruntime.InferenceSession(
                 content, _options(), providers=[(CUDA, CUDA_OPTIONS), CPU], enable_fallback=0
             )
+            _try_out(session)
         except Exception as error:
             return None, _cuda_reason(error)
     if not runs_on_cuda(session):
         return None, "CUDA or cuDNN, or the GPU's driver, could not be loaded"
     return session, ""
+
+
+def _try_out(session: onnxruntime.InferenceSession) -> None:
+    """Run once on zeros: a session may open on a GPU that has no kernels or memory for it."""
+    zeros = {
+        node.name: np.zeros([n if isinstance(n, int) else 1 for n in node.shape], np.float32)
+        for node in session.get_inputs()
+    }
+    session.run(None, zeros)
 
 
 def _options() -> Any:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -213,6 +214,18 @@ def test_the_cpu_is_used_where_cuda_fails(make_generator, monkeypatch, capsys, e
     assert capsys.readouterr().out == ""
 
 
+def test_a_gpu_that_opens_the_file_but_cannot_run_it_is_not_used(make_generator, monkeypatch):
+    path = make_generator()
+    FakeOnnxruntime(monkeypatch, works=True)
+
+    def no_kernel(session):
+        raise RuntimeError("CUDA failure 209: no kernel image is available ; GPU=0")
+
+    monkeypatch.setattr(runtime.session, "_try_out", no_kernel)
+    line = Generator.load(path, "auto").provider_line
+    assert line == "running on the CPU (CUDA failure 209: no kernel image is available)"
+
+
 def test_a_damaged_file_is_not_blamed_on_cuda(tmp_path, monkeypatch):
     path = tmp_path / "text.onnx"
     path.write_text("no model")
@@ -271,8 +284,6 @@ def test_the_command_writes_single_images(make_generator, tmp_path):
         (["--output", "x.png", "--count", "3"], "--count is for --images only"),
         (["--output", "x.png", "--rows", "3"], "--rows is for --output with --layout tight"),
         (["--images", "x", "--layout", "tight", "--gap", "0"], "--gap is for --output"),
-        (["--output", "x.png", "--layout", "tight", "--rows", "0"], "'0' is no whole number"),
-        (["--output", "x.png", "--layout", "tight", "--gap", "-1"], "'-1' is no whole number"),
         (["--output", "x.png", "--provider", "tpu"], "invalid choice: 'tpu'"),
     ],
 )
@@ -281,6 +292,16 @@ def test_options_that_make_no_sense_are_refused(arguments, message, capsys):
         main(arguments)
     assert stopped.value.code == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "least"),
+    [("--rows", "0", 1), ("--columns", "x", 1), ("--gap", "-1", 0), ("--count", "1.5", 1)],
+)
+def test_numbers_out_of_range_are_named(option, value, least):
+    sentence = f"{option} is '{value}', expected a whole number from {least}"
+    with pytest.raises(UserError, match=re.escape(sentence)):
+        main(["--output", "x.png", "--layout", "tight", f"{option}={value}"])
 
 
 def imported(program: str) -> set[str]:

@@ -409,9 +409,9 @@ def test_bad_options(fit: Command, tmp_path: Path) -> None:
     expect_error(fit("--seed", "x"), "seed is 'x'")
     for name in ("--steps", "--epochs"):
         for value in ("0", "-3", "2.5", "many"):
-            expect_error(fit(name, value), f"{name[2:]} is '{value}', expected a positive whole")
+            expect_error(fit(name, value), f"{name} is '{value}', expected a whole number from 1")
     for value in ("0", "-1", "nan", "soon"):
-        expect_error(fit("--minutes", value), f"minutes is '{value}', expected a positive number")
+        expect_error(fit("--minutes", value), f"--minutes is '{value}', expected a positive number")
     expect_error(fit("--device", "tpu"), "device 'tpu' is unknown")
     expect_error(fit("--device", "gpu:99"), "device 'gpu:99' is not here")
     expect_error(fit("--recipe", "dcgn"), "'dcgn' does not exist: expected dcgan")

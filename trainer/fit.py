@@ -7,7 +7,7 @@ import math
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import TypeVar
@@ -21,6 +21,7 @@ from runtime.files import atomic_write, remove_leftovers
 from runtime.generator import to_bytes
 from runtime.grid import BASELINE_IMAGES
 from runtime.latent import Stream, draw_latents, parse_seed
+from runtime.options import add_cascade_option, positive_number, whole_number
 from runtime.score import score_images
 from trainer import checkpoint, device, recipe
 from trainer.checkpoint import BEST, LAST, Checkpoint
@@ -30,7 +31,6 @@ from trainer.monitor import Monitor, TrainingFailed
 from trainer.recipe import Recipe
 
 T = TypeVar("T")
-N = TypeVar("N", int, float)
 
 EXAMPLES = """\
 examples:
@@ -262,36 +262,22 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
     length = parser.add_mutually_exclusive_group()
-    length.add_argument("--steps", type=_positive("steps", int), help="generator steps in all")
+    length.add_argument("--steps", type=whole_number("--steps", 1), help="generator steps in all")
     length.add_argument(
-        "--epochs", type=_positive("epochs", int), help="passes over the pictures in all"
+        "--epochs", type=whole_number("--epochs", 1), help="passes over the pictures in all"
     )
     parser.add_argument(
         "--minutes",
-        type=_positive("minutes", float),
+        type=positive_number("--minutes"),
         default=math.inf,
         help="stop after so many minutes",
     )
     parser.add_argument("--seed", type=parse_seed, help="of weights, latents and order (0)")
     parser.add_argument("--device", default="auto", help="auto, cpu or gpu:N")
     parser.add_argument("--skip-bad", action="store_true", help="leave unreadable pictures out")
-    parser.add_argument("--cascade", type=Path, help="the face detector's file")
+    add_cascade_option(parser)
     add_debug_option(parser)
     return parser
-
-
-def _positive(what: str, kind: Callable[[str], N]) -> Callable[[str], N]:
-    """What reads a positive number from the command line, or raises UserError."""
-
-    def read(text: str) -> N:
-        with suppress(ValueError):
-            value = kind(text)
-            if value > 0:
-                return value
-        whole = "whole " if kind is int else ""
-        raise UserError(f"{what} is {text!r}, expected a positive {whole}number")
-
-    return read
 
 
 if __name__ == "__main__":

@@ -1,0 +1,70 @@
+"""What the commands' options share: reading numbers, and the options that several commands have."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from runtime.errors import UserError
+from runtime.latent import parse_seed
+
+DEFAULT_MODEL = "dcgan"
+DEFAULT_SEED = 0
+PROVIDERS = ("auto", "cuda", "cpu")
+
+
+def whole_number(option: str, least: int, greatest: int | None = None) -> Callable[[str], int]:
+    """An argparse type: a whole number in a range, or a UserError that names the option."""
+    expected = f"a whole number from {least}" + (f" to {greatest}" if greatest else "")
+
+    def parse(text: str) -> int:
+        if text.isascii() and text.isdigit():
+            value = int(text)
+            if value >= least and (greatest is None or value <= greatest):
+                return value
+        raise UserError(f"{option} is {text!r}, expected {expected}")
+
+    return parse
+
+
+def positive_number(option: str) -> Callable[[str], float]:
+    """An argparse type: a finite number above 0, or a UserError that names the option."""
+
+    def parse(text: str) -> float:
+        with suppress(ValueError):
+            if 0 < float(text) < math.inf:
+                return float(text)
+        raise UserError(f"{option} is {text!r}, expected a positive number")
+
+    return parse
+
+
+def add_model_options(parser: argparse.ArgumentParser) -> None:
+    """Declare --model, --seed and --provider: what to draw, and where to compute it."""
+    parser.add_argument(
+        "--model",
+        default=DEFAULT_MODEL,
+        help=f"a shipped model's name, or the path of an exported .onnx ({DEFAULT_MODEL})",
+    )
+    parser.add_argument(
+        "--seed", type=parse_seed, default=DEFAULT_SEED, help=f"what to draw ({DEFAULT_SEED})"
+    )
+    add_provider_option(parser)
+
+
+def add_provider_option(parser: argparse.ArgumentParser) -> None:
+    """Declare --provider."""
+    parser.add_argument("--provider", choices=PROVIDERS, default="auto", help="where to run (auto)")
+
+
+def add_cascade_option(parser: argparse.ArgumentParser) -> None:
+    """Declare --cascade."""
+    parser.add_argument(
+        "--cascade",
+        type=Path,
+        metavar="FILE",
+        help="the face detector's lbpcascade_animeface.xml, if it is not in the cache",
+    )
