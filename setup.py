@@ -42,6 +42,7 @@ TRAINING = [
     "opencv-python<4.12",  # newer ones want numpy 2
     "onnx>=1.18,<1.19",  # mxnet's exporter uses onnx.mapping
     "pyyaml>=6,<7",
+    "pillow>=10,<14",
     "dacite>=1.9,<2",
     "tensorboardX>=2.6.5,<3",
     "tensorboard>=2.21,<3",
@@ -73,8 +74,8 @@ TEST = [
     "hypothesis>=6.141,<7",
     "ruff>=0.17,<0.18",
     "mypy>=1.19,<3",
-    "types-PyYAML>=6",
-    "types-tqdm>=4.64",
+    "types-PyYAML>=6,<7",
+    "types-tqdm>=4.64,<5",
 ]
 
 setup(

@@ -79,13 +79,10 @@ ensure_environment() {
     if [ -e "$stamp" ]; then
         { read -r made && read -r installed && read -r sum; } <"$stamp" || true
         if [ "$made" = making ] && kill -0 "$installed" 2>/dev/null; then
-            fail "$venv is being made by process $installed: wait for it"
+            fail "$venv is being made by process $installed: wait for it, or remove $venv if that is none of these scripts"
         fi
     elif [ -e "$venv" ] && ! rmdir "$venv" 2>/dev/null; then
-        # Somebody's own: added to, never removed.
-        fits "$(minor "$venv/bin/python")" "$newest" \
-            || fail "$venv is not of these scripts' making and has no Python from 3.9 to 3.$newest: move it away"
-        made="$(kind)"
+        fail "$venv is not of these scripts' making, and they would change it: move it away"
     fi
     if [ "$made" != "$(kind)" ] || ! fits "$(minor "$venv/bin/python")" "$newest"; then
         make_environment "$newest"

@@ -106,6 +106,21 @@ def test_cuda_mxnet_without_a_driver_is_one_sentence(
     assert "needs the NVIDIA driver (libcuda.so.1)" in output
 
 
+@pytest.mark.parametrize("module", ["trainer.fit", "export.to_onnx"])
+def test_a_base_install_says_what_training_needs(module: str) -> None:
+    program = (
+        "import importlib.util, runpy;"
+        "find = importlib.util.find_spec;"
+        "importlib.util.find_spec = lambda name: None if name == 'mxnet' else find(name);"
+        f"runpy.run_module({module!r}, run_name='__main__')"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert ended.returncode == 2
+    assert ended.stderr == (
+        "error: mxnet is not installed: pip install '.[train]' (Python 3.9 to 3.11)\n"
+    )
+
+
 def test_cuda_libraries_are_loaded_from_their_packages_for_all_to_see(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

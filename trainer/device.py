@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import importlib.metadata
+import importlib.util
 import os
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from runtime.cores import available_cores
 from runtime.errors import STATUS_ERROR, UserError
@@ -39,10 +40,12 @@ def prepare() -> None:
     An OMP_NUM_THREADS that the user set is left alone.
 
     Raises:
-        SystemExit: mxnet-cu112 is installed where there is no NVIDIA driver, so that mxnet cannot
-            be imported; the sentence is printed and the status is 2.
+        SystemExit: mxnet cannot be imported, since it is not installed, or is mxnet-cu112 where
+            there is no NVIDIA driver; the sentence is printed and the status is 2.
     """
     os.environ.setdefault("OMP_NUM_THREADS", str(available_cores()))
+    if importlib.util.find_spec("mxnet") is None:
+        _give_up("mxnet is not installed: pip install '.[train]' (Python 3.9 to 3.11)")
     if _is_installed("mxnet-cu112"):
         _load_cuda_libraries()
 
@@ -78,6 +81,12 @@ def _count_gpus() -> int:
     return 0
 
 
+def _give_up(sentence: str) -> NoReturn:
+    """End the process before an import of mxnet ends it with a traceback."""
+    print(f"error: {sentence}", file=sys.stderr)
+    raise SystemExit(STATUS_ERROR)
+
+
 def _is_installed(distribution: str) -> bool:
     with suppress(importlib.metadata.PackageNotFoundError):
         return bool(importlib.metadata.version(distribution))
@@ -89,12 +98,10 @@ def _load_cuda_libraries() -> None:
     try:
         ctypes.CDLL(CUDA_DRIVER, mode=ctypes.RTLD_GLOBAL)
     except OSError:
-        print(
-            f"error: mxnet-cu112 needs the NVIDIA driver ({CUDA_DRIVER}), which is not here: "
-            "install it, or mxnet in place of mxnet-cu112",
-            file=sys.stderr,
+        _give_up(
+            f"mxnet-cu112 needs the NVIDIA driver ({CUDA_DRIVER}), which is not here: "
+            "install it, or mxnet in place of mxnet-cu112"
         )
-        raise SystemExit(STATUS_ERROR) from None
     folders = [Path(folder) / "nvidia" for folder in sys.path]
     for library in CUDA_LIBRARIES:
         for path in (match for folder in folders for match in folder.glob(f"*/lib/{library}")):
