@@ -77,10 +77,9 @@ class Training:
         """How many real pictures the discriminator has seen so far, repetitions counted."""
         return self.batches_used * self.recipe.batch_size
 
-    def images(self, latents: np.ndarray, *, averaged: bool = True) -> np.ndarray:
-        """The generator's pictures, float32 (N, 3, S, S), from its moving average unless not."""
-        generator = self.average if averaged else self.generator
-        return generator(mx.nd.array(latents, ctx=self.device)).asnumpy()
+    def images(self, latents: np.ndarray) -> np.ndarray:
+        """What the generator's moving average draws, float32 (N, 3, S, S) in [-1, 1]."""
+        return self.average(mx.nd.array(latents, ctx=self.device)).asnumpy()
 
     def state(self) -> dict[str, np.ndarray]:
         """All arrays that later steps depend on."""

@@ -67,7 +67,7 @@ class Discriminator(HybridBlock):
         with self.name_scope():
             self.layers = nn.HybridSequential(prefix="")
             for depth, (inputs, outputs) in enumerate(zip([3, *hidden], hidden)):
-                first = depth == 0  # has no batch norm, as in the source
+                first = depth == 0  # has no batch norm: DCGAN, section 3
                 self.layers.add(
                     nn.Conv2D(
                         outputs,
