@@ -174,6 +174,16 @@ def test_the_best_checkpoint_is_kept_by_its_faces(
     assert checkpoint.load(tmp_path / "run" / BEST).facts["step"] == 15
 
 
+def test_more_faces_than_real_ones_have_are_no_better(
+    fit: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = iter([23, 25, 25, 24])  # plain faces are found best, real ones 24.2 times of 25
+    monkeypatch.setattr(trainer.fit, "_face_counter", lambda cascade: lambda images: next(counts))
+    expect_success(fit("--steps", "20", *SETTINGS))
+    best = checkpoint.load(tmp_path / "run" / BEST).facts
+    assert (best["step"], best["best_faces"]) == (15, 24.2)
+
+
 def test_every_evaluation_draws_the_same_latents(
     fit: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
