@@ -1,0 +1,55 @@
+"""The shipped models and pictures keep what the README promises of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import runtime.session
+from runtime.detector import Detector
+from runtime.generator import MODELS, Generator
+from runtime.grid import baseline_grid, read_picture
+from runtime.options import DEFAULT_MODEL, DEFAULT_SEED
+from runtime.score import PASS_ABOVE, score_images
+
+SAMPLES = Path(__file__).parents[1] / "samples"
+MOST_BYTES = 8_000_000
+SEEDS = range(3)
+
+shipped = pytest.mark.parametrize("name", ["dcgan", "wgan"])
+
+
+@shipped
+def test_a_model_is_small_and_says_what_it_is(name: str) -> None:
+    assert (MODELS / f"{name}.onnx").stat().st_size <= MOST_BYTES
+    metadata = Generator.load(name, "cpu").metadata
+    assert (metadata.recipe, metadata.image_size, metadata.latent_size) == (name, 64, 128)
+    assert metadata.images_seen > 100_000
+
+
+@shipped
+def test_a_seed_gives_the_same_bytes_however_it_is_asked_for(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generator = Generator.load(name, "cpu")
+    whole = generator.images(7, 25)
+    np.testing.assert_array_equal(generator.images(7, 3), whole[:3])
+    np.testing.assert_array_equal(generator.images(7, 1, first=24), whole[24:])
+    monkeypatch.setattr(runtime.session, "available_cores", lambda: 1)
+    np.testing.assert_array_equal(Generator.load(name, "cpu").images(7, 25), whole)
+
+
+@shipped
+def test_grids_have_enough_faces(name: str, cascade: Path) -> None:
+    generator, detector = Generator.load(name, "cpu"), Detector(cascade)
+    faces = [score_images(generator.images(seed, 25), detector) for seed in SEEDS]
+    assert min(faces) > PASS_ABOVE
+
+
+def test_the_committed_picture_is_the_default_models() -> None:
+    images = Generator.load(DEFAULT_MODEL, "cpu").images(DEFAULT_SEED, 25)
+    original = read_picture(SAMPLES / "gan_original.png").astype(int)
+    # Another processor may round a value at a half the other way.
+    assert np.abs(baseline_grid(images).astype(int) - original).max() <= 1
