@@ -25,7 +25,6 @@ class Stream(IntEnum):
     SHUFFLE = 2
     AUGMENTATION = 3
     INITIALISATION = 4
-    CALIBRATION = 5
     PARITY = 6
     VALIDATION = 7  # the grids a trainer judges its checkpoints by
     GENERATOR_LATENT = 8  # a training step of the generator
