@@ -15,14 +15,14 @@ import cv2
 import mxnet as mx
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from training_help import encode, random_picture, write_pictures
 
 from runtime.errors import UserError
 from trainer import data
-from trainer.data import Batches, PackedPictures, pack
+from trainer.data import Batches, PackedPictures, pack, read_pictures, split
 
 SIZE = 8
 
@@ -55,10 +55,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def pictures_in(packed: PackedPictures) -> np.ndarray:
     """All packed pictures in their order, uint8 (N, S, S, 3)."""
-    reader = mx.recordio.MXIndexedRecordIO(
-        str(packed.path.with_suffix(".idx")), str(packed.path), "r"
-    )
-    return np.stack([data._read_picture(reader, number) for number in range(packed.count)])
+    return read_pictures(packed, np.arange(packed.count))
 
 
 def packed_file(folder: Path, content: bytes, name: str = "picture.png", size: int = 4):
@@ -71,8 +68,37 @@ def packed_file(folder: Path, content: bytes, name: str = "picture.png", size: i
 
 
 def batches(packed: PackedPictures, start: int, count: int, **changes: object) -> list[np.ndarray]:
-    options = {"batch_size": 4, "seed": 0, "horizontal_flip": False, **changes}
+    options = {
+        "indices": np.arange(packed.count),
+        "batch_size": 4,
+        "seed": 0,
+        "horizontal_flip": False,
+        **changes,
+    }
     return list(islice(Batches(packed, **options).starting_at(start), count))
+
+
+def to_bytes(images: np.ndarray) -> np.ndarray:
+    """Batches in [-1, 1] as uint8 (N, S, S, 3)."""
+    return np.rint((images + 1) * 127.5).astype(np.uint8).transpose(0, 2, 3, 1)
+
+
+def one_picture(tmp_path: Path, picture: np.ndarray) -> PackedPictures:
+    """A picture of its final size, packed alone."""
+    folder = tmp_path / "one"
+    folder.mkdir()
+    (folder / "0.png").write_bytes(encode(picture))
+    return pack(folder, len(picture))
+
+
+def numbered_pictures(tmp_path: Path, count: int) -> PackedPictures:
+    """Pictures whose every value is their index."""
+    folder = tmp_path / "numbered"
+    folder.mkdir()
+    for number in range(count):
+        picture = np.full((SIZE, SIZE, 3), number, np.uint8)
+        (folder / f"{number:03}.png").write_bytes(encode(picture))
+    return pack(folder, SIZE)
 
 
 def write_records(path: Path, contents: list[bytes]) -> Path:
@@ -254,22 +280,85 @@ def test_pictures_of_every_size(height: int, width: int, kind: str) -> None:
     assert np.abs(found.astype(int) - (10, 120, 200)).max() <= 3
 
 
+# Training and held-out pictures
+
+
+sizes = st.integers(1, 3000)
+shares = st.floats(0, 1, exclude_max=True, allow_subnormal=False)
+
+
+@given(sizes, shares)
+def test_a_split_has_every_picture_once(count: int, held_out: float) -> None:
+    assume(round(count * held_out) < count)
+    training, held = split(count, held_out)
+    assert (training.dtype, held.dtype) == (np.int64, np.int64)
+    assert sorted([*training, *held]) == list(range(count))
+    assert list(training) == sorted(training)
+    assert list(held) == sorted(held)
+    assert abs(len(held) - count * held_out) <= 0.5
+    again = split(count, held_out)
+    np.testing.assert_array_equal(training, again[0])
+    np.testing.assert_array_equal(held, again[1])
+
+
+@given(sizes, shares, st.data())
+def test_held_out_pictures_are_spread_evenly(
+    count: int, held_out: float, drawn: st.DataObject
+) -> None:
+    """Any stretch of the packed order has its share of them, but for a part of one picture."""
+    assume(round(count * held_out) < count)
+    _, held = split(count, held_out)
+    start = drawn.draw(st.integers(0, count - 1))
+    end = drawn.draw(st.integers(start + 1, count))
+    found = np.count_nonzero((held >= start) & (held < end))
+    assert abs(found - (end - start) * len(held) / count) < 1
+
+
+def test_one_of_ten_is_the_one_in_their_middle() -> None:
+    training, held = split(30, 0.1)
+    np.testing.assert_array_equal(held, [5, 15, 25])
+    assert len(training) == 27
+    np.testing.assert_array_equal(split(30, 0)[0], np.arange(30))
+    assert len(split(30, 0)[1]) == 0
+
+
+@pytest.mark.parametrize(("count", "held_out"), [(1, 0.9), (2, 0.8), (100, 0.999)])
+def test_something_has_to_be_left_to_train_on(count: int, held_out: float) -> None:
+    sentence = f"held_out is {held_out}, which leaves none of {count} pictures to train on"
+    with pytest.raises(UserError, match=sentence):
+        split(count, held_out)
+
+
+def test_a_held_out_picture_is_never_trained_on(tmp_path: Path) -> None:
+    packed = numbered_pictures(tmp_path, 23)
+    training, held = split(packed.count, 0.3)
+    epochs = 4
+    seen = np.concatenate(
+        batches(packed, 0, epochs * len(training), indices=training, batch_size=1)
+    )
+    for epoch in to_bytes(seen)[:, 0, 0, 0].reshape(epochs, -1):
+        assert sorted(epoch) == list(training)
+    np.testing.assert_array_equal(read_pictures(packed, held)[:, 0, 0, 0], held)
+
+
+def test_pictures_are_read_in_the_order_asked_for(faces: Path) -> None:
+    packed = pack(faces, 16)
+    found = read_pictures(packed, np.array([4, 0, 4]))
+    assert found.dtype == np.uint8
+    np.testing.assert_array_equal(found, [random_picture(n) for n in (4, 0, 4)])
+
+
 # Batches
 
 
 def test_an_epoch_visits_every_picture_once(tmp_path: Path) -> None:
-    folder = tmp_path / "faces"
-    folder.mkdir()
-    for number in range(7):
-        (folder / f"{number}.png").write_bytes(encode(np.full((8, 8, 3), number, np.uint8)))
-    packed = pack(folder, SIZE)
-    seen = np.concatenate(batches(packed, 0, 7, batch_size=3))[:, 0, 0, 0]
-    numbers = np.rint((seen + 1) * 127.5).astype(int)
-    epochs = numbers.reshape(3, 7)
+    packed = numbered_pictures(tmp_path, 7)
+    seen = np.concatenate(batches(packed, 0, 7, batch_size=3))
+    epochs = to_bytes(seen)[:, 0, 0, 0].reshape(3, 7)
     for epoch in epochs:
         assert sorted(epoch) == list(range(7))
     assert len({tuple(epoch) for epoch in epochs}) == 3
-    other = np.concatenate(batches(packed, 0, 7, batch_size=3, seed=1))[:, 0, 0, 0]
+    other = np.concatenate(batches(packed, 0, 7, batch_size=3, seed=1))
     assert (other != seen).any()
 
 
@@ -289,10 +378,7 @@ def test_a_batch_depends_on_seed_and_index_alone(faces: Path, batch_size: int) -
 def test_batches_have_the_packed_pixels_in_the_networks_range(tmp_path: Path) -> None:
     picture = random_picture(1, SIZE, SIZE)
     picture[0, 0], picture[0, 1] = 0, 255
-    folder = tmp_path / "one"
-    folder.mkdir()
-    (folder / "0.png").write_bytes(encode(picture))
-    (batch,) = batches(pack(folder, SIZE), 0, 1, batch_size=2)  # fewer pictures than a batch
+    (batch,) = batches(one_picture(tmp_path, picture), 0, 1, batch_size=2)  # one in a batch of two
     assert (batch.min(), batch.max()) == (-1, 1)
     for image in batch:
         np.testing.assert_array_equal(np.rint((image.transpose(1, 2, 0) + 1) * 127.5), picture)
@@ -301,10 +387,7 @@ def test_batches_have_the_packed_pixels_in_the_networks_range(tmp_path: Path) ->
 def test_flips_mirror_about_half(tmp_path: Path) -> None:
     picture = np.zeros((SIZE, SIZE, 3), np.uint8)
     picture[:, : SIZE // 2] = 255
-    folder = tmp_path / "one"
-    folder.mkdir()
-    (folder / "0.png").write_bytes(encode(picture))
-    packed = pack(folder, SIZE)
+    packed = one_picture(tmp_path, picture)
     images = np.concatenate(batches(packed, 0, 20, batch_size=20, horizontal_flip=True))
     mirrored = images[:, 0, 0, 0] < 0
     assert 140 < mirrored.sum() < 260  # of 400: six standard deviations
@@ -319,7 +402,7 @@ def test_only_what_is_needed_soon_is_read(tmp_path: Path, monkeypatch: pytest.Mo
     reads = []
     read = data._read_picture
     monkeypatch.setattr(data, "_read_picture", lambda *a: reads.append(a[1]) or read(*a))
-    source = Batches(packed, 2, 0, False).starting_at(0)
+    source = Batches(packed, np.arange(60), 2, 0, horizontal_flip=False).starting_at(0)
     next(source)
     source.close()
     assert len(reads) <= 2 * (data.PREFETCHED_BATCHES + 3)

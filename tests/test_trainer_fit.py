@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import resource
@@ -131,17 +132,17 @@ def test_a_run_leaves_all_that_it_should(fit: Command, tmp_path: Path) -> None:
     assert_same_weights(checkpoint.load(tmp_path / "again" / LAST), last)
 
 
-@pytest.mark.parametrize(("epochs", "steps"), [(1, 3), (2, 5)])
-def test_epochs_are_passes_over_the_pictures(
-    fit: Command, tmp_path: Path, epochs: int, steps: int
+@pytest.mark.parametrize(("epochs", "held_out", "training"), [(1, 0, 10), (3, 0.2, 8)])
+def test_epochs_are_passes_over_the_training_pictures(
+    fit: Command, tmp_path: Path, epochs: int, held_out: float, training: int
 ) -> None:
-    fit("--epochs", str(epochs), *SETTINGS)
-    assert steps == math.ceil(epochs * 10 / 4)
-    assert checkpoint.load(tmp_path / "run" / LAST).facts["step"] == steps
+    fit("--epochs", str(epochs), *SETTINGS, "--set", f"held_out={held_out}")
+    steps = checkpoint.load(tmp_path / "run" / LAST).facts["step"]
+    assert steps == math.ceil(epochs * training / 4)
 
 
 def test_a_wgans_epoch_has_fewer_generator_steps(fit: Command, tmp_path: Path) -> None:
-    fit("--epochs", "4", "--recipe", "wgan", *SETTINGS)
+    fit("--epochs", "4", "--recipe", "wgan", *SETTINGS, "--set", "held_out=0")
     last = checkpoint.load(tmp_path / "run" / LAST)
     assert last.facts["step"] == 4 * 10 / (4 * 5)
     assert last.facts["images_seen"] == 40
@@ -317,6 +318,21 @@ def test_a_run_is_gone_on_with_as_it_was(fit: Command, tmp_path: Path) -> None:
     assert checkpoint.load(tmp_path / "run" / LAST).facts["step"] == 4
 
 
+def test_a_run_from_before_pictures_were_held_out_goes_on_with_all(
+    fit: Command, tmp_path: Path
+) -> None:
+    expect_success(fit("--steps", "3", *SETTINGS, "--set", "held_out=0", out="old"))
+    path = tmp_path / "old" / LAST
+    with np.load(path) as archive:
+        arrays = dict(archive)
+    header = json.loads(str(arrays["header"]))
+    del header["recipe"]["held_out"]  # as such a run's checkpoint was written
+    np.savez(path, **{**arrays, "header": np.array(json.dumps(header))})
+    expect_success(fit("--resume", "--steps", "7", out="old"))
+    expect_success(fit("--steps", "7", *SETTINGS, "--set", "held_out=0", out="whole"))
+    assert_same_weights(checkpoint.load(path), checkpoint.load(tmp_path / "whole" / LAST))
+
+
 def test_a_run_goes_on_to_the_step_that_it_was_meant_to(fit: Command, tmp_path: Path) -> None:
     expect_success(fit("--steps", "6", "--minutes", "1e-9", *SETTINGS))
     assert checkpoint.load(tmp_path / "run" / LAST).facts["step"] == 0
@@ -429,6 +445,7 @@ def test_bad_options(fit: Command, tmp_path: Path) -> None:
     )
     expect_error(fit("--set", "image_size=x"), "image_size")
     expect_error(fit("--set", "batch_size=0"), "batch_size is 0")
+    expect_error(fit("--set", "held_out=1"), "held_out is 1.0")
     assert not (tmp_path / "run").exists()
     assert not cache_directory().exists()  # all of it is told before the pictures are packed
 
@@ -442,6 +459,8 @@ def test_bad_pictures(fit: Command, tmp_path: Path) -> None:
     jpeg = encode(random_picture(0, 64, 64), "JPEG")
     (mixed / "truncated.jpg").write_bytes(jpeg[: len(jpeg) // 2])
     expect_error(fit(data=mixed), "2 of 5 pictures", "文 字.jpg", "truncated.jpg", "--skip-bad")
+    few = write_pictures(tmp_path / "few", 2)
+    expect_error(fit("--set", "held_out=0.9", data=few), "leaves none of 2 pictures to train on")
     broken = tmp_path / "broken.zip"
     broken.write_bytes(b"PK\x03\x04 and no more")
     expect_error(fit(data=broken), "broken.zip")

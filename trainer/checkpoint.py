@@ -69,6 +69,8 @@ def load(path: Path) -> Checkpoint:
         raise UserError(f"{path} is truncated or no checkpoint of this trainer") from error
     if version != FORMAT_VERSION:
         raise UserError(f"{path} has format version {version}, expected {FORMAT_VERSION}")
+    if isinstance(mapping, dict):
+        mapping.setdefault("held_out", 0)  # older runs have no such key and trained on all
     return Checkpoint(recipes.from_mapping(mapping, str(path)), facts, arrays)
 
 

@@ -73,20 +73,55 @@ def pack(source: Path, image_size: int, skip_bad: bool = False) -> PackedPicture
     return packed
 
 
+def split(count: int, held_out: float) -> tuple[np.ndarray, np.ndarray]:
+    """Which of ``count`` packed pictures to train on, and which to hold out for measuring.
+
+    The share ``held_out`` (0 up to but not including 1) is spread evenly: one picture from the
+    middle of each of as many equal stretches of the packed order.
+
+    Returns:
+        Training and held-out indices, int64, each ascending; together each of 0 to count - 1 once.
+
+    Raises:
+        UserError: no picture would be left to train on.
+    """
+    held_count = round(count * held_out)
+    if held_count >= count:
+        raise UserError(
+            f"held_out is {held_out}, which leaves none of {count} pictures to train on: "
+            "expected a smaller share, or more pictures"
+        )
+    stretches = np.arange(held_count, dtype=np.int64)
+    held = (2 * stretches + 1) * count // (2 * held_count)
+    return np.setdiff1d(np.arange(count), held), held
+
+
+def read_pictures(pictures: PackedPictures, indices: np.ndarray) -> np.ndarray:
+    """The packed pictures of these indices, at least one, in their order, as they were packed.
+
+    Returns:
+        uint8 (N, S, S, 3), RGB.
+
+    Raises:
+        UserError: the packed pictures are damaged.
+    """
+    reader = _open_records(pictures)
+    return np.stack([_read_picture(reader, int(index)) for index in indices])
+
+
+@dataclass(frozen=True)
 class Batches:
     """Endless batches, float32 (batch_size, 3, S, S) in [-1, 1], decoded ahead of their use.
 
-    Every epoch is a new order of all pictures. Which pictures batch ``index`` has, and which of
-    them are mirrored, depends on the seed and the index alone.
+    Every epoch is a new order of the pictures of these ``indices``. Which pictures batch ``index``
+    has, and which of them are mirrored, depends on the seed and the index alone.
     """
 
-    def __init__(
-        self, pictures: PackedPictures, batch_size: int, seed: int, horizontal_flip: bool
-    ) -> None:
-        self.pictures = pictures
-        self.batch_size = batch_size
-        self.seed = seed
-        self.horizontal_flip = horizontal_flip
+    pictures: PackedPictures
+    indices: np.ndarray
+    batch_size: int
+    seed: int
+    horizontal_flip: bool
 
     def starting_at(self, index: int) -> Generator[np.ndarray, None, None]:
         """Batches ``index``, ``index + 1``, … without end."""
@@ -120,19 +155,16 @@ class Batches:
             worker.join()
 
     def _decode_from(self, index: int, stopped: threading.Event) -> Iterator[np.ndarray]:
-        reader = mx.recordio.MXIndexedRecordIO(
-            str(_index(self.pictures.path)), str(self.pictures.path), "r"
-        )
-        epoch, order = -1, np.empty(0, dtype=np.int64)
+        reader = _open_records(self.pictures)
+        epoch, order = -1, self.indices
         while not stopped.is_set():
             batch: list[np.ndarray] = []
             for position in range(index * self.batch_size, (index + 1) * self.batch_size):
-                if position // self.pictures.count != epoch:
-                    epoch = position // self.pictures.count
-                    order = philox(self.seed, Stream.SHUFFLE, epoch).permutation(
-                        self.pictures.count
-                    )
-                batch.append(_read_picture(reader, int(order[position % self.pictures.count])))
+                if position // len(self.indices) != epoch:
+                    epoch = position // len(self.indices)
+                    draws = philox(self.seed, Stream.SHUFFLE, epoch)
+                    order = self.indices[draws.permutation(len(self.indices))]
+                batch.append(_read_picture(reader, int(order[position % len(self.indices)])))
             images = np.stack(batch)
             if self.horizontal_flip:
                 draws = philox(self.seed, Stream.AUGMENTATION, index)
@@ -258,6 +290,10 @@ def _decode(content: bytes, image_size: int) -> np.ndarray:
     top, left = (height - side) // 2, (width - side) // 2
     square = picture[top : top + side, left : left + side]
     return cv2.resize(square, (image_size, image_size), interpolation=cv2.INTER_AREA)
+
+
+def _open_records(pictures: PackedPictures) -> mx.recordio.MXIndexedRecordIO:
+    return mx.recordio.MXIndexedRecordIO(str(_index(pictures.path)), str(pictures.path), "r")
 
 
 def _read_picture(reader: mx.recordio.MXIndexedRecordIO, number: int) -> np.ndarray:

@@ -25,7 +25,7 @@ from runtime.options import add_cascade_option, positive_number, whole_number
 from runtime.score import score_images
 from trainer import checkpoint, device, recipe
 from trainer.checkpoint import BEST, LAST, Checkpoint
-from trainer.data import Batches, PackedPictures, pack
+from trainer.data import Batches, pack, split
 from trainer.loop import Training
 from trainer.monitor import Monitor, TrainingFailed
 from trainer.recipe import Recipe
@@ -61,6 +61,8 @@ def main(argv: list[str] | None = None) -> int:
     if last:
         _agree("number of pictures", last.facts["pictures"], pictures.count)
         _agree("pictures of digest", last.facts["pictures_digest"], pictures.digest)
+    training_indices, _ = split(pictures.count, chosen.held_out)
+    batches = Batches(pictures, training_indices, chosen.batch_size, seed, chosen.horizontal_flip)
     count_faces = _face_counter(options.cascade)
     training = Training(chosen, seed, where)
     if last:
@@ -70,8 +72,8 @@ def main(argv: list[str] | None = None) -> int:
     if pictures.skipped:
         with atomic_write(folder / SKIPPED) as temporary:
             temporary.write_text("\n".join(pictures.skipped) + "\n", encoding="utf-8")
-    total_steps = _total_steps(options, chosen, pictures, last)
-    Run(training, pictures, folder, count_faces, total_steps, last).fit(options.minutes)
+    total_steps = _total_steps(options, chosen, len(training_indices), last)
+    Run(training, batches, folder, count_faces, total_steps, last).fit(options.minutes)
     return 0
 
 
@@ -81,14 +83,14 @@ class Run:
     def __init__(
         self,
         training: Training,
-        pictures: PackedPictures,
+        batches: Batches,
         folder: Path,
         count_faces: Callable[[np.ndarray], int] | None,
         total_steps: int,
         last: Checkpoint | None,
     ) -> None:
         self.training = training
-        self.pictures = pictures
+        self.batches = batches
         self.folder = folder
         self.count_faces = count_faces
         self.total_steps = total_steps
@@ -100,9 +102,7 @@ class Run:
         training, recipe = self.training, self.training.recipe
         for name in (LAST, BEST):
             remove_leftovers(self.folder / name)
-        batches = Batches(
-            self.pictures, recipe.batch_size, training.seed, recipe.horizontal_flip
-        ).starting_at(training.batches_used)
+        batches = self.batches.starting_at(training.batches_used)
         monitor = Monitor(training, self.total_steps, self.folder, minutes)
         with closing(batches), monitor, _stop_signal() as stopped:
             if not training.step_count:
@@ -167,8 +167,8 @@ class Run:
             "step": self.training.step_count,
             "seed": self.training.seed,
             "total_steps": self.total_steps,
-            "pictures": self.pictures.count,
-            "pictures_digest": self.pictures.digest,
+            "pictures": self.batches.pictures.count,
+            "pictures_digest": self.batches.pictures.digest,
             "images_seen": self.training.images_seen,
             "best_faces": self.best_faces,
             "minutes": self.earlier_minutes + monitor.minutes(),
@@ -210,14 +210,14 @@ def _agree(what: str, before: T | None, asked: T | None, default: T | None = Non
 
 
 def _total_steps(
-    options: argparse.Namespace, chosen: Recipe, pictures: PackedPictures, last: Checkpoint | None
+    options: argparse.Namespace, chosen: Recipe, training_pictures: int, last: Checkpoint | None
 ) -> int:
     """The last step: as asked for now, as the run was meant to, or as the recipe has it."""
     if options.steps:
         return int(options.steps)
     if last and not options.epochs:
         return int(last.facts["total_steps"])
-    images = (options.epochs or chosen.epochs) * pictures.count
+    images = (options.epochs or chosen.epochs) * training_pictures
     return math.ceil(images / (chosen.batch_size * chosen.discriminator_steps))
 
 

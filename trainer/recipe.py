@@ -68,7 +68,8 @@ class Recipe:
 
     ``discriminator_steps`` are made before each generator step; ``evaluate_every`` steps the run
     draws its grids, counts their faces and writes a checkpoint; ``ema_decay`` is the weight of
-    the past in the moving average of the generator (0 switches it off).
+    the past in the moving average of the generator (0 switches it off); ``held_out`` is the share
+    of the pictures that is never trained on, so that a generator can be measured against them.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Recipe:
     evaluate_every: int = 250
     ema_decay: float = 0.999
     horizontal_flip: bool = True
+    held_out: float = 0.1
 
     def __post_init__(self) -> None:
         _check_at_least("batch_size", self.batch_size, 1)
@@ -90,6 +92,7 @@ class Recipe:
         _check_at_least("epochs", self.epochs, 1)
         _check_at_least("evaluate_every", self.evaluate_every, 1)
         _check_fraction("ema_decay", self.ema_decay)
+        _check_fraction("held_out", self.held_out)
         if self.image_size not in IMAGE_SIZES:
             raise ValueError(f"image_size is {self.image_size}, expected one of {IMAGE_SIZES}")
 
