@@ -22,7 +22,7 @@ from training_help import encode, random_picture, write_pictures
 
 from runtime.errors import UserError
 from trainer import data
-from trainer.data import Batches, PackedPictures, pack, read_pictures, split
+from trainer.data import Batches, PackedPictures, pack, read_pictures, rotate, split
 
 SIZE = 8
 
@@ -73,6 +73,7 @@ def batches(packed: PackedPictures, start: int, count: int, **changes: object) -
         "batch_size": 4,
         "seed": 0,
         "horizontal_flip": False,
+        "rotation_degrees": 0.0,
         **changes,
     }
     return list(islice(Batches(packed, **options).starting_at(start), count))
@@ -365,7 +366,7 @@ def test_an_epoch_visits_every_picture_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize("batch_size", [1, 4, 15])
 def test_a_batch_depends_on_seed_and_index_alone(faces: Path, batch_size: int) -> None:
     packed = pack(faces, SIZE)
-    options = {"batch_size": batch_size, "horizontal_flip": True}
+    options = {"batch_size": batch_size, "horizontal_flip": True, "rotation_degrees": 30.0}
     run = batches(packed, 0, 8, **options)
     for start in (1, 5, 7):
         np.testing.assert_array_equal(batches(packed, start, 1, **options)[0], run[start])
@@ -397,12 +398,64 @@ def test_flips_mirror_about_half(tmp_path: Path) -> None:
     assert (np.concatenate(batches(packed, 0, 3, batch_size=20))[:, 0, 0, 0] > 0).all()
 
 
+@given(st.integers(0, 2**32), st.sampled_from([8, 16, 64]), st.sampled_from([0, 90, 180, -90]))
+def test_quarter_turns_move_every_pixel_exactly(seed: int, size: int, degrees: int) -> None:
+    picture = np.random.default_rng(seed).integers(0, 256, (size, size, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(rotate(picture, degrees), np.rot90(picture, degrees // 90))
+
+
+@given(st.floats(-180, 180))
+def test_a_turned_picture_is_pillows(degrees: float) -> None:
+    picture = random_picture(5, 64, 64)
+    expected = Image.fromarray(picture).rotate(degrees, Image.Resampling.NEAREST)
+    same = (rotate(picture, degrees) == np.asarray(expected)).all(axis=2)
+    assert same.mean() > 0.97  # the two round a pixel between two differently
+
+
+def test_batches_turn_by_up_to_their_angle_and_leave_the_corners_black(tmp_path: Path) -> None:
+    """White, with a red mark two pixels wide up from the middle: its angle can be read off."""
+    size, degrees = 64, 20
+    picture = np.full((size, size, 3), 255, np.uint8)
+    picture[4:8, 31:33] = (255, 0, 0)
+    packed = one_picture(tmp_path, picture)
+    turned = batches(packed, 0, 3, batch_size=50, rotation_degrees=degrees)
+    angles = []
+    for image in to_bytes(np.concatenate(turned)):
+        rows, columns = np.nonzero((image == (255, 0, 0)).all(axis=2))
+        angles.append(np.degrees(np.arctan2(31.5 - columns.mean(), 31.5 - rows.mean())))
+        if abs(angles[-1]) > 5:
+            corners = image[[0, 0, -1, -1], [0, -1, 0, -1]]
+            assert (corners == 0).all()
+    assert max(np.abs(angles)) < degrees + 1  # a pixel is 2 degrees wide there
+    # 150 uniform angles: mean and mean square within six standard errors.
+    assert abs(np.mean(angles)) < 6 * degrees / np.sqrt(3 * 150)
+    assert abs(np.mean(np.square(angles)) - degrees**2 / 3) < 6 * degrees**2 * 0.3 / np.sqrt(150)
+
+
+def test_flips_and_angles_do_not_change_each_other(faces: Path, tmp_path: Path) -> None:
+    def changed_by_flips(packed: PackedPictures, degrees: float) -> list[bool]:
+        unflipped, flipped = (
+            batches(packed, 3, 1, batch_size=40, rotation_degrees=degrees, horizontal_flip=flip)[0]
+            for flip in (False, True)
+        )
+        return [not np.array_equal(*pair) for pair in zip(unflipped, flipped)]
+
+    packed = pack(faces, 16)
+    mirrored = changed_by_flips(packed, 0.0)
+    assert 0 < sum(mirrored) < 40
+    assert changed_by_flips(packed, 30.0) == mirrored
+    # A picture that is its own mirror image shows that the angles stay the same.
+    picture = random_picture(0)
+    symmetric = one_picture(tmp_path, np.maximum(picture, picture[:, ::-1]))
+    assert not any(changed_by_flips(symmetric, 30.0))
+
+
 def test_only_what_is_needed_soon_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     packed = pack(write_pictures(tmp_path / "many", 60), SIZE)
     reads = []
     read = data._read_picture
     monkeypatch.setattr(data, "_read_picture", lambda *a: reads.append(a[1]) or read(*a))
-    source = Batches(packed, np.arange(60), 2, 0, horizontal_flip=False).starting_at(0)
+    source = Batches(packed, np.arange(60), 2, 0, False, 0.0).starting_at(0)
     next(source)
     source.close()
     assert len(reads) <= 2 * (data.PREFETCHED_BATCHES + 3)

@@ -446,6 +446,7 @@ def test_bad_options(fit: Command, tmp_path: Path) -> None:
     expect_error(fit("--set", "image_size=x"), "image_size")
     expect_error(fit("--set", "batch_size=0"), "batch_size is 0")
     expect_error(fit("--set", "held_out=1"), "held_out is 1.0")
+    expect_error(fit("--set", "rotation_degrees=-5"), "rotation_degrees is -5.0")
     assert not (tmp_path / "run").exists()
     assert not cache_directory().exists()  # all of it is told before the pictures are packed
 

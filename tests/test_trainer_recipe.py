@@ -34,6 +34,12 @@ def test_dcgan_is_that_of_its_source() -> None:
     assert dcgan.ema_decay == 0.999
 
 
+def test_dcgan_rotated_is_dcgan_but_for_the_angle() -> None:
+    rotated = load("dcgan_rotated")
+    assert rotated == load("dcgan", ["name=dcgan_rotated", "rotation_degrees=10"])
+    assert load("dcgan").rotation_degrees == 0
+
+
 def test_wgan_is_that_of_its_source() -> None:
     wgan = load("wgan")
     assert wgan.objective == objectives.find("wasserstein")(clip=0.01)
@@ -132,6 +138,9 @@ def test_an_unknown_recipe_is_answered_with_the_nearest(name: str, expected: str
         ("held_out=1", "held_out is 1.0, expected 0 up to but not including 1"),
         ("held_out=-0.1", "held_out is -0.1, expected 0 up to"),
         ("held_out=.nan", "held_out is nan, expected 0 up to"),
+        ("rotation_degrees=-1", "rotation_degrees is -1.0, expected 0 to 180"),
+        ("rotation_degrees=181", "rotation_degrees is 181.0, expected 0 to 180"),
+        ("rotation_degrees=.nan", "rotation_degrees is nan"),
         ("held_out=some", "'some' where a number"),
         ("latent.size=0", "latent.size is 0"),
         ("latent.distribution=gauss", "latent.distribution 'gauss' is unknown"),

@@ -114,7 +114,8 @@ class Batches:
     """Endless batches, float32 (batch_size, 3, S, S) in [-1, 1], decoded ahead of their use.
 
     Every epoch is a new order of the pictures of these ``indices``. Which pictures batch ``index``
-    has, and which of them are mirrored, depends on the seed and the index alone.
+    has, which of them are mirrored (half, where ``horizontal_flip``) and by which angle each is
+    turned (uniform in ± ``rotation_degrees``) depends on the seed and the index alone.
     """
 
     pictures: PackedPictures
@@ -122,6 +123,7 @@ class Batches:
     batch_size: int
     seed: int
     horizontal_flip: bool
+    rotation_degrees: float
 
     def starting_at(self, index: int) -> Generator[np.ndarray, None, None]:
         """Batches ``index``, ``index + 1``, … without end."""
@@ -165,13 +167,34 @@ class Batches:
                     draws = philox(self.seed, Stream.SHUFFLE, epoch)
                     order = self.indices[draws.permutation(len(self.indices))]
                 batch.append(_read_picture(reader, int(order[position % len(self.indices)])))
-            images = np.stack(batch)
-            if self.horizontal_flip:
-                draws = philox(self.seed, Stream.AUGMENTATION, index)
-                mirrored = draws.random(self.batch_size) < 0.5
-                images[mirrored] = images[mirrored, :, ::-1]
-            yield to_network_range(images)
+            yield to_network_range(self._augment(np.stack(batch), index))
             index += 1
+
+    def _augment(self, images: np.ndarray, index: int) -> np.ndarray:
+        """Mirror and turn the pictures of batch ``index``, uint8 (batch_size, S, S, 3)."""
+        draws = philox(self.seed, Stream.AUGMENTATION, index)
+        # Both are drawn whatever is switched on, so that neither changes the other.
+        mirrored = draws.random(self.batch_size) < 0.5
+        angles = self.rotation_degrees * draws.uniform(-1, 1, self.batch_size)
+        if self.horizontal_flip:
+            images[mirrored] = images[mirrored, :, ::-1]
+        if self.rotation_degrees:
+            images = np.stack([rotate(image, angle) for image, angle in zip(images, angles)])
+        return images
+
+
+def rotate(picture: np.ndarray, degrees: float) -> np.ndarray:
+    """Turn a picture, uint8 (S, S, 3), counter-clockwise about its middle, by nearest neighbour.
+
+    What comes from outside of the picture is black, as in the rotation experiment of the report
+    that the recipe ``dcgan`` is from (its section I.2).
+    """
+    size = len(picture)
+    middle = (size - 1) / 2
+    matrix = cv2.getRotationMatrix2D((middle, middle), degrees, scale=1)
+    return cv2.warpAffine(
+        picture, matrix, (size, size), flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT
+    )
 
 
 def to_network_range(images: np.ndarray) -> np.ndarray:

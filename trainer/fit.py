@@ -62,7 +62,14 @@ def main(argv: list[str] | None = None) -> int:
         _agree("number of pictures", last.facts["pictures"], pictures.count)
         _agree("pictures of digest", last.facts["pictures_digest"], pictures.digest)
     training_indices, _ = split(pictures.count, chosen.held_out)
-    batches = Batches(pictures, training_indices, chosen.batch_size, seed, chosen.horizontal_flip)
+    batches = Batches(
+        pictures,
+        training_indices,
+        chosen.batch_size,
+        seed,
+        chosen.horizontal_flip,
+        chosen.rotation_degrees,
+    )
     count_faces = _face_counter(options.cascade)
     training = Training(chosen, seed, where)
     if last:

@@ -69,7 +69,8 @@ class Recipe:
     ``discriminator_steps`` are made before each generator step; ``evaluate_every`` steps the run
     draws its grids, counts their faces and writes a checkpoint; ``ema_decay`` is the weight of
     the past in the moving average of the generator (0 switches it off); ``held_out`` is the share
-    of the pictures that is never trained on, so that a generator can be measured against them.
+    of the pictures that is never trained on, so that a generator can be measured against them;
+    ``rotation_degrees`` turns each picture by an angle uniform in plus and minus that.
     """
 
     name: str
@@ -85,6 +86,7 @@ class Recipe:
     ema_decay: float = 0.999
     horizontal_flip: bool = True
     held_out: float = 0.1
+    rotation_degrees: float = 0
 
     def __post_init__(self) -> None:
         _check_at_least("batch_size", self.batch_size, 1)
@@ -93,6 +95,7 @@ class Recipe:
         _check_at_least("evaluate_every", self.evaluate_every, 1)
         _check_fraction("ema_decay", self.ema_decay)
         _check_fraction("held_out", self.held_out)
+        _check_between("rotation_degrees", self.rotation_degrees, 0, 180)
         if self.image_size not in IMAGE_SIZES:
             raise ValueError(f"image_size is {self.image_size}, expected one of {IMAGE_SIZES}")
 
@@ -259,6 +262,11 @@ def _one_line(error: Exception) -> str:
 def _check_at_least(key: str, value: int, least: int) -> None:
     if value < least:
         raise ValueError(f"{key} is {value}, expected at least {least}")
+
+
+def _check_between(key: str, value: float, least: int, most: int) -> None:
+    if not least <= value <= most:
+        raise ValueError(f"{key} is {value}, expected {least} to {most}")
 
 
 def _check_positive(key: str, value: float) -> None:
