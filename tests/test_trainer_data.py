@@ -45,9 +45,9 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     lengths: list[int] = []
     decode = data._decode
 
-    def counted(content: bytes, image_size: int) -> np.ndarray:
+    def counted(content: bytes, *form: int | None) -> np.ndarray:
         lengths.append(len(content))
-        return decode(content, image_size)
+        return decode(content, *form)
 
     monkeypatch.setattr(data, "_decode", counted)
     return lengths
@@ -58,11 +58,11 @@ def pictures_in(packed: PackedPictures) -> np.ndarray:
     return read_pictures(packed, np.arange(packed.count))
 
 
-def packed_file(folder: Path, content: bytes, name: str = "picture.png", size: int = 4):
+def packed_file(folder: Path, content: bytes, size: int = 4, crop_from: int | None = None):
     """The one picture of a folder, packed."""
     folder.mkdir(exist_ok=True)
-    (folder / name).write_bytes(content)
-    packed = pack(folder, size)
+    (folder / "picture.png").write_bytes(content)
+    packed = pack(folder, size, crop_from=crop_from)
     assert packed.count == 1
     return pictures_in(packed)[0]
 
@@ -161,7 +161,11 @@ def test_packing_happens_once_until_something_changes(faces: Path, decoded: list
     (faces / "001.png").unlink()
     assert pack(faces, SIZE).count == 5
     assert pack(faces, 2 * SIZE).count == 5  # another size is another packing
-    assert len(decoded) == 12 + 5 + 5
+    assert pack(faces, SIZE, crop_from=12).count == 5
+    assert pack(faces, SIZE, crop_from=13).count == 5
+    assert len(decoded) == 12 + 4 * 5
+    assert pack(faces, SIZE, crop_from=12).count == 5
+    assert len(decoded) == 12 + 4 * 5
 
 
 def test_what_was_packed_in_part_is_packed_again(faces: Path, decoded: list[int]) -> None:
@@ -207,6 +211,22 @@ def test_the_square_in_the_middle_is_kept(tmp_path: Path, height: int, width: in
     top, left = (height - 8) // 2, (width - 8) // 2
     found = packed_file(tmp_path / "a", encode(picture), size=8)
     np.testing.assert_array_equal(found, picture[top : top + 8, left : left + 8])
+
+
+@pytest.mark.parametrize(("height", "width"), [(36, 36), (36, 50), (41, 36)])
+def test_the_middle_of_the_resized_picture_is_kept(tmp_path: Path, height: int, width: int) -> None:
+    """To a third of 36: the means of 3 x 3 boxes, of which the 8 x 8 in the middle are kept."""
+    picture = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    found = packed_file(tmp_path / "a", encode(picture), size=8, crop_from=12)
+    top, left = (height - 36) // 2 + 2 * 3, (width - 36) // 2 + 2 * 3
+    middle = picture[top : top + 24, left : left + 24]
+    assert np.abs(found - middle.reshape(8, 3, 8, 3, 3).mean(axis=(1, 3))).max() <= 0.5 + 1e-6
+
+
+def test_cropping_from_its_own_size_keeps_all(tmp_path: Path) -> None:
+    content = encode(random_picture(0, 20, 30))
+    whole = packed_file(tmp_path / "a", content, size=8)
+    np.testing.assert_array_equal(packed_file(tmp_path / "a", content, 8, crop_from=8), whole)
 
 
 def test_a_photograph_lying_on_its_side_is_turned_upright(tmp_path: Path) -> None:
@@ -272,10 +292,15 @@ def test_16_bit_colour_and_a_transparent_colour(tmp_path: Path) -> None:
 
 
 @settings(deadline=None, max_examples=30)
-@given(st.integers(1, 70), st.integers(1, 70), st.sampled_from(["PNG", "JPEG"]))
-def test_pictures_of_every_size(height: int, width: int, kind: str) -> None:
+@given(
+    st.integers(1, 70),
+    st.integers(1, 70),
+    st.sampled_from(["PNG", "JPEG"]),
+    st.none() | st.integers(SIZE, 40),
+)
+def test_pictures_of_every_size(height: int, width: int, kind: str, crop_from: int | None) -> None:
     picture = np.full((height, width, 3), (10, 120, 200), np.uint8)
-    found = data._decode(encode(picture, kind), SIZE)
+    found = data._decode(encode(picture, kind), SIZE, crop_from)
     assert found.shape == (SIZE, SIZE, 3)
     assert found.dtype == np.uint8
     assert np.abs(found.astype(int) - (10, 120, 200)).max() <= 3

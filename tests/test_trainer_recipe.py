@@ -58,6 +58,7 @@ def test_overrides_reach_every_level_and_read_numbers_as_people_write_them() -> 
             "discriminator.optimizer.learning_rate=1",
             "objective.clip=5e-2",
             "horizontal_flip=false",
+            "crop_from=94",
             "latent.distribution=uniform",
             "name=mine",
         ],
@@ -67,6 +68,8 @@ def test_overrides_reach_every_level_and_read_numbers_as_people_write_them() -> 
     assert changed.discriminator.optimizer.learning_rate == 1.0
     assert changed.objective == objectives.find("wasserstein")(clip=0.05)
     assert changed.horizontal_flip is False
+    assert changed.crop_from == 94
+    assert load("wgan", ["crop_from=94", "crop_from=null"]) == load("wgan")
     assert changed.latent.distribution == "uniform"
     assert changed.name == "mine"
     assert changed.discriminator == load("wgan", changed_rate()).discriminator
@@ -141,6 +144,10 @@ def test_an_unknown_recipe_is_answered_with_the_nearest(name: str, expected: str
         ("rotation_degrees=-1", "rotation_degrees is -1.0, expected 0 to 180"),
         ("rotation_degrees=181", "rotation_degrees is 181.0, expected 0 to 180"),
         ("rotation_degrees=.nan", "rotation_degrees is nan"),
+        ("crop_from=63", "crop_from is 63, expected 64 to 1024"),
+        ("crop_from=1025", "crop_from is 1025, expected 64 to 1024"),
+        ("crop_from=true", "found True where a whole number"),
+        ("crop_from=94.5", "crop_from.*int.*94.5"),
         ("held_out=some", "'some' where a number"),
         ("latent.size=0", "latent.size is 0"),
         ("latent.distribution=gauss", "latent.distribution 'gauss' is unknown"),

@@ -47,23 +47,29 @@ class PackedPictures:
     skipped: list[str]
 
 
-def pack(source: Path, image_size: int, skip_bad: bool = False) -> PackedPictures:
+def pack(
+    source: Path, image_size: int, skip_bad: bool = False, crop_from: int | None = None
+) -> PackedPictures:
     """Pack ``source`` for pictures of ``image_size``, or find it packed already.
 
     Pictures are turned upright, put on white where they are transparent, cropped to the square in
-    their middle and resized by area interpolation.
+    their middle and resized by area interpolation. With ``crop_from`` they are resized to that
+    size, and ``image_size`` in their middle is kept: more of the face, less of what is around it.
 
     Raises:
         UserError: nothing there, no pictures in it, or more than one in a hundred unreadable
             without ``skip_bad``.
     """
-    key = hashlib.sha256(f"{image_size}\n{_signature(source)}".encode()).hexdigest()[:24]
+    form = f"{image_size}" if crop_from is None else f"{image_size} of {crop_from}"
+    key = hashlib.sha256(f"{form}\n{_signature(source)}".encode()).hexdigest()[:24]
     records = cache_directory() / "packed" / f"{key}.rec"
     summary = records.with_suffix(".json")
     if not all(path.exists() for path in (records, _index(records), summary)):
         skipped: list[str] = []
         with atomic_write(records) as records_part, atomic_write(_index(records)) as index_part:
-            count, digest = _write_records(source, image_size, records_part, index_part, skipped)
+            count, digest = _write_records(
+                source, image_size, crop_from, records_part, index_part, skipped
+            )
         with atomic_write(summary) as summary_part:  # the last: without it nothing is packed
             summary_part.write_text(
                 json.dumps({"count": count, "digest": digest, "skipped": skipped})
@@ -257,7 +263,12 @@ def _recordio_pictures(source: Path) -> Iterator[tuple[str, Callable[[], bytes]]
 
 
 def _write_records(
-    source: Path, image_size: int, records: Path, index: Path, skipped: list[str]
+    source: Path,
+    image_size: int,
+    crop_from: int | None,
+    records: Path,
+    index: Path,
+    skipped: list[str],
 ) -> tuple[int, str]:
     """Write every readable picture of ``source``; returns their number and digest.
 
@@ -273,7 +284,7 @@ def _write_records(
             _encoded_pictures(source), desc="packing", unit="picture", disable=None
         ):
             try:
-                picture = _decode(read(), image_size)
+                picture = _decode(read(), image_size, crop_from)
             except Exception:  # Pillow, zipfile and zlib raise many kinds on what is damaged
                 skipped.append(name)
                 continue
@@ -295,7 +306,7 @@ def _write_records(
     return count, digest.hexdigest()
 
 
-def _decode(content: bytes, image_size: int) -> np.ndarray:
+def _decode(content: bytes, image_size: int, crop_from: int | None) -> np.ndarray:
     """One picture as uint8 (S, S, 3), RGB; raises what Pillow raises where it cannot."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of odd metadata in pictures that decode well
@@ -308,11 +319,16 @@ def _decode(content: bytes, image_size: int) -> np.ndarray:
                 white = Image.new("RGBA", coloured.size, "white")
                 upright = Image.alpha_composite(white, coloured)
             picture = np.asarray(upright.convert("RGB"))
+    square = _middle_square(picture, min(picture.shape[:2]))
+    resized_to = (crop_from or image_size,) * 2
+    resized = cv2.resize(square, resized_to, interpolation=cv2.INTER_AREA)
+    return _middle_square(resized, image_size)
+
+
+def _middle_square(picture: np.ndarray, side: int) -> np.ndarray:
     height, width = picture.shape[:2]
-    side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
-    square = picture[top : top + side, left : left + side]
-    return cv2.resize(square, (image_size, image_size), interpolation=cv2.INTER_AREA)
+    return picture[top : top + side, left : left + side]
 
 
 def _open_records(pictures: PackedPictures) -> mx.recordio.MXIndexedRecordIO:

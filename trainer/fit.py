@@ -57,7 +57,7 @@ def main(argv: list[str] | None = None) -> int:
     chosen = _choose_recipe(last, options)
     seed = _agree("seed", last and last.facts["seed"], options.seed, default=0)
     where = device.choose(options.device)
-    pictures = pack(Path(options.data), chosen.image_size, options.skip_bad)
+    pictures = pack(Path(options.data), chosen.image_size, options.skip_bad, chosen.crop_from)
     if last:
         _agree("number of pictures", last.facts["pictures"], pictures.count)
         _agree("pictures of digest", last.facts["pictures_digest"], pictures.digest)

@@ -7,7 +7,7 @@ import difflib
 import typing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 
 import dacite
 import yaml
@@ -19,6 +19,7 @@ from trainer import networks, objectives
 FOLDER = Path(__file__).parent / "recipes"
 OPTIMIZERS = ("adam", "rmsprop")
 IMAGE_SIZES = (8, 16, 32, 64, 128, 256, 512)
+MOST_CROP_FROM = 1024  # twice the largest image; memory fails long before the sense does
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,8 @@ class Recipe:
     draws its grids, counts their faces and writes a checkpoint; ``ema_decay`` is the weight of
     the past in the moving average of the generator (0 switches it off); ``held_out`` is the share
     of the pictures that is never trained on, so that a generator can be measured against them;
-    ``rotation_degrees`` turns each picture by an angle uniform in plus and minus that.
+    ``rotation_degrees`` turns each picture by an angle uniform in plus and minus that;
+    ``crop_from`` resizes them to that size before ``image_size`` in their middle is kept.
     """
 
     name: str
@@ -86,7 +88,8 @@ class Recipe:
     ema_decay: float = 0.999
     horizontal_flip: bool = True
     held_out: float = 0.1
-    rotation_degrees: float = 0
+    rotation_degrees: float = 0.0
+    crop_from: Optional[int] = None  # noqa: UP045 (dacite evaluates it, on Python 3.9 too)
 
     def __post_init__(self) -> None:
         _check_at_least("batch_size", self.batch_size, 1)
@@ -98,6 +101,8 @@ class Recipe:
         _check_between("rotation_degrees", self.rotation_degrees, 0, 180)
         if self.image_size not in IMAGE_SIZES:
             raise ValueError(f"image_size is {self.image_size}, expected one of {IMAGE_SIZES}")
+        if self.crop_from is not None:
+            _check_between("crop_from", self.crop_from, self.image_size, MOST_CROP_FROM)
 
     def to_mapping(self) -> dict[str, Any]:
         """The recipe as plain YAML values, as ``from_mapping`` reads it."""
