@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from training_help import encode, random_picture, write_pictures
 
+from runtime import generator
 from runtime.errors import UserError
 from trainer import data
 from trainer.data import Batches, PackedPictures, pack, read_pictures, rotate, split
@@ -74,6 +75,7 @@ def batches(packed: PackedPictures, start: int, count: int, **changes: object) -
         "seed": 0,
         "horizontal_flip": False,
         "rotation_degrees": 0.0,
+        "value_range": "signed",
         **changes,
     }
     return list(islice(Batches(packed, **options).starting_at(start), count))
@@ -410,6 +412,29 @@ def test_batches_have_the_packed_pixels_in_the_networks_range(tmp_path: Path) ->
         np.testing.assert_array_equal(np.rint((image.transpose(1, 2, 0) + 1) * 127.5), picture)
 
 
+ALL_VALUES = np.arange(256 * 3, dtype=np.uint8).reshape(1, 16, 16, 3)
+
+
+@pytest.mark.parametrize(("name", "low", "high"), [("signed", -1, 1), ("unit", 0, 1)])
+def test_value_ranges_have_black_white_and_equal_steps_between(
+    name: str, low: int, high: int
+) -> None:
+    found = data.to_network_range(ALL_VALUES, name)
+    assert found.dtype == np.float32
+    assert (found.min(), found.max()) == (low, high)
+    expected = np.linspace(low, high, 256)[ALL_VALUES].transpose(0, 3, 1, 2)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-7)
+    np.testing.assert_array_equal(generator.to_bytes(found, (low, high)), ALL_VALUES)
+
+
+def test_batches_are_in_their_value_range(faces: Path) -> None:
+    packed = pack(faces, SIZE)
+    (signed,) = batches(packed, 0, 1)
+    (unit,) = batches(packed, 0, 1, value_range="unit")
+    assert unit.dtype == np.float32
+    np.testing.assert_allclose(unit, (signed + 1) / 2, rtol=0, atol=1e-7)
+
+
 def test_flips_mirror_about_half(tmp_path: Path) -> None:
     picture = np.zeros((SIZE, SIZE, 3), np.uint8)
     picture[:, : SIZE // 2] = 255
@@ -480,7 +505,7 @@ def test_only_what_is_needed_soon_is_read(tmp_path: Path, monkeypatch: pytest.Mo
     reads = []
     read = data._read_picture
     monkeypatch.setattr(data, "_read_picture", lambda *a: reads.append(a[1]) or read(*a))
-    source = Batches(packed, np.arange(60), 2, 0, False, 0.0).starting_at(0)
+    source = Batches(packed, np.arange(60), 2, 0, False, 0.0, "signed").starting_at(0)
     next(source)
     source.close()
     assert len(reads) <= 2 * (data.PREFETCHED_BATCHES + 3)

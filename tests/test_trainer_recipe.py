@@ -148,6 +148,8 @@ def test_an_unknown_recipe_is_answered_with_the_nearest(name: str, expected: str
         ("crop_from=1025", "crop_from is 1025, expected 64 to 1024"),
         ("crop_from=true", "found True where a whole number"),
         ("crop_from=94.5", "crop_from.*int.*94.5"),
+        ("value_range=sined", "value_range 'sined' is unknown, expected signed"),
+        ("value_range=[0, 1]", "value_range.*str"),
         ("held_out=some", "'some' where a number"),
         ("latent.size=0", "latent.size is 0"),
         ("latent.distribution=gauss", "latent.distribution 'gauss' is unknown"),

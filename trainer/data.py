@@ -28,6 +28,7 @@ from tqdm import tqdm
 from runtime.errors import UserError
 from runtime.files import atomic_write, cache_directory
 from runtime.latent import Stream, philox
+from trainer.recipe import VALUE_RANGES
 
 PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png"}
 MOST_BAD = 0.01  # of all pictures; more than that is no accident
@@ -53,8 +54,9 @@ def pack(
     """Pack ``source`` for pictures of ``image_size``, or find it packed already.
 
     Pictures are turned upright, put on white where they are transparent, cropped to the square in
-    their middle and resized by area interpolation. With ``crop_from`` they are resized to that
-    size, and ``image_size`` in their middle is kept: more of the face, less of what is around it.
+    their middle and resized by area interpolation. With ``crop_from``, at least
+    ``image_size``, they are resized to that and ``image_size`` in their middle is kept: the face,
+    with less of what is around it.
 
     Raises:
         UserError: nothing there, no pictures in it, or more than one in a hundred unreadable
@@ -117,11 +119,12 @@ def read_pictures(pictures: PackedPictures, indices: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Batches:
-    """Endless batches, float32 (batch_size, 3, S, S) in [-1, 1], decoded ahead of their use.
+    """Endless batches, float32 (batch_size, 3, S, S), decoded ahead of their use.
 
-    Every epoch is a new order of the pictures of these ``indices``. Which pictures batch ``index``
-    has, which of them are mirrored (half, where ``horizontal_flip``) and by which angle each is
-    turned (uniform in ± ``rotation_degrees``) depends on the seed and the index alone.
+    Values are those of ``to_network_range``. Every epoch is a new order of the pictures of these
+    ``indices``. Which pictures batch ``index`` has, which of them are mirrored (half, where
+    ``horizontal_flip``) and by which angle each is turned (uniform in ± ``rotation_degrees``)
+    depends on the seed and the index alone.
     """
 
     pictures: PackedPictures
@@ -130,6 +133,7 @@ class Batches:
     seed: int
     horizontal_flip: bool
     rotation_degrees: float
+    value_range: str
 
     def starting_at(self, index: int) -> Generator[np.ndarray, None, None]:
         """Batches ``index``, ``index + 1``, … without end."""
@@ -173,7 +177,7 @@ class Batches:
                     draws = philox(self.seed, Stream.SHUFFLE, epoch)
                     order = self.indices[draws.permutation(len(self.indices))]
                 batch.append(_read_picture(reader, int(order[position % len(self.indices)])))
-            yield to_network_range(self._augment(np.stack(batch), index))
+            yield to_network_range(self._augment(np.stack(batch), index), self.value_range)
             index += 1
 
     def _augment(self, images: np.ndarray, index: int) -> np.ndarray:
@@ -203,9 +207,15 @@ def rotate(picture: np.ndarray, degrees: float) -> np.ndarray:
     )
 
 
-def to_network_range(images: np.ndarray) -> np.ndarray:
-    """uint8 (N, H, W, 3) -> float32 (N, 3, H, W) in [-1, 1]."""
-    return np.ascontiguousarray(images.transpose(0, 3, 1, 2)).astype(np.float32) / 127.5 - 1
+def to_network_range(images: np.ndarray, value_range: str) -> np.ndarray:
+    """uint8 (N, H, W, 3) -> float32 (N, 3, H, W), in [-1, 1] if "signed", in [0, 1] if "unit".
+
+    The first is tip 1 of Chintala et al., "How to Train a GAN?" (NIPS 2016,
+    https://github.com/soumith/ganhacks), the second the plain division by 255.
+    """
+    low, high = VALUE_RANGES[value_range]
+    channels_first = np.ascontiguousarray(images.transpose(0, 3, 1, 2)).astype(np.float32)
+    return channels_first / (255 / (high - low)) + low
 
 
 def _signature(source: Path) -> str:

@@ -69,6 +69,7 @@ def main(argv: list[str] | None = None) -> int:
         seed,
         chosen.horizontal_flip,
         chosen.rotation_degrees,
+        chosen.value_range,
     )
     count_faces = _face_counter(options.cascade)
     training = Training(chosen, seed, where)

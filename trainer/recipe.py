@@ -19,7 +19,8 @@ from trainer import networks, objectives
 FOLDER = Path(__file__).parent / "recipes"
 OPTIMIZERS = ("adam", "rmsprop")
 IMAGE_SIZES = (8, 16, 32, 64, 128, 256, 512)
-MOST_CROP_FROM = 1024  # twice the largest image; memory fails long before the sense does
+VALUE_RANGES = {"signed": (-1.0, 1.0), "unit": (0.0, 1.0)}  # of black and white
+MOST_CROP_FROM = 1024  # keeps a mistyped number from filling the memory
 
 
 @dataclass(frozen=True)
@@ -69,10 +70,11 @@ class Recipe:
 
     ``discriminator_steps`` are made before each generator step; ``evaluate_every`` steps the run
     draws its grids, counts their faces and writes a checkpoint; ``ema_decay`` is the weight of
-    the past in the moving average of the generator (0 switches it off); ``held_out`` is the share
-    of the pictures that is never trained on, so that a generator can be measured against them;
-    ``rotation_degrees`` turns each picture by an angle uniform in plus and minus that;
-    ``crop_from`` resizes them to that size before ``image_size`` in their middle is kept.
+    the past in the moving average of the generator (0 switches it off). Of the pictures, the share
+    ``held_out`` is never trained on, so that a generator can be measured against it; ``crop_from``
+    resizes all to that size before ``image_size`` in their middle is kept; each is turned by an
+    angle uniform in ± ``rotation_degrees``; ``value_range`` names, in ``VALUE_RANGES``, the numbers
+    that black and white are to the networks.
     """
 
     name: str
@@ -87,9 +89,10 @@ class Recipe:
     evaluate_every: int = 250
     ema_decay: float = 0.999
     horizontal_flip: bool = True
-    held_out: float = 0.1
     rotation_degrees: float = 0.0
     crop_from: Optional[int] = None  # noqa: UP045 (dacite evaluates it, on Python 3.9 too)
+    value_range: str = "signed"
+    held_out: float = 0.1
 
     def __post_init__(self) -> None:
         _check_at_least("batch_size", self.batch_size, 1)
@@ -97,8 +100,9 @@ class Recipe:
         _check_at_least("epochs", self.epochs, 1)
         _check_at_least("evaluate_every", self.evaluate_every, 1)
         _check_fraction("ema_decay", self.ema_decay)
-        _check_fraction("held_out", self.held_out)
         _check_between("rotation_degrees", self.rotation_degrees, 0, 180)
+        _check_choice("value_range", self.value_range, tuple(VALUE_RANGES))
+        _check_fraction("held_out", self.held_out)
         if self.image_size not in IMAGE_SIZES:
             raise ValueError(f"image_size is {self.image_size}, expected one of {IMAGE_SIZES}")
         if self.crop_from is not None:
