@@ -230,7 +230,12 @@ def _gluon_network(path: Path) -> HybridBlock:
         dataclasses.replace(
             shipped,
             latent=dataclasses.replace(shipped.latent, size=metadata.latent_size),
-            generator=dataclasses.replace(shipped.generator, width=len(weights[-1])),
+            generator=dataclasses.replace(
+                shipped.generator,
+                architecture=dataclasses.replace(
+                    shipped.generator.architecture, width=len(weights[-1])
+                ),
+            ),
             image_size=metadata.image_size,
         ),
         device.choose("cpu"),

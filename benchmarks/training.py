@@ -99,7 +99,7 @@ def edgegan(name: str, overrides: list[str]) -> Run:
     from trainer.loop import Training
 
     chosen = recipe.load(name, overrides)
-    training = Training(chosen, 0, device.choose("cpu"))
+    training = Training(chosen, 0, device.choose("cpu"), pictures=1)
     batches = synthetic_batches(chosen.batch_size, chosen.image_size)
     return lambda _: training.step(batches)
 

@@ -19,6 +19,7 @@ from runtime.files import atomic_write
 from runtime.metadata import ModelMetadata
 from trainer import checkpoint, loop
 from trainer.checkpoint import BEST, LAST, Checkpoint
+from trainer.recipe import VALUE_RANGES
 
 EXAMPLES = """\
 examples:
@@ -153,10 +154,10 @@ def _metadata(source: Checkpoint) -> ModelMetadata:
     return ModelMetadata(
         recipe=recipe.name,
         objective=recipe.objective.name,
-        latent_size=recipe.latent.size,
+        latent_size=recipe.input_size,
         latent_distribution=recipe.latent.distribution,
         image_size=recipe.image_size,
-        value_range=(-1.0, 1.0),
+        value_range=VALUE_RANGES[recipe.value_range],
         images_seen=source.facts["images_seen"],
     )
 

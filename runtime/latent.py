@@ -28,6 +28,9 @@ class Stream(IntEnum):
     PARITY = 6
     VALIDATION = 7  # the grids a trainer judges its checkpoints by
     GENERATOR_LATENT = 8  # a training step of the generator
+    DISCRIMINATOR_VIEW = 9  # how the discriminator sees the pictures of its own update
+    GENERATOR_VIEW = 10  # and those of the generator's
+    OBJECTIVE = 11  # labels, places between pictures: an objective's own randomness
 
 
 def check_seed(value: int) -> int:

@@ -235,7 +235,7 @@ def _make_parameter_shapes(framework: str, recipe: dict) -> Callable[[None], lis
     from trainer import recipe as recipes
     from trainer.optimizer import trained_parameters
 
-    ours = loop.Training(recipes.from_mapping(recipe, "test"), 0, device.choose("cpu"))
+    ours = loop.Training(recipes.from_mapping(recipe, "test"), 0, device.choose("cpu"), 100)
     both = (ours.generator, ours.discriminator)
     return lambda _: [array.shape for network in both for array in trained_parameters(network)]
 

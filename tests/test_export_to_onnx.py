@@ -24,7 +24,7 @@ SMALL = ["image_size=16", "generator.width=4", "discriminator.width=4", "latent.
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     """A run's folder with one checkpoint whose batch norms have seen something."""
-    training = Training(recipe.load("dcgan", SMALL), 0, mx.cpu())
+    training = Training(recipe.load("dcgan", SMALL), 0, mx.cpu(), pictures=100)
     random = np.random.default_rng(0)
     arrays = training.state()
     for name, array in arrays.items():
@@ -39,7 +39,7 @@ def run(tmp_path: Path) -> Path:
 def gluon_images(run: Path, part: str, latents: np.ndarray) -> np.ndarray:
     """What the network draws from a checkpoint's part, without any of the exporter's code."""
     source = checkpoint.load(run / checkpoint.BEST)
-    training = Training(source.recipe, 0, mx.cpu())
+    training = Training(source.recipe, 0, mx.cpu(), pictures=100)
     checkpoint.set_network_arrays(training.average, checkpoint.part_of(source.arrays, part))
     return training.images(latents)
 

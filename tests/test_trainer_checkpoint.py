@@ -27,7 +27,7 @@ FACTS = {"step": 2, "seed": 0, "pictures": 7, "best_faces": -1.0, "minutes": 0.1
 
 @pytest.fixture(scope="module")
 def made() -> Checkpoint:
-    training = Training(tiny_recipe("dcgan"), 0, mx.cpu())
+    training = Training(tiny_recipe("dcgan"), 0, mx.cpu(), pictures=100)
     batches = random_batches(training.recipe)
     training.step(batches)
     training.step(batches)
@@ -131,10 +131,10 @@ def test_foreign_files_are_told(tmp_path: Path) -> None:
 
 def test_another_networks_arrays_are_refused(made: Checkpoint) -> None:
     for other in ("generator.width=8", "image_size=16", "latent.size=7"):
-        training = Training(tiny_recipe("dcgan", other), 0, mx.cpu())
+        training = Training(tiny_recipe("dcgan", other), 0, mx.cpu(), pictures=100)
         with pytest.raises(UserError, match="of another network"):
             training.set_state(2, made.arrays)
-    training = Training(made.recipe, 0, mx.cpu())
+    training = Training(made.recipe, 0, mx.cpu(), pictures=100)
     lacking = {name: array for name, array in made.arrays.items() if "to_image" not in name}
     with pytest.raises(UserError, match=r"of another network: .*to_image"):
         training.set_state(2, lacking)

@@ -21,7 +21,7 @@ Arrays = dict[str, np.ndarray]
 
 def trained_for(steps: int, seed: int = 0, *overrides: str) -> Training:
     recipe = tiny_recipe("dcgan", *overrides)
-    training = Training(recipe, seed, mx.cpu())
+    training = Training(recipe, seed, mx.cpu(), pictures=100)
     batches = random_batches(recipe)
     for _ in range(steps):
         training.step(batches)
@@ -128,7 +128,7 @@ def test_gradients_are_switched_on_again(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_the_loss_told_is_that_of_the_scores_told() -> None:
     recipe = tiny_recipe("wgan", "discriminator_steps=2")
-    training = Training(recipe, 0, mx.cpu())
+    training = Training(recipe, 0, mx.cpu(), pictures=100)
     batches = random_batches(recipe)
     for _ in range(3):
         result = training.step(batches)
@@ -142,7 +142,7 @@ def test_the_loss_told_is_that_of_the_scores_told() -> None:
 def test_the_same_seed_repeats_bit_for_bit_and_another_does_not(recipe: str) -> None:
     states = []
     for seed in (5, 5, 6):
-        training = Training(tiny_recipe(recipe), seed, mx.cpu())
+        training = Training(tiny_recipe(recipe), seed, mx.cpu(), pictures=100)
         batches = random_batches(training.recipe)
         for _ in range(3):
             training.step(batches)
@@ -154,16 +154,16 @@ def test_the_same_seed_repeats_bit_for_bit_and_another_does_not(recipe: str) -> 
 
 @pytest.mark.parametrize("recipe", ["dcgan", "wgan"])
 def test_a_training_set_to_a_saved_state_goes_on_bit_for_bit(recipe: str) -> None:
-    whole = Training(tiny_recipe(recipe), 0, mx.cpu())
+    whole = Training(tiny_recipe(recipe), 0, mx.cpu(), pictures=100)
     batches = random_batches(whole.recipe)
     for _ in range(5):
         whole.step(batches)
 
-    first = Training(tiny_recipe(recipe), 0, mx.cpu())
+    first = Training(tiny_recipe(recipe), 0, mx.cpu(), pictures=100)
     batches = random_batches(whole.recipe)
     first.step(batches)
     first.step(batches)
-    second = Training(tiny_recipe(recipe), 0, mx.cpu())
+    second = Training(tiny_recipe(recipe), 0, mx.cpu(), pictures=100)
     second.set_state(2, first.state())
     remaining = islice(random_batches(whole.recipe), second.batches_used, None)
     for _ in range(3):

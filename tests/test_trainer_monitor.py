@@ -113,7 +113,7 @@ def test_collapse() -> None:
 
 @pytest.fixture
 def training() -> Training:
-    return Training(tiny_recipe("dcgan", "image_size=16"), 0, mx.cpu())
+    return Training(tiny_recipe("dcgan", "image_size=16"), 0, mx.cpu(), pictures=100)
 
 
 def train(training: Training, monitor: Monitor, steps: int) -> None:

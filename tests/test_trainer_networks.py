@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from mxnet.gluon import HybridBlock
 
-from trainer import networks
 from trainer.loop import Training, make_generator
+from trainer.networks import Latent, dcgan
 from trainer.optimizer import trained_parameters
 from trainer.recipe import load
 
@@ -17,8 +17,8 @@ KERNEL = 4 * 4
 
 def pair(width: int, image_size: int, latent_size: int = 5) -> tuple[HybridBlock, HybridBlock]:
     made = (
-        networks.make_generator("dcgan", latent_size, width, image_size),
-        networks.make_discriminator("dcgan", width, image_size),
+        dcgan.Generator(width).build(Latent(latent_size), image_size, "signed"),
+        dcgan.Discriminator(width).build(image_size),
     )
     for network in made:
         network.initialize(mx.init.Normal(0.2))
@@ -65,7 +65,7 @@ def test_the_layers_are_those_of_the_source() -> None:
         (128, 64, 4, 4),
         (64, 3, 4, 4),
     ]
-    discriminator = networks.make_discriminator("dcgan", 64, 64)
+    discriminator = dcgan.Discriminator(64).build(64)
     weights = [p.shape for p in discriminator.collect_params(".*weight").values()]
     assert weights == [
         (64, 3, 4, 4),
@@ -77,7 +77,7 @@ def test_the_layers_are_those_of_the_source() -> None:
 
 
 def test_initial_weights_are_normal_with_the_deviation_of_the_paper() -> None:
-    training = Training(load("dcgan", ["generator.width=16"]), 3, mx.cpu())
+    training = Training(load("dcgan", ["generator.width=16"]), 3, mx.cpu(), pictures=100)
     for name, parameter in training.generator.collect_params().items():
         values = parameter.data().asnumpy()
         if name.endswith("weight"):

@@ -14,7 +14,7 @@ from mxnet import autograd
 from training_help import random_batches, tiny_recipe
 
 from trainer.loop import Training
-from trainer.objectives import find, names
+from trainer.objectives import Objective, Turn, find, names
 from trainer.recipe import Recipe
 
 SCORES = st_numpy.arrays(
@@ -25,6 +25,18 @@ EXTREME = np.array([-1000, 1000, 0, -100, 100], dtype=np.float32)
 
 def sigmoid(logits: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-logits.astype(np.float64)))
+
+
+def turn(objective: Objective) -> Turn:
+    """An update of the discriminator of which the losses need randomness and memory only."""
+    nothing = mx.nd.zeros((1,))
+    draws = np.random.Generator(np.random.Philox(0))
+    return Turn(mx.gluon.nn.HybridSequential(), nothing, nothing, draws, objective.first_memory())
+
+
+def discriminator_loss(objective: Objective, real: np.ndarray, generated: np.ndarray) -> float:
+    scores = mx.nd.array(real), mx.nd.array(generated)
+    return loss(objective.discriminator_loss(*scores, turn(objective)))
 
 
 def loss(value: mx.nd.NDArray) -> float:
@@ -40,7 +52,7 @@ def test_the_minimax_discriminator_loss_is_that_of_the_paper(
     expected = -np.log(sigmoid(real)).mean() - np.log(1 - sigmoid(generated)).mean()
     for name in ("minimax", "non_saturating"):
         objective = find(name)()
-        found = loss(objective.discriminator_loss(mx.nd.array(real), mx.nd.array(generated)))
+        found = discriminator_loss(objective, real, generated)
         assert found == pytest.approx(expected, rel=1e-5, abs=1e-6)
 
 
@@ -65,7 +77,7 @@ def test_the_wasserstein_losses_are_differences_of_means(
 ) -> None:
     objective = find("wasserstein")()
     critic = generated.astype(np.float64).mean() - real.astype(np.float64).mean()
-    found = loss(objective.discriminator_loss(mx.nd.array(real), mx.nd.array(generated)))
+    found = discriminator_loss(objective, real, generated)
     assert found == pytest.approx(critic, abs=1e-5)
     found = loss(objective.generator_loss(mx.nd.array(generated)))
     assert found == pytest.approx(-generated.astype(np.float64).mean(), abs=1e-5)
@@ -78,7 +90,7 @@ def test_losses_and_gradients_are_finite_for_extreme_scores(name: str) -> None:
     real.attach_grad()
     generated.attach_grad()
     for losses in (
-        lambda: objective.discriminator_loss(real, generated),
+        lambda: objective.discriminator_loss(real, generated, turn(objective)),
         lambda: objective.generator_loss(generated),
     ):
         with autograd.record():
@@ -104,7 +116,7 @@ def test_only_the_generators_gradient_of_minimax_vanishes_where_the_discriminato
 
 def test_every_critic_weight_is_in_bounds_after_each_of_its_steps() -> None:
     recipe = tiny_recipe("wgan", "image_size=16", "discriminator_steps=3")
-    training = Training(recipe, 0, mx.cpu())
+    training = Training(recipe, 0, mx.cpu(), pictures=100)
     checks = 0
 
     def critic() -> dict[str, np.ndarray]:

@@ -26,7 +26,8 @@ def test_dcgan_is_that_of_its_source() -> None:
     assert (dcgan.latent.size, dcgan.latent.distribution) == (128, "normal")
     assert (dcgan.image_size, dcgan.discriminator_steps, dcgan.epochs) == (64, 1, 100)
     for network in (dcgan.generator, dcgan.discriminator):
-        assert (network.network, network.width) == ("dcgan", 64)
+        architecture = network.architecture
+        assert (architecture.network, architecture.width) == ("dcgan", 64)
         optimizer = network.optimizer
         assert (optimizer.name, optimizer.learning_rate, optimizer.beta1) == ("adam", 2e-4, 0.5)
         assert optimizer.decay == 0.999
@@ -45,7 +46,8 @@ def test_wgan_is_that_of_its_source() -> None:
     assert wgan.objective == objectives.find("wasserstein")(clip=0.01)
     assert wgan.discriminator_steps == 5
     for network in (wgan.generator, wgan.discriminator):
-        assert (network.network, network.width) == ("dcgan", 64)
+        architecture = network.architecture
+        assert (architecture.network, architecture.width) == ("dcgan", 64)
         assert (network.optimizer.name, network.optimizer.learning_rate) == ("rmsprop", 5e-5)
 
 
@@ -63,7 +65,7 @@ def test_overrides_reach_every_level_and_read_numbers_as_people_write_them() -> 
             "name=mine",
         ],
     )
-    assert changed.generator.width == 32
+    assert changed.generator.architecture.width == 32
     assert changed.generator.optimizer.learning_rate == 0.001
     assert changed.discriminator.optimizer.learning_rate == 1.0
     assert changed.objective == objectives.find("wasserstein")(clip=0.05)

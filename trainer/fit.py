@@ -28,7 +28,7 @@ from trainer.checkpoint import BEST, LAST, Checkpoint
 from trainer.data import Batches, pack, split
 from trainer.loop import Training
 from trainer.monitor import Monitor, TrainingFailed
-from trainer.recipe import Recipe
+from trainer.recipe import VALUE_RANGES, Recipe
 
 T = TypeVar("T")
 
@@ -72,7 +72,7 @@ def main(argv: list[str] | None = None) -> int:
         chosen.value_range,
     )
     count_faces = _face_counter(options.cascade)
-    training = Training(chosen, seed, where)
+    training = Training(chosen, seed, where, len(training_indices))
     if last:
         training.set_state(last.facts["step"], last.arrays)
     with atomic_write(folder / RECIPE) as temporary:
@@ -147,13 +147,15 @@ class Run:
         Raises:
             UserError: a number in them is not finite.
         """
-        latent = self.training.recipe.latent
+        recipe = self.training.recipe
         count = BASELINE_IMAGES * VALIDATION_GRIDS
-        latents = draw_latents(0, count, latent.size, latent.distribution, stream=Stream.VALIDATION)
-        batches = latents.reshape(VALIDATION_GRIDS, BASELINE_IMAGES, latent.size)
+        latents = draw_latents(
+            0, count, recipe.input_size, recipe.latent.distribution, stream=Stream.VALIDATION
+        )
+        batches = latents.reshape(VALIDATION_GRIDS, BASELINE_IMAGES, -1)
         images = np.concatenate([self.training.images(batch) for batch in batches])
         self._check_finite("a generated picture", images)
-        return to_bytes(images)
+        return to_bytes(images, VALUE_RANGES[recipe.value_range])
 
     def _state(self) -> dict[str, np.ndarray]:
         """The training's state.

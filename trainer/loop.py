@@ -12,12 +12,13 @@ from mxnet import autograd
 from mxnet.gluon import HybridBlock
 
 from runtime.latent import Stream, draw_latents, philox
-from trainer import networks
+from trainer.augmentation import TRANSFORMATIONS
 from trainer.checkpoint import network_arrays, part_of, set_network_arrays
+from trainer.layers import iterate_spectral_norms
+from trainer.networks import Architecture
+from trainer.objectives import Turn
 from trainer.optimizer import NetworkOptimizer, trained_parameters
 from trainer.recipe import Recipe
-
-INITIAL_DEVIATION = 0.02  # of all weights; DCGAN, section 4
 
 
 @dataclass(frozen=True)
@@ -35,22 +36,22 @@ class StepResult:
 class Training:
     """Both networks, their optimizers and the generator's moving average, and one step of them.
 
-    Latents and initial weights depend on the seed and on counts alone, so two trainings with the
-    same state and the same batches make the same updates.
+    ``pictures`` is how many there are to train on, which tells how long an epoch is. All that is
+    drawn depends on the seed and on counts alone, so two trainings with the same state and the same
+    batches make the same updates.
     """
 
-    def __init__(self, recipe: Recipe, seed: int, device: mx.Context) -> None:
+    def __init__(self, recipe: Recipe, seed: int, device: mx.Context, pictures: int) -> None:
         self.recipe = recipe
         self.seed = seed
         self.device = device
+        self.pictures = pictures
         self.step_count = 0
+        self.memory = recipe.objective.first_memory()
         self.generator = make_generator(recipe, device)
-        self.discriminator = networks.make_discriminator(
-            recipe.discriminator.network, recipe.discriminator.width, recipe.image_size
-        )
-        _make_ready(self.discriminator, device)
-        _initialise(self.generator, seed, index=0)
-        _initialise(self.discriminator, seed, index=1)
+        self.discriminator = make_discriminator(recipe, device)
+        _initialise(self.generator, recipe.generator.architecture, seed, index=0)
+        _initialise(self.discriminator, recipe.discriminator.architecture, seed, index=1)
         self.average = make_generator(recipe, device)
         set_network_arrays(self.average, network_arrays(self.generator))
         self.generator_optimizer = NetworkOptimizer(self.generator, recipe.generator.optimizer)
@@ -65,7 +66,12 @@ class Training:
         generator_figures = self._update_generator()
         self.step_count += 1
         self._update_average()
-        return StepResult(**_read({**discriminator_figures, **generator_figures}))
+        figures = _read({**discriminator_figures, **generator_figures})
+        generated_score = figures.pop("generated_score_of_generator")
+        self.memory = self.recipe.objective.next_memory(
+            self.memory, figures["real_score"], generated_score
+        )
+        return StepResult(**figures)
 
     @property
     def batches_used(self) -> int:
@@ -77,8 +83,13 @@ class Training:
         """How many real pictures the discriminator has seen so far, repetitions counted."""
         return self.batches_used * self.recipe.batch_size
 
+    @property
+    def epoch(self) -> float:
+        """How many passes over the pictures were made so far."""
+        return self.images_seen / self.pictures
+
     def images(self, latents: np.ndarray) -> np.ndarray:
-        """What the generator's moving average draws, float32 (N, 3, S, S) in [-1, 1]."""
+        """What the generator's moving average draws, float32 (N, 3, S, S) in the value range."""
         return self.average(mx.nd.array(latents, ctx=self.device)).asnumpy()
 
     def state(self) -> dict[str, np.ndarray]:
@@ -89,6 +100,7 @@ class Training:
             "discriminator": network_arrays(self.discriminator),
             "generator_optimizer": self.generator_optimizer.state(),
             "discriminator_optimizer": self.discriminator_optimizer.state(),
+            "memory": {key: np.array(value) for key, value in self.memory.items()},
         }
         return {f"{part}/{key}": array for part in parts for key, array in parts[part].items()}
 
@@ -106,20 +118,26 @@ class Training:
             set_network_arrays(network, part_of(arrays, part))
         self.generator_optimizer.set_state(part_of(arrays, "generator_optimizer"))
         self.discriminator_optimizer.set_state(part_of(arrays, "discriminator_optimizer"))
+        self.memory = {key: float(value) for key, value in part_of(arrays, "memory").items()}
         self.step_count = step_count
 
     def _update_discriminator(self, real_images: np.ndarray) -> dict[str, mx.nd.NDArray]:
-        objective = self.recipe.objective
-        real = mx.nd.array(real_images, ctx=self.device)
+        objective, update = self.recipe.objective, self.discriminator_optimizer.updates
+        view = philox(self.seed, Stream.DISCRIMINATOR_VIEW, update)
         with autograd.train_mode():
-            generated = self.generator(self._draw_latents(self.discriminator_optimizer.updates))
+            drawn = self.generator(self._draw_latents(update))
+        real = self._view(mx.nd.array(real_images, ctx=self.device), view)
+        generated = self._view(drawn, view)
+        draws = philox(self.seed, Stream.OBJECTIVE, update)
+        turn = Turn(self.discriminator, real, generated, draws, self.memory)
+        iterate_spectral_norms(self.discriminator)
         with autograd.record():
-            real_scores = self.discriminator(real)
-            generated_scores = self.discriminator(generated)
-            loss = objective.discriminator_loss(real_scores, generated_scores)
+            real_scores, generated_scores = self._scores(real, generated)
+            loss = objective.discriminator_loss(real_scores, generated_scores, turn)
         loss.backward()
+        loss = loss + objective.add_penalty(turn)
         gradient_norm = self.discriminator_optimizer.gradient_norm()
-        self.discriminator_optimizer.step()
+        self.discriminator_optimizer.step(self.epoch)
         objective.constrain(self.discriminator_optimizer.parameters)
         return {
             "discriminator_loss": loss,
@@ -130,14 +148,39 @@ class Training:
 
     def _update_generator(self) -> dict[str, mx.nd.NDArray]:
         latents = self._draw_latents(self.step_count, stream=Stream.GENERATOR_LATENT)
+        view = philox(self.seed, Stream.GENERATOR_VIEW, self.step_count)
         with _no_gradients(self.discriminator):
             with autograd.record():
-                scores = self.discriminator(self.generator(latents))
+                scores = self.discriminator(self._view(self.generator(latents), view))
                 loss = self.recipe.objective.generator_loss(scores)
             loss.backward()
         gradient_norm = self.generator_optimizer.gradient_norm()
-        self.generator_optimizer.step()
-        return {"generator_loss": loss, "generator_gradient_norm": gradient_norm}
+        self.generator_optimizer.step(self.epoch)
+        return {
+            "generator_loss": loss,
+            "generated_score_of_generator": scores.mean(),
+            "generator_gradient_norm": gradient_norm,
+        }
+
+    def _scores(
+        self, real: mx.nd.NDArray, generated: mx.nd.NDArray
+    ) -> tuple[mx.nd.NDArray, mx.nd.NDArray]:
+        """The discriminator's scores of both batches, shown apart or mixed as the recipe says."""
+        if self.recipe.batches == "apart":
+            return self.discriminator(real), self.discriminator(generated)
+        scores = self.discriminator(mx.nd.concat(real, generated, dim=0))
+        return scores[: len(real)], scores[len(real) :]
+
+    def _view(self, images: mx.nd.NDArray, draws: np.random.Generator) -> mx.nd.NDArray:
+        """What the discriminator sees of pictures: augmented, and with noise that decays."""
+        for transformation in self.recipe.augmentation:
+            images = TRANSFORMATIONS[transformation](images, draws)
+        noise = self.recipe.input_noise
+        if noise and self.step_count < noise.steps:
+            deviation = noise.deviation * (1 - self.step_count / noise.steps)
+            drawn = draws.standard_normal(images.shape, dtype=np.float32)
+            images = images + mx.nd.array(deviation * drawn, ctx=self.device)
+        return images
 
     def _update_average(self) -> None:
         """Move the average towards the generator: faster at first, as it starts untrained."""
@@ -151,12 +194,12 @@ class Training:
     def _draw_latents(
         self, number: int, stream: Stream = Stream.DISCRIMINATOR_LATENT
     ) -> mx.nd.NDArray:
-        """The latents of update ``number``, float32 (batch_size, latent size)."""
+        """The latents of update ``number``, float32 (batch_size, input size)."""
         latent, count = self.recipe.latent, self.recipe.batch_size
         latents = draw_latents(
             self.seed,
             count,
-            latent.size,
+            self.recipe.input_size,
             latent.distribution,
             first=number * count,
             stream=stream,
@@ -166,24 +209,27 @@ class Training:
 
 def make_generator(recipe: Recipe, device: mx.Context) -> HybridBlock:
     """The recipe's generator, not yet initialised with weights worth anything."""
-    generator = networks.make_generator(
-        recipe.generator.network, recipe.latent.size, recipe.generator.width, recipe.image_size
-    )
-    _make_ready(generator, device)
-    return generator
+    architecture = recipe.generator.architecture
+    return _ready(architecture.build(recipe.latent, recipe.image_size, recipe.value_range), device)
 
 
-def _make_ready(network: HybridBlock, device: mx.Context) -> None:
+def make_discriminator(recipe: Recipe, device: mx.Context) -> HybridBlock:
+    """The recipe's discriminator, not yet initialised with weights worth anything."""
+    return _ready(recipe.discriminator.architecture.build(recipe.image_size), device)
+
+
+def _ready(network: HybridBlock, device: mx.Context) -> HybridBlock:
     network.initialize(ctx=device)
     network.hybridize(static_alloc=True, static_shape=True)
+    return network
 
 
-def _initialise(network: HybridBlock, seed: int, index: int) -> None:
-    """Draw all weights from N(0, 0.02), DCGAN section 4; gluon has set the rest to 0 and 1."""
+def _initialise(network: HybridBlock, architecture: Architecture, seed: int, index: int) -> None:
+    """Draw all weights as the architecture has it; gluon has set the rest to 0 and 1."""
     draws = philox(seed, Stream.INITIALISATION, index)
     for parameter in trained_parameters(network):
         if parameter.name.endswith("weight"):
-            weights = draws.normal(0, INITIAL_DEVIATION, parameter.shape)
+            weights = architecture.draw_weights(parameter.shape, draws)
             parameter.set_data(weights.astype(np.float32))
 
 

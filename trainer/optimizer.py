@@ -10,11 +10,11 @@ from trainer.recipe import OptimizerRecipe
 
 
 def trained_parameters(network: HybridBlock) -> list[Parameter]:
-    """The parameters that gradients train: all but batch norm's running statistics."""
+    """The parameters that gradients train: no running statistics, no singular vectors."""
     return [
         parameter
         for parameter in network.collect_params().values()
-        if not parameter.name.endswith(("running_mean", "running_var"))
+        if not parameter.name.endswith(("running_mean", "running_var", "left_vector"))
     ]
 
 
@@ -34,8 +34,12 @@ class NetworkOptimizer:
         self.updates = updates
         self._updater = mx.optimizer.get_updater(_make(self.recipe, updates))
 
-    def step(self) -> None:
-        """Update every parameter once."""
+    def step(self, epoch: float = 0.0) -> None:
+        """Update every parameter once; ``epoch``, the passes made, decides the learning rate."""
+        if self.recipe.drops:
+            self._updater.optimizer.set_learning_rate(
+                self.recipe.learning_rate * self.recipe.drops.scale(epoch)
+            )
         for index, parameter in enumerate(self.parameters):
             self._updater(index, parameter.grad(), parameter.data())
         self.updates += 1
@@ -73,6 +77,10 @@ def _make(recipe: OptimizerRecipe, updates: int) -> mx.optimizer.Optimizer:
     if recipe.name == "adam":
         return mx.optimizer.Adam(
             recipe.learning_rate, recipe.beta1, recipe.decay, begin_num_update=updates
+        )
+    if recipe.name == "sgd":
+        return mx.optimizer.SGD(
+            recipe.learning_rate, recipe.beta1, begin_num_update=updates, lazy_update=False
         )
     # mxnet adds epsilon to the mean square under the root, others to the root: 1e-8 squared there
     # is their 1e-8, where mxnet's own 1e-8 would all but stop the small gradients of a clipped

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import typing
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from pathlib import Path
 from typing import Any, Optional
 
@@ -15,34 +15,48 @@ import yaml
 from runtime.errors import UserError
 from runtime.latent import DISTRIBUTIONS
 from trainer import networks, objectives
+from trainer.augmentation import TRANSFORMATIONS
+from trainer.networks import Latent
 
 FOLDER = Path(__file__).parent / "recipes"
-OPTIMIZERS = ("adam", "rmsprop")
+OPTIMIZERS = ("adam", "rmsprop", "sgd")
+BATCHES = ("apart", "mixed")
+_OF_EVERY_NETWORK = ("network", "optimizer")
 IMAGE_SIZES = (8, 16, 32, 64, 128, 256, 512)
 VALUE_RANGES = {"signed": (-1.0, 1.0), "unit": (0.0, 1.0)}  # of black and white
 MOST_CROP_FROM = 1024  # keeps a mistyped number from filling the memory
 
 
 @dataclass(frozen=True)
-class LatentRecipe:
-    """What the generator starts from: ``size`` numbers from ``distribution``."""
+class LearningRateDrops:
+    """The learning rate is multiplied by ``factor`` after each of ``epochs``."""
 
-    size: int
-    distribution: str = "normal"
+    epochs: list[float]
+    factor: float
 
     def __post_init__(self) -> None:
-        _check_at_least("latent.size", self.size, 1)
-        _check_choice("latent.distribution", self.distribution, DISTRIBUTIONS)
+        for epoch in self.epochs:
+            _check_positive("optimizer.drops.epochs", epoch)
+        _check_positive("optimizer.drops.factor", self.factor)
+
+    def scale(self, epoch: float) -> float:
+        """What the learning rate is multiplied by when ``epoch`` passes are over."""
+        return float(self.factor ** sum(epoch >= drop for drop in self.epochs))
 
 
 @dataclass(frozen=True)
 class OptimizerRecipe:
-    """An optimizer; ``decay`` is Adam's beta2, or how slowly RMSProp's mean square forgets."""
+    """An optimizer.
+
+    ``decay`` is Adam's beta2, or how slowly RMSProp's mean square forgets; ``beta1`` is Adam's, or
+    the momentum of SGD.
+    """
 
     name: str
     learning_rate: float
     decay: float = 0.999
     beta1: float = 0.9
+    drops: Optional[LearningRateDrops] = None  # noqa: UP045 (dacite evaluates it, on Python 3.9 too)
 
     def __post_init__(self) -> None:
         _check_choice("optimizer.name", self.name, OPTIMIZERS)
@@ -52,16 +66,35 @@ class OptimizerRecipe:
 
 
 @dataclass(frozen=True)
-class NetworkRecipe:
-    """An architecture of ``trainer.networks``, its width in channels, and what trains it."""
+class GeneratorRecipe:
+    """A generator of ``trainer.networks`` and what trains it."""
 
-    network: str
-    width: int
+    architecture: networks.Generator
     optimizer: OptimizerRecipe
 
+
+@dataclass(frozen=True)
+class DiscriminatorRecipe:
+    """A discriminator of ``trainer.networks`` and what trains it."""
+
+    architecture: networks.Discriminator
+    optimizer: OptimizerRecipe
+
+
+@dataclass(frozen=True)
+class InputNoise:
+    """Normal noise on what the discriminator sees: ``deviation`` at first, none after ``steps``.
+
+    It decays linearly with the generator's steps (tip 13 of ganhacks; Arjovsky and Bottou 2017,
+    section 3, https://arxiv.org/abs/1701.04862).
+    """
+
+    deviation: float
+    steps: int
+
     def __post_init__(self) -> None:
-        _check_choice("network", self.network, networks.names())
-        _check_at_least("width", self.width, 1)
+        _check_positive("input_noise.deviation", self.deviation)
+        _check_at_least("input_noise.steps", self.steps, 1)
 
 
 @dataclass(frozen=True)
@@ -70,17 +103,23 @@ class Recipe:
 
     ``discriminator_steps`` are made before each generator step; ``evaluate_every`` steps the run
     draws its grids, counts their faces and writes a checkpoint; ``ema_decay`` is the weight of
-    the past in the moving average of the generator (0 switches it off). Of the pictures, the share
-    ``held_out`` is never trained on, so that a generator can be measured against it; ``crop_from``
-    resizes all to that size before ``image_size`` in their middle is kept; each is turned by an
-    angle uniform in ± ``rotation_degrees``; ``value_range`` names, in ``VALUE_RANGES``, the numbers
-    that black and white are to the networks.
+    the past in the moving average of the generator (0 switches it off).
+
+    Of the pictures, the share ``held_out`` is never trained on, so that a generator can be measured
+    against it; ``crop_from`` resizes all to that size before ``image_size`` in their middle is
+    kept; each is turned by an angle uniform in ± ``rotation_degrees``; ``value_range`` names, in
+    ``VALUE_RANGES``, the numbers that black and white are to the networks.
+
+    ``batches`` are shown to the discriminator ``apart``, real and generated, or ``mixed`` in one
+    (tip 4 of ganhacks tells them apart where it has batch norm). ``augmentation`` lists the
+    transformations of ``trainer.augmentation`` that all pictures go through before the
+    discriminator.
     """
 
     name: str
-    latent: LatentRecipe
-    generator: NetworkRecipe
-    discriminator: NetworkRecipe
+    latent: Latent
+    generator: GeneratorRecipe
+    discriminator: DiscriminatorRecipe
     objective: objectives.Objective
     image_size: int = 64
     batch_size: int = 64
@@ -93,8 +132,17 @@ class Recipe:
     crop_from: Optional[int] = None  # noqa: UP045 (dacite evaluates it, on Python 3.9 too)
     value_range: str = "signed"
     held_out: float = 0.1
+    batches: str = "apart"
+    augmentation: tuple[str, ...] = ()
+    input_noise: Optional[InputNoise] = None  # noqa: UP045 (likewise)
 
     def __post_init__(self) -> None:
+        _check_at_least("latent.size", self.latent.size, 1)
+        _check_choice("latent.distribution", self.latent.distribution, DISTRIBUTIONS)
+        _check_choice("batches", self.batches, BATCHES)
+        for transformation in self.augmentation:
+            _check_choice("augmentation", transformation, list(TRANSFORMATIONS))
+        self.objective.check(self.discriminator.architecture)
         _check_at_least("batch_size", self.batch_size, 1)
         _check_at_least("discriminator_steps", self.discriminator_steps, 1)
         _check_at_least("epochs", self.epochs, 1)
@@ -108,10 +156,18 @@ class Recipe:
         if self.crop_from is not None:
             _check_between("crop_from", self.crop_from, self.image_size, MOST_CROP_FROM)
 
+    @property
+    def input_size(self) -> int:
+        """How many numbers the generator takes for a picture."""
+        return self.generator.architecture.input_size(self.latent.size, self.image_size)
+
     def to_mapping(self) -> dict[str, Any]:
         """The recipe as plain YAML values, as ``from_mapping`` reads it."""
-        mapping = dataclasses.asdict(self)
+        mapping = _plain(dataclasses.asdict(self))
         mapping["objective"] = {"name": self.objective.name, **mapping["objective"]}
+        for key, network in (("generator", self.generator), ("discriminator", self.discriminator)):
+            parameters = mapping[key].pop("architecture")
+            mapping[key] = {"network": network.architecture.network, **parameters, **mapping[key]}
         return mapping
 
 
@@ -206,12 +262,23 @@ def _unknown_key(key: str) -> str:
 
 def _known_keys(kind: Any, depth: int = 3) -> list[str]:
     """The keys of a recipe's class, those of the classes in it with a dot: ``generator.width``."""
-    keys = []
+    keys: list[str] = []
     for name, inner in typing.get_type_hints(kind).items():
+        if name == "architecture":
+            keys += ["network", *_architecture_keys(kind)]
+            continue
         keys.append(name)
-        if depth > 1 and dataclasses.is_dataclass(inner):
-            keys += [f"{name}.{key}" for key in _known_keys(inner, depth - 1)]
+        if depth > 1:
+            parts = [part for part in (inner, *typing.get_args(inner)) if is_dataclass(part)]
+            keys += [f"{name}.{key}" for part in parts for key in _known_keys(part, depth - 1)]
     return keys
+
+
+def _architecture_keys(kind: Any) -> list[str]:
+    """The keys of all architectures of a network's recipe."""
+    architectures = networks.find("generator" if kind is GeneratorRecipe else "discriminator")
+    keys = (field.name for each in architectures.values() for field in dataclasses.fields(each))
+    return list(dict.fromkeys(keys))
 
 
 def _flat(mapping: dict[str, Any]) -> dict[str, Any]:
@@ -223,6 +290,30 @@ def _flat(mapping: dict[str, Any]) -> dict[str, Any]:
         else:
             flat[key] = value
     return flat
+
+
+def _plain(value: Any) -> Any:
+    """Nested values with lists for tuples, which YAML does not have."""
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, (list, tuple)) else value
+
+
+def _read_network(value: Any, key: str) -> GeneratorRecipe | DiscriminatorRecipe:
+    """The architecture called ``network`` with its parameters, and its optimizer."""
+    if not isinstance(value, dict) or not isinstance(value.get("network"), str):
+        raise ValueError(f"{key} is {value!r}, expected keys such as {{network: dcgan}}")
+    architectures = networks.find(key)
+    _check_choice(f"{key}.network", value["network"], list(architectures))
+    parameters = {name: item for name, item in value.items() if name not in _OF_EVERY_NETWORK}
+    architecture = dacite.from_dict(architectures[value["network"]], parameters, _READING)
+    if "optimizer" not in value:
+        raise ValueError(f"{key} has no optimizer")
+    optimizer = dacite.from_dict(OptimizerRecipe, value["optimizer"], _READING)
+    if isinstance(architecture, networks.Generator):
+        return GeneratorRecipe(architecture, optimizer)
+    assert isinstance(architecture, networks.Discriminator)
+    return DiscriminatorRecipe(architecture, optimizer)
 
 
 def _read_objective(value: Any) -> objectives.Objective:
@@ -260,7 +351,14 @@ def _read_float(value: Any) -> float:
 
 _READING = dacite.Config(
     strict=True,
-    type_hooks={float: _read_float, int: _read_int, objectives.Objective: _read_objective},
+    cast=[tuple],
+    type_hooks={
+        float: _read_float,
+        int: _read_int,
+        objectives.Objective: _read_objective,
+        GeneratorRecipe: lambda value: _read_network(value, "generator"),
+        DiscriminatorRecipe: lambda value: _read_network(value, "discriminator"),
+    },
 )
 
 

@@ -1,28 +1,75 @@
-"""Network architectures, one file each: a generator and a discriminator that mirror each other."""
+"""Network architectures, one file each: a generator, a discriminator, or a pair of them."""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-from typing import Any
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
 
+import numpy as np
 from mxnet.gluon import HybridBlock
 
-
-def names() -> list[str]:
-    """Names of all architectures: the modules of this package."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+INITIAL_DEVIATION = 0.02  # of all weights; DCGAN, section 4
 
 
-def make_generator(network: str, latent_size: int, width: int, image_size: int) -> HybridBlock:
-    """The generator of architecture ``network``: (N, latent_size) -> (N, 3, S, S) in [-1, 1]."""
-    return _module(network).Generator(latent_size, width, image_size)
+@dataclass(frozen=True)
+class Architecture:
+    """An architecture; a subclass is a frozen dataclass, its fields what a recipe can set.
+
+    ``width`` is the number of channels next to the picture.
+    """
+
+    width: int = 64
+
+    def __post_init__(self) -> None:
+        if self.width < 1:
+            raise ValueError(f"width is {self.width}, expected at least 1")
+
+    @property
+    def network(self) -> str:
+        """The architecture's name: that of its module."""
+        return type(self).__module__.rpartition(".")[2]
+
+    def draw_weights(self, shape: tuple[int, ...], draws: np.random.Generator) -> np.ndarray:
+        """Initial weights of a layer: N(0, 0.02), DCGAN section 4; biases and the like are 0."""
+        return draws.normal(0, INITIAL_DEVIATION, shape)
 
 
-def make_discriminator(network: str, width: int, image_size: int) -> HybridBlock:
-    """The discriminator of architecture ``network``: (N, 3, S, S) -> scores (N,), unbounded."""
-    return _module(network).Discriminator(width, image_size)
+class Generator(Architecture, ABC):
+    """A network that draws pictures."""
+
+    def input_size(self, latent_size: int, image_size: int) -> int:
+        """How many numbers it takes for a picture: the latent, and what it draws besides."""
+        return latent_size
+
+    @abstractmethod
+    def build(self, latent: Latent, image_size: int, value_range: str) -> HybridBlock:
+        """(N, input_size) -> images (N, 3, S, S) in the value range, float32."""
 
 
-def _module(network: str) -> Any:
-    return importlib.import_module(f"{__name__}.{network}")
+class Discriminator(Architecture, ABC):
+    """A network that scores pictures."""
+
+    @abstractmethod
+    def build(self, image_size: int) -> HybridBlock:
+        """Images (N, 3, S, S) -> scores (N,), or (N, P) where it judges P patches; unbounded."""
+
+
+@dataclass(frozen=True)
+class Latent:
+    """What a generator starts from: ``size`` numbers, ``normal`` or ``uniform`` in [-1, 1]."""
+
+    size: int
+    distribution: str = "normal"
+
+
+def find(kind: str) -> dict[str, type[Architecture]]:
+    """All architectures of a ``generator``, or of a ``discriminator``, by name."""
+    names = sorted(module.name for module in pkgutil.iter_modules(__path__))
+    modules = {name: importlib.import_module(f"{__name__}.{name}") for name in names}
+    return {
+        name: getattr(module, kind.capitalize())
+        for name, module in modules.items()
+        if hasattr(module, kind.capitalize())
+    }

@@ -1,14 +1,20 @@
 """The fully convolutional pair of DCGAN (Radford et al. 2015, https://arxiv.org/abs/1511.06434).
 
-4x4 (transposed) convolutions and no dense layer: five each way for 64 x 64 pictures, one more for
-each doubling, as in the report that the recipes ``dcgan`` and ``wgan`` follow.
+(Transposed) convolutions and no dense layer: five each way for 64 x 64 pictures, one more for each
+doubling. The dense layer that some draw first in the generator or last in the discriminator is
+here too: on a map of one pixel, a 4 x 4 (transposed) convolution is that layer.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any
 
 from mxnet.gluon import HybridBlock, nn
+
+from trainer import layers, networks
+from trainer.layers import Reshape
 
 
 def channels(width: int, image_size: int) -> list[int]:
@@ -19,70 +25,136 @@ def channels(width: int, image_size: int) -> list[int]:
     return [width << depth for depth in range(image_size.bit_length() - 3)]
 
 
-class Generator(HybridBlock):
-    """Latents float32 (N, latent_size) -> images float32 (N, 3, S, S) in [-1, 1], S = image_size.
+@dataclass(frozen=True)
+class Generator(networks.Generator):
+    """Transposed convolutions, a normalisation and ReLU each; tanh at the end.
 
-    ``width`` is the number of channels of the last hidden layer.
+    ``dropout`` is the share of channels dropped before every layer but the first, in training and
+    in use (tip 17 of ganhacks; whole channels, Tompson et al. 2015,
+    https://arxiv.org/abs/1411.4280). What is dropped is drawn as part of the latent, one number a
+    channel, so the seed decides the picture and no random operator stands in the network.
     """
 
-    def __init__(self, latent_size: int, width: int, image_size: int) -> None:
-        super().__init__(prefix="generator_")
-        self.latent_size = latent_size
-        hidden = channels(width, image_size)[::-1]
-        with self.name_scope():
-            self.layers = nn.HybridSequential(prefix="")
-            for depth, (inputs, outputs) in enumerate(zip([latent_size, *hidden], hidden)):
-                stride, padding = (1, 0) if depth == 0 else (2, 1)
-                self.layers.add(
-                    nn.Conv2DTranspose(
-                        outputs,
-                        4,
-                        stride,
-                        padding,
-                        in_channels=inputs,
-                        use_bias=False,
-                        prefix=f"deconvolution{depth}_",
-                    ),
-                    nn.BatchNorm(in_channels=outputs, prefix=f"norm{depth}_"),
-                    nn.Activation("relu", prefix=f"relu{depth}_"),
+    kernel: int = 4
+    norm: str = "batch"
+    activation: str = "relu"
+    upsampling: str = "deconvolution"
+    dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        layers.check_choice("kernel", str(self.kernel), ("4", "5"))
+        layers.check_choice("norm", self.norm, ("batch", "instance", "none"))
+        layers.check_choice("activation", self.activation, layers.ACTIVATIONS)
+        layers.check_choice("upsampling", self.upsampling, layers.UPSAMPLINGS)
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout is {self.dropout}, expected 0 up to but not including 1")
+
+    def input_size(self, latent_size: int, image_size: int) -> int:
+        return latent_size + (sum(channels(self.width, image_size)) if self.dropout else 0)
+
+    def build(self, latent: networks.Latent, image_size: int, value_range: str) -> HybridBlock:
+        hidden = channels(self.width, image_size)[::-1]
+        network = (
+            _DroppingChannels([latent.size, *hidden], latent.distribution, self.dropout)
+            if self.dropout
+            else nn.HybridSequential(prefix="generator_")
+        )
+        with network.name_scope():
+            for depth, (inputs, outputs) in enumerate(zip([latent.size, *hidden], hidden)):
+                enlarge = self._double if depth else self._from_one_pixel
+                network.add(
+                    *enlarge(inputs, outputs, self.norm, f"deconvolution{depth}"),
+                    *layers.normalisation(self.norm, outputs, f"norm{depth}"),
+                    layers.activation(self.activation, depth),
                 )
-            self.layers.add(
-                nn.Conv2DTranspose(3, 4, 2, 1, in_channels=width, prefix="to_image_"),
-                nn.Activation("tanh", prefix="tanh_"),
-            )
+            to_image = self._double(self.width, 3, "none", "to_image")
+            network.add(*to_image, layers.to_range(value_range))
+        return network
+
+    def _from_one_pixel(self, inputs: int, outputs: int, norm: str, name: str) -> list[HybridBlock]:
+        deconvolution = nn.Conv2DTranspose(
+            outputs, 4, in_channels=inputs, use_bias=norm == "none", prefix=f"{name}_"
+        )
+        return [Reshape((-1, inputs, 1, 1)), deconvolution]
+
+    def _double(self, inputs: int, outputs: int, norm: str, name: str) -> list[HybridBlock]:
+        return layers.doubling(inputs, outputs, self.kernel, self.upsampling, norm=norm, name=name)
+
+
+class _DroppingChannels(nn.HybridSequential):
+    """Layers with channels dropped between stages, as further numbers of the latent decide.
+
+    ``sizes`` are those of the latent and of the channels that may be dropped before each further
+    stage; a stage is what one call of ``add`` gets.
+    """
+
+    def __init__(self, sizes: list[int], distribution: str, dropout: float) -> None:
+        super().__init__(prefix="generator_")
+        self.sizes = sizes
+        self.dropout = dropout
+        # A number is below it with the probability of being dropped.
+        normal = distribution == "normal"
+        self.threshold = NormalDist().inv_cdf(dropout) if normal else 2 * dropout - 1
+
+    def add(self, *blocks: HybridBlock) -> None:
+        stage = nn.HybridSequential(prefix="")
+        stage.add(*blocks)
+        super().add(stage)
 
     def hybrid_forward(self, F: Any, latent: Any) -> Any:  # noqa: N803 (gluon's name)
-        return self.layers(latent.reshape((-1, self.latent_size, 1, 1)))
+        first, *others = self._children.values()
+        size, *dropped = self.sizes
+        x = first(F.slice_axis(latent, axis=1, begin=0, end=size))
+        for stage, channels_dropped in zip(others, dropped):
+            numbers = F.slice_axis(latent, axis=1, begin=size, end=size + channels_dropped)
+            size += channels_dropped
+            kept = (numbers > self.threshold) / (1 - self.dropout)
+            x = stage(F.broadcast_mul(x, kept.reshape((-1, channels_dropped, 1, 1))))
+        return x
 
 
-class Discriminator(HybridBlock):
-    """Images float32 (N, 3, S, S) -> scores float32 (N,), unbounded: logits or a critic's values.
+@dataclass(frozen=True)
+class Discriminator(networks.Discriminator):
+    """Convolutions, a normalisation and leaky ReLU each; the first is not normalised.
 
-    ``width`` is the number of channels of the first layer.
+    ``normalise_first`` is for the report whose discriminator is (DCGAN, section 3, is against it).
     """
 
-    def __init__(self, width: int, image_size: int) -> None:
-        super().__init__(prefix="discriminator_")
-        hidden = channels(width, image_size)
-        with self.name_scope():
-            self.layers = nn.HybridSequential(prefix="")
-            for depth, (inputs, outputs) in enumerate(zip([3, *hidden], hidden)):
-                first = depth == 0  # has no batch norm: DCGAN, section 3
-                self.layers.add(
-                    nn.Conv2D(
-                        outputs,
-                        4,
-                        2,
-                        1,
-                        in_channels=inputs,
-                        use_bias=first,
-                        prefix=f"convolution{depth}_",
-                    )
-                )
-                if not first:
-                    self.layers.add(nn.BatchNorm(in_channels=outputs, prefix=f"norm{depth}_"))
-                self.layers.add(nn.LeakyReLU(0.2, prefix=f"leaky_relu{depth}_"))
-            self.layers.add(nn.Conv2D(1, 4, in_channels=hidden[-1], prefix="score_"))
+    kernel: int = 4
+    norm: str = "batch"
+    normalise_first: bool = False
+    activation: str = "leaky_relu"
+    downsampling: str = "stride"
 
-    def hybrid_forward(self, F: Any, image: Any) -> Any:  # noqa: N803 (gluon's name)
-        return self.layers(image).reshape((-1,))
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        layers.check_choice("kernel", str(self.kernel), ("4", "5"))
+        layers.check_choice("norm", self.norm, layers.NORMS)
+        layers.check_choice("activation", self.activation, layers.ACTIVATIONS)
+        layers.check_choice("downsampling", self.downsampling, layers.DOWNSAMPLINGS)
+
+    def build(self, image_size: int) -> HybridBlock:
+        # A spectral norm is of the weights, so the last layer has it too.
+        norm = self.norm if self.norm == "spectral" else "none"
+        network = nn.HybridSequential(prefix="discriminator_")
+        with network.name_scope():
+            self.add_trunk(network, image_size)
+            inputs = channels(self.width, image_size)[-1]
+            network.add(layers.convolution(inputs, 1, 4, norm=norm, name="score"), Reshape((-1,)))
+        return network
+
+    def add_trunk(self, network: nn.HybridSequential, image_size: int) -> None:
+        """Add all layers but the last: images to (N, C, 4, 4)."""
+        hidden = channels(self.width, image_size)
+        for depth, (inputs, outputs) in enumerate(zip([3, *hidden], hidden)):
+            plain = depth == 0 and self.norm != "spectral" and not self.normalise_first
+            norm = "none" if plain else self.norm
+            name = f"convolution{depth}"
+            network.add(
+                *layers.halving(
+                    inputs, outputs, self.kernel, self.downsampling, norm=norm, name=name
+                ),
+                *layers.normalisation(norm, outputs, f"norm{depth}"),
+                layers.activation(self.activation, depth),
+            )

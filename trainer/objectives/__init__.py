@@ -7,18 +7,41 @@ import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from mxnet.gluon import Parameter
+import numpy as np
+from mxnet.gluon import HybridBlock, Parameter
 from mxnet.ndarray import NDArray
+
+if TYPE_CHECKING:
+    from trainer.networks import Discriminator
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One update of the discriminator, for objectives that need more of it than the scores.
+
+    Attributes:
+        discriminator: the network, its gradients being those of the loss.
+        real, generated: the pictures it was shown, float32 (N, 3, S, S).
+        draws: randomness of this update alone.
+        memory: what the objective remembers from step to step.
+    """
+
+    discriminator: HybridBlock
+    real: NDArray
+    generated: NDArray
+    draws: np.random.Generator
+    memory: dict[str, float]
 
 
 @dataclass(frozen=True)
 class Objective(ABC):
     """What generator and discriminator minimise; a subclass is a frozen dataclass.
 
-    Its fields are the parameters that a recipe can set. Scores are float32 (N,), straight from
-    the discriminator, without a sigmoid; losses are float32 (1,).
+    Its fields are the parameters that a recipe can set. Scores are float32 (N,), or (N, P) of a
+    discriminator that judges P patches, straight from the discriminator, without a sigmoid; losses
+    are float32 (1,).
     """
 
     name: ClassVar[str]
@@ -26,15 +49,42 @@ class Objective(ABC):
     """Whether a discriminator loss of 0 means that the generator learns nothing any more."""
 
     @abstractmethod
-    def discriminator_loss(self, real_scores: NDArray, generated_scores: NDArray) -> NDArray:
+    def discriminator_loss(
+        self, real_scores: NDArray, generated_scores: NDArray, turn: Turn
+    ) -> NDArray:
         """The discriminator's loss on a batch of real and a batch of generated pictures."""
 
     @abstractmethod
     def generator_loss(self, generated_scores: NDArray) -> NDArray:
         """The generator's loss on a batch of its pictures."""
 
+    def add_penalty(self, turn: Turn) -> float | NDArray:
+        """Add a penalty's gradients to those of the discriminator's loss; the penalty's value."""
+        return 0.0
+
     def constrain(self, parameters: Iterable[Parameter]) -> None:  # noqa: B027 (most have none)
-        """Bring the discriminator's trained parameters back into bounds, after each step."""
+        """Bring the discriminator's trained parameters back into bounds, after each update."""
+
+    def first_memory(self) -> dict[str, float]:
+        """What is remembered from step to step, before the first: in checkpoints and events."""
+        return {}
+
+    def next_memory(
+        self,
+        memory: dict[str, float],
+        real_score: float,
+        generated_score: float,
+    ) -> dict[str, float]:
+        """What is remembered after a step.
+
+        Args:
+            real_score: mean score of real pictures in its last update of the discriminator.
+            generated_score: mean score of generated pictures in its update of the generator.
+        """
+        return memory
+
+    def check(self, discriminator: Discriminator) -> None:  # noqa: B027 (most take any)
+        """Raise ValueError where this objective cannot train that architecture."""
 
 
 def names() -> list[str]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import mxnet as mx
+import numpy as np
 from mxnet.ndarray import NDArray
 
-from trainer.objectives import Objective
+from trainer.objectives import Objective, Turn
 
 
 def softplus(logits: NDArray) -> NDArray:
@@ -17,16 +18,59 @@ def softplus(logits: NDArray) -> NDArray:
 
 @dataclass(frozen=True)
 class Minimax(Objective):
-    """D minimises -log D(x) - log(1 - D(G(z))), G minimises log(1 - D(G(z))), from logits."""
+    """D minimises -log D(x) - log(1 - D(G(z))), G minimises log(1 - D(G(z))), from logits.
+
+    Labels may be soft and noisy for D (tip 6 of ganhacks): each picture's is drawn from
+    ``real_labels`` or ``generated_labels``, lowest and highest, and a share ``flipped`` of all
+    pictures gets its label from the other side. With label y a picture costs
+    -y log D - (1 - y) log(1 - D).
+    """
 
     name = "minimax"
     zero_loss_is_failure = True
+    real_labels: tuple[float, float] = (1.0, 1.0)
+    generated_labels: tuple[float, float] = (0.0, 0.0)
+    flipped: float = 0.0
 
-    def discriminator_loss(self, real_scores: NDArray, generated_scores: NDArray) -> NDArray:
-        return softplus(-real_scores).mean() + softplus(generated_scores).mean()
+    def __post_init__(self) -> None:
+        for key in ("real_labels", "generated_labels"):
+            low, high = getattr(self, key)
+            # Beyond 0 and 1 a sure score costs less than nothing, which has to be so on no average.
+            if not (low <= high and 0 <= (low + high) / 2 <= 1):
+                raise ValueError(
+                    f"objective.{key} is {[low, high]}, expected the lowest and the highest label, "
+                    "their middle within 0 and 1"
+                )
+        if not 0 <= self.flipped <= 1:
+            raise ValueError(f"objective.flipped is {self.flipped}, expected 0 to 1")
+
+    def discriminator_loss(
+        self, real_scores: NDArray, generated_scores: NDArray, turn: Turn
+    ) -> NDArray:
+        real = self._labels(real_scores, turn, self.real_labels, self.generated_labels)
+        generated = self._labels(generated_scores, turn, self.generated_labels, self.real_labels)
+        return _cross_entropy(real_scores, real) + _cross_entropy(generated_scores, generated)
 
     def generator_loss(self, generated_scores: NDArray) -> NDArray:
         return -softplus(generated_scores).mean()
+
+    def _labels(
+        self,
+        scores: NDArray,
+        turn: Turn,
+        labels: tuple[float, float],
+        others: tuple[float, float],
+    ) -> NDArray:
+        """A label for every picture, of the shape of its scores."""
+        count = len(scores)
+        own, other = turn.draws.uniform(*labels, count), turn.draws.uniform(*others, count)
+        drawn = np.where(turn.draws.random(count) < self.flipped, other, own)
+        column = drawn.reshape((count,) + (1,) * (scores.ndim - 1))
+        return mx.nd.array(np.broadcast_to(column, scores.shape), ctx=scores.context)
+
+
+def _cross_entropy(scores: NDArray, labels: NDArray) -> NDArray:
+    return (labels * softplus(-scores) + (1 - labels) * softplus(scores)).mean()
 
 
 OBJECTIVE = Minimax

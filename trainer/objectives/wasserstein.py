@@ -12,7 +12,7 @@ import mxnet as mx
 from mxnet.gluon import Parameter
 from mxnet.ndarray import NDArray
 
-from trainer.objectives import Objective
+from trainer.objectives import Objective, Turn
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,9 @@ class Wasserstein(Objective):
         if not 0 < self.clip < float("inf"):
             raise ValueError(f"objective.clip is {self.clip!r}, expected a positive number")
 
-    def discriminator_loss(self, real_scores: NDArray, generated_scores: NDArray) -> NDArray:
+    def discriminator_loss(
+        self, real_scores: NDArray, generated_scores: NDArray, turn: Turn
+    ) -> NDArray:
         return generated_scores.mean() - real_scores.mean()
 
     def generator_loss(self, generated_scores: NDArray) -> NDArray:

@@ -1,0 +1,99 @@
+"""The gradient penalty, whose gradient is a second derivative that mxnet does not have.
+
+mxnet's convolution has no second derivative (``_backward_Convolution`` has no gradient). But
+between the kinks of its leaky ReLUs a critic of convolutions is linear in the picture, so the
+gradient of its score is a chain of transposed convolutions with the critic's own weights, each
+followed by the slopes of the leaky ReLU before it. That chain is written out here, and mxnet
+differentiates it once, which makes the second derivative.
+"""
+
+from __future__ import annotations
+
+import mxnet as mx
+from mxnet import autograd
+from mxnet.gluon import HybridBlock, nn
+from mxnet.ndarray import NDArray
+
+from runtime.errors import UserError
+from trainer.layers import Reshape
+
+TINY = 1e-12  # under the root, whose slope is infinite at 0
+
+
+def add(critic: HybridBlock, pictures: NDArray, weight: float) -> NDArray:
+    """Add the gradients of weight * mean (|grad D(y)| - 1)^2 to the critic's.
+
+    Gulrajani et al. 2017, equation 3, https://arxiv.org/abs/1704.00028.
+
+    Args:
+        critic: convolutions, leaky ReLUs and a reshape at the end, its gradients already written.
+        pictures: y, float32 (N, 3, S, S).
+
+    Returns:
+        The penalty, float32 (1,).
+
+    Raises:
+        UserError: the critic has another kind of layer.
+    """
+    links, scores = _follow(critic, pictures)
+    with autograd.record():
+        gradient = mx.nd.ones_like(scores)  # of the sum of all scores
+        for link in reversed(links):
+            gradient = link.transposed(gradient) if isinstance(link, _Link) else gradient * link
+        norms = (gradient.square().sum(axis=(1, 2, 3)) + TINY).sqrt()
+        penalty = weight * (norms - 1).square().mean()
+    penalty.backward()
+    for link in links:
+        if isinstance(link, _Link):
+            total = link.convolution.weight.grad()
+            total += link.weight.grad
+    return penalty
+
+
+class _Link:
+    """A convolution on its way back: a transposed convolution with a weight of its own.
+
+    The weight is a copy because mxnet crashes where a Deconvolution's weight gets gradients from a
+    second place.
+    """
+
+    def __init__(self, convolution: nn.Conv2D, input_size: int) -> None:
+        self.convolution = convolution
+        self.input_size = input_size
+        self.weight = convolution.weight.data().copy()
+        self.weight.attach_grad()
+
+    def transposed(self, gradient: NDArray) -> NDArray:
+        """The gradient at the convolution's input, from that at its output."""
+        options = self.convolution._kwargs
+        kernel, stride, padding = (options[key][0] for key in ("kernel", "stride", "pad"))
+        least = (gradient.shape[2] - 1) * stride - 2 * padding + kernel
+        return mx.nd.Deconvolution(
+            gradient,
+            self.weight,
+            kernel=options["kernel"],
+            stride=options["stride"],
+            pad=options["pad"],
+            adj=(self.input_size - least,) * 2,
+            num_filter=self.weight.shape[1],
+            no_bias=True,
+        )
+
+
+def _follow(critic: HybridBlock, pictures: NDArray) -> tuple[list[_Link | NDArray], NDArray]:
+    """A link for every convolution and the slopes of every leaky ReLU, and the map of scores."""
+    links: list[_Link | NDArray] = []
+    x = pictures
+    for layer in critic if isinstance(critic, nn.HybridSequential) else [critic]:
+        if type(layer) is nn.Conv2D:
+            links.append(_Link(layer, x.shape[2]))
+            x = layer(x)
+        elif isinstance(layer, nn.LeakyReLU):
+            links.append(mx.nd.where(x > 0, mx.nd.ones_like(x), layer._alpha * mx.nd.ones_like(x)))
+            x = x * links[-1]
+        elif not isinstance(layer, Reshape):
+            raise UserError(
+                f"the gradient penalty knows convolutions and leaky ReLUs only, found a "
+                f"{type(layer).__name__} in the discriminator"
+            )
+    return links, x

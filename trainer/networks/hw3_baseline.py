@@ -1,0 +1,102 @@
+"""The baseline of the assignment: a dense layer, then up-sampling and 4x4 convolutions.
+
+The assignment names no strides and no padding; 64 x 64 pictures come out only where convolutions
+keep their input's size, and the discriminator halves it in all but its last, as the DCGAN of
+Keras-GAN does that it looks like.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from mxnet.gluon import HybridBlock, nn
+
+from trainer import layers, networks
+from trainer.layers import Nearest, Reshape
+
+
+class _Architecture(networks.Architecture):
+    def draw_weights(self, shape: tuple[int, ...], draws: np.random.Generator) -> np.ndarray:
+        """Glorot's uniform distribution, Keras' default, in which the assignment was written.
+
+        Glorot and Bengio 2010, equation 16, https://proceedings.mlr.press/v9/glorot10a.html.
+        """
+        field = int(np.prod(shape[2:]))
+        bound = np.sqrt(6 / (field * (shape[0] + shape[1])))
+        return draws.uniform(-bound, bound, shape)
+
+
+class Same(HybridBlock):
+    """A 4x4 convolution whose output is ``size`` divided by the stride, rounded up.
+
+    Padded with zeros as TensorFlow does it: the odd one comes after.
+    """
+
+    def __init__(self, inputs: int, outputs: int, size: int, stride: int, name: str) -> None:
+        super().__init__(prefix="")
+        zeros = (-(-size // stride) - 1) * stride + 4 - size
+        before, after = zeros // 2, zeros - zeros // 2
+        self.padding = (0, 0, 0, 0, before, after, before, after)
+        with self.name_scope():
+            self.convolution = layers.convolution(inputs, outputs, 4, stride, name=name)
+
+    def hybrid_forward(self, F: Any, x: Any) -> Any:  # noqa: N803 (gluon's name)
+        padded = F.pad(x, mode="constant", pad_width=self.padding, constant_value=0)
+        return self.convolution(padded)
+
+
+@dataclass(frozen=True)
+class Generator(_Architecture, networks.Generator):
+    """Dense to 2 ``width`` maps of a quarter of the size, ReLU; doubled and convolved twice."""
+
+    def build(self, latent: networks.Latent, image_size: int, value_range: str) -> HybridBlock:
+        wide, quarter = 2 * self.width, image_size // 4
+        network = nn.HybridSequential(prefix="generator_")
+        with network.name_scope():
+            network.add(
+                nn.Dense(wide * quarter * quarter, in_units=latent.size, prefix="dense_"),
+                layers.activation("relu", 0),
+                Reshape((-1, wide, quarter, quarter)),
+                Nearest(),
+                Same(wide, wide, image_size // 2, 1, "convolution0"),
+                layers.activation("relu", 1),
+                Nearest(),
+                Same(wide, self.width, image_size, 1, "convolution1"),
+                layers.activation("relu", 2),
+                Same(self.width, 3, image_size, 1, "to_image"),
+                layers.to_range(value_range),
+            )
+        return network
+
+
+@dataclass(frozen=True)
+class Discriminator(_Architecture, networks.Discriminator):
+    """Four 4x4 convolutions with ReLU, a row and column of zeros after the second, dense."""
+
+    width: int = 32
+
+    def build(self, image_size: int) -> HybridBlock:
+        hidden = [self.width << depth for depth in range(4)]
+        quarter = image_size // 4
+        sizes = [image_size, image_size // 2, quarter + 1, quarter // 2 + 1]
+        network = nn.HybridSequential(prefix="discriminator_")
+        with network.name_scope():
+            for depth, (inputs, outputs) in enumerate(zip([3, *hidden], hidden)):
+                stride = 1 if depth == 3 else 2
+                network.add(Same(inputs, outputs, sizes[depth], stride, f"convolution{depth}"))
+                if depth == 1:
+                    network.add(ZeroPadding())
+                network.add(layers.activation("relu", depth))
+            network.add(nn.Flatten(prefix="flatten_"))
+            network.add(nn.Dense(1, in_units=hidden[-1] * sizes[-1] ** 2, prefix="score_"))
+            network.add(Reshape((-1,)))
+        return network
+
+
+class ZeroPadding(HybridBlock):
+    """Adds a row of zeros below and a column to the right."""
+
+    def hybrid_forward(self, F: Any, x: Any) -> Any:  # noqa: N803 (gluon's name)
+        return F.pad(x, mode="constant", pad_width=(0, 0, 0, 0, 0, 1, 0, 1), constant_value=0)

@@ -1,0 +1,65 @@
+"""DCGAN's discriminator with minibatch discrimination, Salimans et al. 2016, section 3.2.
+
+https://arxiv.org/abs/1606.03498. Before the score it learns how alike a picture is to the others of
+its batch, so that a generator that draws one picture again and again gives itself away.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from mxnet.gluon import HybridBlock, nn
+
+from trainer.networks import dcgan
+
+
+@dataclass(frozen=True)
+class Discriminator(dcgan.Discriminator):
+    """The paper's o(x) has ``kernels`` numbers (its B), each from ``dimensions`` (its C)."""
+
+    kernels: int = 32
+    dimensions: int = 8
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for key in ("kernels", "dimensions"):
+            if getattr(self, key) < 1:
+                raise ValueError(f"{key} is {getattr(self, key)}, expected at least 1")
+
+    def build(self, image_size: int) -> HybridBlock:
+        network = nn.HybridSequential(prefix="discriminator_")
+        with network.name_scope():
+            self.add_trunk(network, image_size)
+            features = dcgan.channels(self.width, image_size)[-1] * 4 * 4
+            network.add(
+                nn.Flatten(prefix="flatten_"),
+                MinibatchDiscrimination(features, self.kernels, self.dimensions),
+                nn.Dense(1, in_units=features + self.kernels, prefix="score_"),
+                dcgan.Reshape((-1,)),
+            )
+        return network
+
+
+class MinibatchDiscrimination(HybridBlock):
+    """Features f, float32 (N, A) -> (N, A + B), with o(f) after them.
+
+    M = T f is a B x C matrix of each picture, and
+    o(f_i)_b = sum over the others j of exp(-|M_i,b - M_j,b|_1). The paper's sum has j = i in it,
+    which adds 1 everywhere and tells nothing.
+    """
+
+    def __init__(self, features: int, kernels: int, dimensions: int) -> None:
+        super().__init__(prefix="minibatch_")
+        self.kernels = kernels
+        self.dimensions = dimensions
+        with self.name_scope():
+            self.projection = nn.Dense(
+                kernels * dimensions, use_bias=False, in_units=features, prefix="projection_"
+            )
+
+    def hybrid_forward(self, F: Any, features: Any) -> Any:  # noqa: N803 (gluon's name)
+        matrices = self.projection(features).reshape((-1, self.kernels, self.dimensions))
+        apart = F.broadcast_sub(matrices.expand_dims(0), matrices.expand_dims(1))
+        likeness = F.exp(-apart.abs().sum(axis=3)).sum(axis=1) - 1
+        return F.concat(features, likeness, dim=1)

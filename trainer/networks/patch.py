@@ -1,0 +1,48 @@
+"""A discriminator that judges patches: PatchGAN, Isola et al. 2017, https://arxiv.org/abs/1611.07004.
+
+Section 3.2.2: a small convolutional network slides over the picture and scores every patch that it
+sees; the loss is the mean over all of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mxnet.gluon import HybridBlock, nn
+
+from trainer import layers, networks
+from trainer.layers import Reshape
+
+
+@dataclass(frozen=True)
+class Discriminator(networks.Discriminator):
+    """``halvings`` 4x4 convolutions of stride 2 and one of stride 1 that scores.
+
+    With 2, 3 and 4 halvings a patch is 22, 46 and 94 pixels wide.
+    """
+
+    halvings: int = 3
+    norm: str = "batch"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        layers.check_choice("norm", self.norm, layers.NORMS)
+        if not 1 <= self.halvings <= 4:
+            raise ValueError(f"halvings is {self.halvings}, expected 1 to 4")
+
+    def build(self, image_size: int) -> HybridBlock:
+        hidden = [self.width << depth for depth in range(self.halvings)]
+        weights_norm = self.norm if self.norm == "spectral" else "none"
+        network = nn.HybridSequential(prefix="discriminator_")
+        with network.name_scope():
+            for depth, (inputs, outputs) in enumerate(zip([3, *hidden], hidden)):
+                norm = self.norm if depth else weights_norm
+                name = f"convolution{depth}"
+                network.add(
+                    layers.convolution(inputs, outputs, 4, 2, 1, norm=norm, name=name),
+                    *layers.normalisation(norm, outputs, f"norm{depth}"),
+                    layers.activation("leaky_relu", depth),
+                )
+            score = layers.convolution(hidden[-1], 1, 4, 1, 1, norm=weights_norm, name="score")
+            network.add(score, Reshape((0, -1)))
+        return network

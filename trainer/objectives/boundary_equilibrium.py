@@ -1,0 +1,56 @@
+"""BEGAN, Berthelot et al. 2017, section 3.4, https://arxiv.org/abs/1703.10717.
+
+The discriminator is an autoencoder and a score is the error L(v) = |v - D(v)| of a picture, so low
+scores are good ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mxnet.ndarray import NDArray
+
+from trainer.objectives import Objective, Turn
+
+
+@dataclass(frozen=True)
+class BoundaryEquilibrium(Objective):
+    """D minimises L(x) - k L(G(z)), G minimises L(G(z)).
+
+    After each step k moves by ``proportional_gain`` (lambda_k) times the balance
+    gamma L(x) - L(G(z)) and stays within 0 and 1; ``convergence`` is the paper's global measure
+    M = L(x) + |balance|.
+    """
+
+    name = "boundary_equilibrium"
+    gamma: float = 0.7
+    proportional_gain: float = 1e-3
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.gamma <= 1:
+            raise ValueError(f"objective.gamma is {self.gamma}, expected 0 to 1")
+        if not 0 < self.proportional_gain < 1:
+            raise ValueError(
+                f"objective.proportional_gain is {self.proportional_gain}, expected within 0 and 1"
+            )
+
+    def discriminator_loss(
+        self, real_scores: NDArray, generated_scores: NDArray, turn: Turn
+    ) -> NDArray:
+        return real_scores.mean() - turn.memory["k"] * generated_scores.mean()
+
+    def generator_loss(self, generated_scores: NDArray) -> NDArray:
+        return generated_scores.mean()
+
+    def first_memory(self) -> dict[str, float]:
+        return {"k": 0.0, "convergence": 0.0}
+
+    def next_memory(
+        self, memory: dict[str, float], real_score: float, generated_score: float
+    ) -> dict[str, float]:
+        balance = self.gamma * real_score - generated_score
+        k = min(max(memory["k"] + self.proportional_gain * balance, 0.0), 1.0)
+        return {"k": k, "convergence": real_score + abs(balance)}
+
+
+OBJECTIVE = BoundaryEquilibrium
