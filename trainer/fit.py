@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import yaml
@@ -37,6 +37,8 @@ examples:
   python -m trainer.fit --recipe dcgan --data faces/ --out runs/dcgan
   python -m trainer.fit --recipe wgan --data faces.zip --out runs/wgan --set generator.width=32
   python -m trainer.fit --resume --data faces.zip --out runs/wgan --minutes 60
+  python -m trainer.fit --start-from runs/wgan --data faces.zip --out runs/wgan_slow \
+      --set generator.optimizer.learning_rate=1e-5
 """
 VALIDATION_GRIDS = 8  # grids of 25 whose mean count of faces a checkpoint is judged by
 REAL_FACES = 24.2  # of 25, found in grids of real faces by the graders' procedure
@@ -54,7 +56,8 @@ def main(argv: list[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     folder = Path(options.out)
     last = _last_checkpoint(folder, options.resume)
-    chosen = _choose_recipe(last, options)
+    start = checkpoint.load(checkpoint.find(options.start_from)) if options.start_from else None
+    chosen = _choose_recipe(last, start, options)
     seed = _agree("seed", last and last.facts["seed"], options.seed, default=0)
     where = device.choose(options.device)
     pictures = pack(Path(options.data), chosen.image_size, options.skip_bad, chosen.crop_from)
@@ -75,13 +78,15 @@ def main(argv: list[str] | None = None) -> int:
     training = Training(chosen, seed, where, len(training_indices))
     if last:
         training.set_state(last.facts["step"], last.arrays)
+    if start:
+        training.start_from(start.arrays)
     with atomic_write(folder / RECIPE) as temporary:
         temporary.write_text(yaml.safe_dump(chosen.to_mapping(), sort_keys=False))
     if pictures.skipped:
         with atomic_write(folder / SKIPPED) as temporary:
             temporary.write_text("\n".join(pictures.skipped) + "\n", encoding="utf-8")
     total_steps = _total_steps(options, chosen, len(training_indices), last)
-    Run(training, batches, folder, count_faces, total_steps, last).fit(options.minutes)
+    Run(training, batches, folder, count_faces, total_steps, last or start).fit(options.minutes)
     return 0
 
 
@@ -95,15 +100,23 @@ class Run:
         folder: Path,
         count_faces: Callable[[np.ndarray], int] | None,
         total_steps: int,
-        last: Checkpoint | None,
+        before: Checkpoint | None,
     ) -> None:
         self.training = training
         self.batches = batches
         self.folder = folder
         self.count_faces = count_faces
         self.total_steps = total_steps
-        self.best_faces = last.facts["best_faces"] if last else -1.0
-        self.earlier_minutes = last.facts["minutes"] if last else 0.0
+        self.best_faces = -1.0
+        self.stages: list[dict[str, Any]] = []
+        self.earlier_minutes = 0.0
+        if before:
+            self.stages = before.facts.get("stages", [])
+            self.earlier_minutes = before.facts["minutes"]
+            if training.step_count:
+                self.best_faces = before.facts["best_faces"]
+            else:
+                self.stages = [*self.stages, _stage(before)]
 
     def fit(self, minutes: float) -> None:
         """Train up to the last step, or for ``minutes``, or until asked to stop."""
@@ -179,7 +192,8 @@ class Run:
             "total_steps": self.total_steps,
             "pictures": self.batches.pictures.count,
             "pictures_digest": self.batches.pictures.digest,
-            "images_seen": self.training.images_seen,
+            "images_seen": self.training.images_seen + sum(s["images_seen"] for s in self.stages),
+            "stages": self.stages,
             "best_faces": self.best_faces,
             "minutes": self.earlier_minutes + monitor.minutes(),
         }
@@ -196,8 +210,24 @@ def _last_checkpoint(folder: Path, resume: bool) -> Checkpoint | None:
     return checkpoint.load(path) if resume else None
 
 
-def _choose_recipe(last: Checkpoint | None, options: argparse.Namespace) -> Recipe:
+def _stage(before: Checkpoint) -> dict[str, Any]:
+    """What a checkpoint that a run starts from adds to that run's history."""
+    facts = before.facts
+    images = facts["images_seen"] - sum(s["images_seen"] for s in facts.get("stages", []))
+    return {
+        "recipe": before.recipe.to_mapping(),
+        "seed": facts["seed"],
+        "step": facts["step"],
+        "images_seen": images,
+    }
+
+
+def _choose_recipe(
+    last: Checkpoint | None, start: Checkpoint | None, options: argparse.Namespace
+) -> Recipe:
     """The recipe asked for, which has to be that of the run that goes on."""
+    if start and not options.recipe:
+        return recipe.override(start.recipe, options.set)
     if not last:
         return recipe.load(options.recipe or DEFAULT_RECIPE, options.set)
     if options.recipe:
@@ -272,7 +302,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="override the recipe"
     )
-    parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    beginning = parser.add_mutually_exclusive_group()
+    beginning.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    beginning.add_argument(
+        "--start-from",
+        type=Path,
+        metavar="RUN",
+        help="begin with the networks of another run, or checkpoint, and its recipe; "
+        "--set changes that",
+    )
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--steps", type=whole_number("--steps", 1), help="generator steps in all")
     length.add_argument(

@@ -110,16 +110,24 @@ class Training:
         Raises:
             UserError: the arrays are of other networks.
         """
+        self.start_from(arrays)
+        self.generator_optimizer.set_state(part_of(arrays, "generator_optimizer"))
+        self.discriminator_optimizer.set_state(part_of(arrays, "discriminator_optimizer"))
+        self.memory = {key: float(value) for key, value in part_of(arrays, "memory").items()}
+        self.step_count = step_count
+
+    def start_from(self, arrays: dict[str, np.ndarray]) -> None:
+        """Begin with the networks of another training's ``state``, and nothing else of it.
+
+        Raises:
+            UserError: the arrays are of other networks.
+        """
         for part, network in (
             ("generator", self.generator),
             ("ema", self.average),
             ("discriminator", self.discriminator),
         ):
             set_network_arrays(network, part_of(arrays, part))
-        self.generator_optimizer.set_state(part_of(arrays, "generator_optimizer"))
-        self.discriminator_optimizer.set_state(part_of(arrays, "discriminator_optimizer"))
-        self.memory = {key: float(value) for key, value in part_of(arrays, "memory").items()}
-        self.step_count = step_count
 
     def _update_discriminator(self, real_images: np.ndarray) -> dict[str, mx.nd.NDArray]:
         objective, update = self.recipe.objective, self.discriminator_optimizer.updates
