@@ -11,7 +11,7 @@ from runtime.errors import add_debug_option, run_command
 from runtime.files import make_folder
 from runtime.generator import BATCH, Generator
 from runtime.grid import BASELINE_IMAGES, baseline_grid, tight_grid, write_png
-from runtime.options import add_model_options, whole_number
+from runtime.options import add_model_options, add_seed_option, whole_number
 
 EXAMPLES = """\
 examples:
@@ -67,6 +67,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_model_options(parser)
+    add_seed_option(parser)
     parser.add_argument("--output", type=Path, metavar="FILE", help="write a grid to this PNG file")
     parser.add_argument(
         "--layout",
