@@ -14,6 +14,7 @@ from runtime.latent import parse_seed
 DEFAULT_MODEL = "dcgan"
 DEFAULT_SEED = 0
 MOST_SEEDS = 1_000_000  # a month of grading
+MOST_CANDIDATES = 1_000
 PROVIDERS = ("auto", "cuda", "cpu")
 
 
@@ -74,6 +75,17 @@ def add_seed_option(parser: argparse.ArgumentParser) -> None:
     """Declare --seed."""
     parser.add_argument(
         "--seed", type=parse_seed, default=DEFAULT_SEED, help=f"what to draw ({DEFAULT_SEED})"
+    )
+
+
+def add_best_of_option(parser: argparse.ArgumentParser) -> None:
+    """Declare --best-of."""
+    parser.add_argument(
+        "--best-of",
+        type=whole_number("--best-of", 1, MOST_CANDIDATES),
+        default=1,
+        metavar="K",
+        help="draw K faces for each and keep the one that the discriminator scores highest (1)",
     )
 
 

@@ -18,7 +18,12 @@ from runtime.detector import Detector, find_cascade
 from runtime.errors import UserError, add_debug_option, run_command
 from runtime.generator import Generator
 from runtime.grid import BASELINE_IMAGES, baseline_grid, read_picture, write_png
-from runtime.options import add_cascade_option, add_provider_option, parse_seeds
+from runtime.options import (
+    add_best_of_option,
+    add_cascade_option,
+    add_provider_option,
+    parse_seeds,
+)
 
 PASS_ABOVE = 20
 RED = (255, 0, 0)
@@ -70,7 +75,9 @@ def main(argv: list[str] | None = None) -> int:
     """
     options = _parse(argv)
     detector = Detector(find_cascade(options.cascade))
-    generator = Generator.load(options.model, options.provider) if options.model else None
+    generator = (
+        Generator.load(options.model, options.provider, options.best_of) if options.model else None
+    )
     if generator is not None:
         grids = _grids_of_seeds(generator, Path(options.model).stem, options.seeds)
     else:
@@ -167,6 +174,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--model", help="grade a model's own grids: a shipped name or an .onnx")
     parser.add_argument("--seeds", type=parse_seeds, help="of those grids: 3, 0-99 or 0-9,20")
+    add_best_of_option(parser)
     add_provider_option(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object instead")
     parser.add_argument(
@@ -180,6 +188,8 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         parser.error("give pictures (or a folder of them), or --model and --seeds")
     if bool(options.model) != bool(options.seeds):
         parser.error("--model and --seeds need each other")
+    if options.best_of > 1 and not options.model:
+        parser.error("--best-of is for --model only")
     return options
 
 

@@ -39,6 +39,11 @@ def assert_one_sentence(finished: subprocess.CompletedProcess, *parts: str) -> N
         (["--model", "none.onnx"], ["cannot read none.onnx: No such file"]),
         (["--model", "ours.onnx", "--seed", "-1"], ["seed is '-1'", "a whole number from 0"]),
         (["--model", "ours.onnx", "--seed", "seven"], ["seed is 'seven'"]),
+        (["--model", "ours.onnx", "--best-of", "0"], ["--best-of is '0'", "from 1 to 1000"]),
+        (
+            ["--model", "ours.onnx", "--best-of", "4"],
+            ["ours.onnx has no discriminator beside it", "make ours.discriminator.onnx with"],
+        ),
         (["--model", "ours.onnx", "--output", "."], ["cannot write .: it is a folder"]),
         (["--model", "ours.onnx", "--output", "ours.onnx/grid.png"], ["a file is in its place"]),
         (["--model", "ours.onnx", "--images", "ours.onnx"], ["a file is in its place"]),

@@ -189,17 +189,37 @@ def test_cuda_is_used_where_it_works(make_generator, monkeypatch, capsys):
         generator = Generator.load(path, provider)
         assert generator.provider_line == "running on the GPU (CUDAExecutionProvider)"
         shapes = []
-        run = generator._session.run
+        run = generator._network._session.run
 
         def watched(names, feeds, run=run, shapes=shapes):
             shapes.append(feeds["latent"].shape)
             return run(names, feeds)
 
-        generator._session.run = watched
+        generator._network._session.run = watched
         np.testing.assert_array_equal(generator.images(0, 70), expected)
         assert shapes == [(64, 16)] * 2  # one shape whatever is asked for: cuDNN rounds by shape
     assert fake.preloaded == 2
     assert capsys.readouterr().out == ""
+
+
+def test_candidates_are_chosen_on_cuda_in_one_shape_too(
+    make_generator, make_discriminator, monkeypatch
+):
+    path = make_generator()
+    make_discriminator()
+    expected = Generator.load(path, "cpu", best_of=3).images(0, 25)
+    FakeOnnxruntime(monkeypatch, works=True)
+    generator = Generator.load(path, "cuda", best_of=3)
+    shapes = []
+    run = generator._discriminator._session.run
+
+    def watched(names, feeds):
+        shapes.append(feeds["image"].shape)
+        return run(names, feeds)
+
+    generator._discriminator._session.run = watched
+    np.testing.assert_array_equal(generator.images(0, 25), expected)
+    assert shapes == [(64, 3, 16, 16)] * 2
 
 
 @pytest.mark.parametrize(
