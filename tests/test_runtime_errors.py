@@ -62,6 +62,21 @@ def test_bad_input_to_generate(make_generator, tmp_path, arguments, parts):
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [
+        (["--seeds", "3"], ["--seeds is 3 alone", "expected two or more"]),
+        (["--seeds", "3,8", "--output", "ours.onnx/walk.gif"], ["a file is in its place"]),
+    ],
+)
+def test_bad_input_to_interpolate(make_generator, tmp_path, arguments, parts):
+    make_generator("ours.onnx")
+    output = [] if "--output" in arguments else ["--output", "walk.png"]
+    command = ["-m", "runtime.interpolate", "--model", "ours.onnx", *arguments, *output]
+    assert_one_sentence(run(*command, cwd=tmp_path), *parts)
+    assert [path.name for path in tmp_path.iterdir()] == ["ours.onnx"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
         (["none.png"], ["cannot read none.png: No such file"]),
         (["truncated.png"], ["truncated.png is a damaged or truncated picture"]),
         (["empty"], ["empty has no picture in it"]),
@@ -89,7 +104,7 @@ def test_debug_shows_the_traceback(tmp_path):
 
 
 def test_help_shows_real_calls_and_debug():
-    for module in ("generate", "score"):
+    for module in ("generate", "interpolate", "score"):
         finished = run("-m", f"runtime.{module}", "--help")
         assert finished.returncode == 0
         assert finished.stdout.count(f"  python -m runtime.{module} ") >= 2

@@ -355,3 +355,5 @@ def test_the_runtime_starts_without_what_trains_and_without_pyplot():
     assert not modules & {"mxnet", "gluoncv", "onnx", "trainer", "export", "matplotlib.pyplot"}
     modules = imported("import runtime, runtime.latent")
     assert not modules & {"cv2", "matplotlib", "onnxruntime"}
+    modules = imported("import runtime.interpolate, runtime.generate")
+    assert not modules & {"mxnet", "trainer", "export", "onnx", "PIL", "matplotlib", "tqdm"}
