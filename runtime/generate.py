@@ -9,15 +9,17 @@ import numpy as np
 
 from runtime.errors import add_debug_option, run_command
 from runtime.files import make_folder
-from runtime.generator import BATCH, Generator
+from runtime.generator import Generator
 from runtime.grid import BASELINE_IMAGES, baseline_grid, tight_grid, write_png
-from runtime.options import add_model_options, whole_number
+from runtime.network import BATCH
+from runtime.options import add_best_of_option, add_model_options, add_seed_option, whole_number
 
 EXAMPLES = """\
 examples:
   python -m runtime.generate --seed 7 --output grid.png
   python -m runtime.generate --model wgan --layout tight --rows 4 --columns 8 --output wall.png
   python -m runtime.generate --model runs/dcgan.onnx --images faces/ --count 1000
+  python -m runtime.generate --model runs/dcgan.onnx --best-of 4 --output best.png
 """
 
 
@@ -28,7 +30,7 @@ def main(argv: list[str] | None = None) -> int:
         UserError: a bad model or seed, or an output that cannot be written.
     """
     options = _parse(argv)
-    generator = Generator.load(options.model, options.provider)
+    generator = Generator.load(options.model, options.provider, options.best_of)
     print(generator.provider_line)
     if options.output is not None:
         write_png(options.output, _draw_grid(generator, options))
@@ -67,6 +69,8 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_model_options(parser)
+    add_seed_option(parser)
+    add_best_of_option(parser)
     parser.add_argument("--output", type=Path, metavar="FILE", help="write a grid to this PNG file")
     parser.add_argument(
         "--layout",

@@ -6,16 +6,15 @@ import difflib
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 
 from runtime.errors import UserError
 from runtime.latent import draw_latents
-from runtime.metadata import ModelMetadata
+from runtime.metadata import DISCRIMINATOR, GENERATOR
+from runtime.network import BATCH, Network
 from runtime.options import DEFAULT_MODEL
-from runtime.session import open_session, runs_on_cuda
 
 MODELS = Path(__file__).parent / "models"
-BATCH = 64  # images computed at once: enough to keep the cores busy, and memory stays bounded
+DISCRIMINATOR_SUFFIX = ".discriminator.onnx"  # of the file beside NAME.onnx
 
 
 class Generator:
@@ -27,33 +26,53 @@ class Generator:
     """
 
     def __init__(
-        self, session: onnxruntime.InferenceSession, metadata: ModelMetadata, provider_line: str
+        self, network: Network, discriminator: Network | None = None, best_of: int = 1
     ) -> None:
-        self.metadata = metadata
-        self.provider_line = provider_line
-        self._session = session
+        self.metadata = network.metadata
+        self.provider_line = network.provider_line
+        self._network = network
+        self._discriminator = discriminator
+        self._best_of = best_of
 
     @classmethod
-    def load(cls, model: str | Path = DEFAULT_MODEL, provider: str = "auto") -> Generator:
+    def load(
+        cls, model: str | Path = DEFAULT_MODEL, provider: str = "auto", best_of: int = 1
+    ) -> Generator:
         """Load a shipped model by its name, or one of our ONNX files by its path.
 
         Args:
             provider: "cuda", "cpu", or "auto": CUDA where it works, else the CPU.
+            best_of: candidates drawn for each image, at least 1; the one that the discriminator
+                beside the file scores highest is kept.
 
         Raises:
-            UserError: no such model, a file that is damaged or not one of ours, or CUDA asked for
-                by name where it does not work.
+            UserError: no such model, a file that is damaged or not one of ours, no discriminator
+                of its own beside it where one is needed, or CUDA asked for by name where it does
+                not work.
         """
-        path = find_model(model)
-        session, provider_line = open_session(path, provider)
-        metadata = ModelMetadata.from_strings(session.get_modelmeta().custom_metadata_map, path)
-        _check_signature(session, metadata, path)
-        return cls(session, metadata, provider_line)
+        if best_of < 1:
+            raise ValueError(f"best_of is {best_of}, expected at least 1")
+        network = Network(find_model(model), provider, GENERATOR)
+        discriminator = _discriminator_of(network) if best_of > 1 else None
+        return cls(network, discriminator, best_of)
+
+    def latents(self, seed: int, count: int, *, first: int = 0) -> np.ndarray:
+        """Draw latents `first` to `first + count - 1` of a seed, as draw_latents does.
+
+        Returns:
+            float32 (count, latent_size).
+
+        Raises:
+            UserError: the seed is negative or too large.
+        """
+        size, distribution = self.metadata.latent_size, self.metadata.latent_distribution
+        return draw_latents(seed, count, size, distribution, first=first)
 
     def images(self, seed: int, count: int, *, first: int = 0) -> np.ndarray:
         """Generate images `first` to `first + count - 1` of a seed.
 
-        Image k has the same bytes whatever `first` and `count` are.
+        Image k has the same bytes whatever `first` and `count` are: it is that of latent k, or,
+        with `best_of` K, the best of those of latents k * K to k * K + K - 1.
 
         Returns:
             uint8 (count, H, W, 3), RGB.
@@ -63,24 +82,33 @@ class Generator:
         """
         size = self.metadata.image_size
         images = np.empty((count, size, size, 3), dtype=np.uint8)
-        for start in range(0, count, BATCH):
-            latents = draw_latents(
-                seed,
-                min(BATCH, count - start),
-                self.metadata.latent_size,
-                self.metadata.latent_distribution,
-                first=first + start,
+        images_at_once = max(1, BATCH // self._best_of)
+        for start in range(0, count, images_at_once):
+            batch = images[start : start + images_at_once]
+            latents = self.latents(
+                seed, len(batch) * self._best_of, first=(first + start) * self._best_of
             )
-            images[start : start + BATCH] = to_bytes(self._run(latents), self.metadata.value_range)
+            kept = self._best(self._network.run(latents))
+            batch[:] = to_bytes(kept, self.metadata.value_range)
         return images
 
-    def _run(self, latents: np.ndarray) -> np.ndarray:
-        """Run the network: float32 (N, latent_size) in, float32 (N, 3, H, W) out."""
-        count = len(latents)
-        if runs_on_cuda(self._session):
-            # cuDNN's rounding depends on the shape of a batch; the CPU's does not.
-            latents = np.resize(latents, (BATCH, latents.shape[1]))
-        return self._session.run(["image"], {"latent": latents})[0][:count]
+    def images_of(self, latents: np.ndarray) -> np.ndarray:
+        """Generate the images of one or more latents, one of each.
+
+        Args:
+            latents: float32 (N, latent_size).
+
+        Returns:
+            uint8 (N, H, W, 3), RGB.
+        """
+        return to_bytes(self._network.run(latents), self.metadata.value_range)
+
+    def _best(self, candidates: np.ndarray) -> np.ndarray:
+        """Keep the best of every best_of candidates, float32 (N, 3, H, W); the first of equals."""
+        if self._discriminator is None:
+            return candidates
+        scores = self._discriminator.run(candidates).reshape(-1, self._best_of)
+        return candidates[np.arange(len(scores)) * self._best_of + scores.argmax(axis=1)]
 
 
 def to_bytes(output: np.ndarray, value_range: tuple[float, float] = (-1, 1)) -> np.ndarray:
@@ -96,7 +124,11 @@ def find_model(model: str | Path) -> Path:
     Raises:
         UserError: neither a shipped name nor a path; the sentence has the names there are.
     """
-    shipped = {path.stem: path for path in sorted(MODELS.glob("*.onnx"))}
+    shipped = {
+        path.stem: path
+        for path in sorted(MODELS.glob("*.onnx"))
+        if not path.name.endswith(DISCRIMINATOR_SUFFIX)
+    }
     name = str(model)
     if name in shipped:
         return shipped[name]
@@ -111,24 +143,24 @@ def find_model(model: str | Path) -> Path:
     )
 
 
-def _check_signature(
-    session: onnxruntime.InferenceSession, metadata: ModelMetadata, path: Path
-) -> None:
-    """Raise UserError unless the network takes and gives what its metadata says."""
-    size = metadata.image_size
-    for kind, nodes, expected in (
-        ("input", session.get_inputs(), f"latent tensor(float) N x {metadata.latent_size}"),
-        ("output", session.get_outputs(), f"image tensor(float) N x 3 x {size} x {size}"),
-    ):
-        found = ", ".join(f"{node.name} {node.type} {_shape(node.shape)}" for node in nodes)
+def _discriminator_of(generator: Network) -> Network:
+    """Open the discriminator beside a generator's file, on the same provider.
+
+    Raises:
+        UserError: there is none, it is damaged, or it is that of another generator.
+    """
+    path = generator.path.with_name(generator.path.stem + DISCRIMINATOR_SUFFIX)
+    if not path.exists():
+        raise UserError(
+            f"{generator.path} has no discriminator beside it to choose by: make {path} with "
+            f"python -m export.to_onnx RUN -o {path} --part {DISCRIMINATOR}"
+        )
+    discriminator = Network(path, "cuda" if generator.runs_on_cuda else "cpu", DISCRIMINATOR)
+    for name in ("recipe", "image_size", "value_range"):
+        found = getattr(discriminator.metadata, name)
+        expected = getattr(generator.metadata, name)
         if found != expected:
-            raise UserError(f"{path} has the {kind} {found!r}, expected {expected!r}")
-
-
-def _shape(dimensions: list[int | str | None]) -> str:
-    """Write a shape as "N x 128", N being a batch dimension of any size."""
-    named = [
-        "N" if not axis and not isinstance(size, int) else size
-        for axis, size in enumerate(dimensions)
-    ]
-    return " x ".join(map(str, named))
+            raise UserError(
+                f"{path} has the {name} {found!r}, expected {expected!r} as {generator.path} has"
+            )
+    return discriminator

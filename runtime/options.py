@@ -13,6 +13,8 @@ from runtime.latent import parse_seed
 
 DEFAULT_MODEL = "dcgan"
 DEFAULT_SEED = 0
+MOST_SEEDS = 1_000_000  # a month of grading
+MOST_CANDIDATES = 1_000
 PROVIDERS = ("auto", "cuda", "cpu")
 
 
@@ -42,17 +44,49 @@ def positive_number(option: str) -> Callable[[str], float]:
     return parse
 
 
+def parse_seeds(text: str) -> list[int]:
+    """Read seeds such as 3, 0-99 or 0-9,20 from the command line."""
+    seeds: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.partition("-")
+        if not first:
+            raise UserError(f"seeds are {text!r}, expected whole numbers such as 3, 0-99 or 0-9,20")
+        start = parse_seed(first)
+        end = parse_seed(last) if dash else start
+        if end < start:
+            raise UserError(f"seeds are {text!r}, expected the lower one of {part!r} first")
+        if end - start >= MOST_SEEDS:
+            raise UserError(f"seeds are {text!r}, expected at most {MOST_SEEDS} of them")
+        seeds += range(start, end + 1)
+    return seeds
+
+
 def add_model_options(parser: argparse.ArgumentParser) -> None:
-    """Declare --model, --seed and --provider: what to draw, and where to compute it."""
+    """Declare --model and --provider: what draws, and where it is computed."""
     parser.add_argument(
         "--model",
         default=DEFAULT_MODEL,
         help=f"a shipped model's name, or the path of an exported .onnx ({DEFAULT_MODEL})",
     )
+    add_provider_option(parser)
+
+
+def add_seed_option(parser: argparse.ArgumentParser) -> None:
+    """Declare --seed."""
     parser.add_argument(
         "--seed", type=parse_seed, default=DEFAULT_SEED, help=f"what to draw ({DEFAULT_SEED})"
     )
-    add_provider_option(parser)
+
+
+def add_best_of_option(parser: argparse.ArgumentParser) -> None:
+    """Declare --best-of."""
+    parser.add_argument(
+        "--best-of",
+        type=whole_number("--best-of", 1, MOST_CANDIDATES),
+        default=1,
+        metavar="K",
+        help="draw K faces for each and keep the one that the discriminator scores highest (1)",
+    )
 
 
 def add_provider_option(parser: argparse.ArgumentParser) -> None:

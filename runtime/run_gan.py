@@ -11,7 +11,7 @@ from runtime.detector import Detector, find_cascade
 from runtime.errors import UserError, add_debug_option, run_command
 from runtime.generator import Generator
 from runtime.grid import BASELINE_IMAGES, baseline_grid, read_picture, write_png
-from runtime.options import add_cascade_option, add_model_options
+from runtime.options import add_cascade_option, add_model_options, add_seed_option
 from runtime.score import PASS_ABOVE
 
 EXAMPLES = """\
@@ -71,6 +71,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_model_options(parser)
+    add_seed_option(parser)
     parser.add_argument(
         "--output", type=Path, required=True, metavar="FILE", help="the PNG (samples/gan.png)"
     )

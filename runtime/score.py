@@ -18,11 +18,14 @@ from runtime.detector import Detector, find_cascade
 from runtime.errors import UserError, add_debug_option, run_command
 from runtime.generator import Generator
 from runtime.grid import BASELINE_IMAGES, baseline_grid, read_picture, write_png
-from runtime.latent import parse_seed
-from runtime.options import add_cascade_option, add_provider_option
+from runtime.options import (
+    add_best_of_option,
+    add_cascade_option,
+    add_provider_option,
+    parse_seeds,
+)
 
 PASS_ABOVE = 20
-MOST_SEEDS = 1_000_000  # a month of grading
 RED = (255, 0, 0)
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
 
@@ -72,7 +75,9 @@ def main(argv: list[str] | None = None) -> int:
     """
     options = _parse(argv)
     detector = Detector(find_cascade(options.cascade))
-    generator = Generator.load(options.model, options.provider) if options.model else None
+    generator = (
+        Generator.load(options.model, options.provider, options.best_of) if options.model else None
+    )
     if generator is not None:
         grids = _grids_of_seeds(generator, Path(options.model).stem, options.seeds)
     else:
@@ -155,23 +160,6 @@ def _annotation_path(target: Path, name: str, index: int, count: int) -> Path:
     return target
 
 
-def _parse_seeds(text: str) -> list[int]:
-    """Read seeds such as 3, 0-99 or 0-9,20 from the command line."""
-    seeds: list[int] = []
-    for part in text.split(","):
-        first, dash, last = part.partition("-")
-        if not first:
-            raise UserError(f"seeds are {text!r}, expected whole numbers such as 3, 0-99 or 0-9,20")
-        start = parse_seed(first)
-        end = parse_seed(last) if dash else start
-        if end < start:
-            raise UserError(f"seeds are {text!r}, expected the lower one of {part!r} first")
-        if end - start >= MOST_SEEDS:
-            raise UserError(f"seeds are {text!r}, expected at most {MOST_SEEDS} of them")
-        seeds += range(start, end + 1)
-    return seeds
-
-
 def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m runtime.score",
@@ -185,7 +173,8 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         "pictures", type=Path, nargs="*", metavar="PICTURE", help="a PNG or JPEG, or a folder"
     )
     parser.add_argument("--model", help="grade a model's own grids: a shipped name or an .onnx")
-    parser.add_argument("--seeds", type=_parse_seeds, help="of those grids: 3, 0-99 or 0-9,20")
+    parser.add_argument("--seeds", type=parse_seeds, help="of those grids: 3, 0-99 or 0-9,20")
+    add_best_of_option(parser)
     add_provider_option(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object instead")
     parser.add_argument(
@@ -199,6 +188,8 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         parser.error("give pictures (or a folder of them), or --model and --seeds")
     if bool(options.model) != bool(options.seeds):
         parser.error("--model and --seeds need each other")
+    if options.best_of > 1 and not options.model:
+        parser.error("--best-of is for --model only")
     return options
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +95,37 @@ def make_generator(tmp_path: Path) -> Callable[..., Path]:
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
         helper.set_model_props(model, METADATA.to_strings() if metadata is None else metadata)
         onnx.checker.check_model(model)
+        path = tmp_path / name
+        onnx.save(model, str(path))
+        return path
+
+    return make
+
+
+@pytest.fixture
+def make_discriminator(tmp_path: Path) -> Callable[..., Path]:
+    """A maker of discriminators that look at red: a score is its mean, times `liking`."""
+
+    def make(
+        name: str = "tiny.discriminator.onnx",
+        metadata: ModelMetadata = METADATA,
+        liking: float = 1,
+        keepdims: int = 0,
+    ) -> Path:
+        size = metadata.image_size
+        graph = helper.make_graph(
+            [
+                helper.make_node("Mul", ["image", "red"], ["a"]),
+                helper.make_node("ReduceMean", ["a"], ["score"], axes=[1, 2, 3], keepdims=keepdims),
+            ],
+            "discriminator",
+            [helper.make_tensor_value_info("image", TensorProto.FLOAT, ["N", 3, size, size])],
+            [helper.make_tensor_value_info("score", TensorProto.FLOAT, ["N"] + 3 * keepdims * [1])],
+            [numpy_helper.from_array(np.float32([3 * liking, 0, 0]).reshape(1, 3, 1, 1), "red")],
+        )
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+        helper.set_model_props(model, replace(metadata, part="discriminator").to_strings())
+        onnx.checker.check_model(model, full_check=True)
         path = tmp_path / name
         onnx.save(model, str(path))
         return path

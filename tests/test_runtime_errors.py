@@ -39,6 +39,11 @@ def assert_one_sentence(finished: subprocess.CompletedProcess, *parts: str) -> N
         (["--model", "none.onnx"], ["cannot read none.onnx: No such file"]),
         (["--model", "ours.onnx", "--seed", "-1"], ["seed is '-1'", "a whole number from 0"]),
         (["--model", "ours.onnx", "--seed", "seven"], ["seed is 'seven'"]),
+        (["--model", "ours.onnx", "--best-of", "0"], ["--best-of is '0'", "from 1 to 1000"]),
+        (
+            ["--model", "ours.onnx", "--best-of", "4"],
+            ["ours.onnx has no discriminator beside it", "make ours.discriminator.onnx with"],
+        ),
         (["--model", "ours.onnx", "--output", "."], ["cannot write .: it is a folder"]),
         (["--model", "ours.onnx", "--output", "ours.onnx/grid.png"], ["a file is in its place"]),
         (["--model", "ours.onnx", "--images", "ours.onnx"], ["a file is in its place"]),
@@ -52,6 +57,21 @@ def test_bad_input_to_generate(make_generator, tmp_path, arguments, parts):
     finished = run("-m", "runtime.generate", *arguments, *output, cwd=tmp_path)
     assert_one_sentence(finished, *parts)
     assert not (tmp_path / "grid.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (["--seeds", "3"], ["--seeds is 3 alone", "expected two or more"]),
+        (["--seeds", "3,8", "--output", "ours.onnx/walk.gif"], ["a file is in its place"]),
+    ],
+)
+def test_bad_input_to_interpolate(make_generator, tmp_path, arguments, parts):
+    make_generator("ours.onnx")
+    output = [] if "--output" in arguments else ["--output", "walk.png"]
+    command = ["-m", "runtime.interpolate", "--model", "ours.onnx", *arguments, *output]
+    assert_one_sentence(run(*command, cwd=tmp_path), *parts)
+    assert [path.name for path in tmp_path.iterdir()] == ["ours.onnx"]
 
 
 @pytest.mark.parametrize(
@@ -84,7 +104,7 @@ def test_debug_shows_the_traceback(tmp_path):
 
 
 def test_help_shows_real_calls_and_debug():
-    for module in ("generate", "score"):
+    for module in ("generate", "interpolate", "score"):
         finished = run("-m", f"runtime.{module}", "--help")
         assert finished.returncode == 0
         assert finished.stdout.count(f"  python -m runtime.{module} ") >= 2

@@ -73,6 +73,17 @@ def test_no_images_are_an_empty_array(make_generator):
 
 def test_metadata_survives_the_file():
     assert ModelMetadata.from_strings(METADATA.to_strings(), "x.onnx") == METADATA
+    discriminator = replace(METADATA, part="discriminator")
+    read = ModelMetadata.from_strings(discriminator.to_strings(), "x.onnx", "discriminator")
+    assert read == discriminator
+
+
+def test_a_file_that_does_not_say_which_part_it_is_is_a_generator():
+    strings = METADATA.to_strings()
+    del strings["edgegan.part"]
+    assert ModelMetadata.from_strings(strings, "x.onnx") == METADATA
+    with pytest.raises(UserError, match=r"x\.onnx is a generator, expected a discriminator"):
+        ModelMetadata.from_strings(strings, "x.onnx", "discriminator")
 
 
 @pytest.mark.parametrize(
@@ -85,6 +96,8 @@ def test_metadata_survives_the_file():
         ("value_range", "1,-1", "expected two numbers, the lower first"),
         ("value_range", "nan,1", "expected two numbers"),
         ("value_range", "1", "expected two numbers"),
+        ("part", "critic", "'critic' in its metadata, expected generator or discriminator"),
+        ("part", "discriminator", "x.onnx is a discriminator, expected a generator"),
         ("format_version", "2", "expected at most 1: update edgegan"),
     ],
 )
@@ -176,17 +189,37 @@ def test_cuda_is_used_where_it_works(make_generator, monkeypatch, capsys):
         generator = Generator.load(path, provider)
         assert generator.provider_line == "running on the GPU (CUDAExecutionProvider)"
         shapes = []
-        run = generator._session.run
+        run = generator._network._session.run
 
         def watched(names, feeds, run=run, shapes=shapes):
             shapes.append(feeds["latent"].shape)
             return run(names, feeds)
 
-        generator._session.run = watched
+        generator._network._session.run = watched
         np.testing.assert_array_equal(generator.images(0, 70), expected)
         assert shapes == [(64, 16)] * 2  # one shape whatever is asked for: cuDNN rounds by shape
     assert fake.preloaded == 2
     assert capsys.readouterr().out == ""
+
+
+def test_candidates_are_chosen_on_cuda_in_one_shape_too(
+    make_generator, make_discriminator, monkeypatch
+):
+    path = make_generator()
+    make_discriminator()
+    expected = Generator.load(path, "cpu", best_of=3).images(0, 25)
+    FakeOnnxruntime(monkeypatch, works=True)
+    generator = Generator.load(path, "cuda", best_of=3)
+    shapes = []
+    run = generator._discriminator._session.run
+
+    def watched(names, feeds):
+        shapes.append(feeds["image"].shape)
+        return run(names, feeds)
+
+    generator._discriminator._session.run = watched
+    np.testing.assert_array_equal(generator.images(0, 25), expected)
+    assert shapes == [(64, 3, 16, 16)] * 2
 
 
 @pytest.mark.parametrize(
@@ -322,3 +355,5 @@ def test_the_runtime_starts_without_what_trains_and_without_pyplot():
     assert not modules & {"mxnet", "gluoncv", "onnx", "trainer", "export", "matplotlib.pyplot"}
     modules = imported("import runtime, runtime.latent")
     assert not modules & {"cv2", "matplotlib", "onnxruntime"}
+    modules = imported("import runtime.interpolate, runtime.generate")
+    assert not modules & {"mxnet", "trainer", "export", "onnx", "PIL", "matplotlib", "tqdm"}

@@ -141,6 +141,18 @@ def test_seeds_of_a_model(make_generator, monkeypatch, capsys, cascade):
         np.testing.assert_array_equal(grid, baseline_grid(generator.images(seed, 25)))
 
 
+def test_the_best_faces_of_a_model(make_generator, make_discriminator, monkeypatch, cascade):
+    model = make_generator()
+    make_discriminator()
+    seen = []
+    monkeypatch.setattr(
+        Detector, "faces", lambda self, grid: seen.append(grid) or np.zeros((21, 4), np.int32)
+    )
+    assert main(["--model", str(model), "--seeds", "7", "--best-of", "3"]) == 0
+    images = Generator.load(model, best_of=3).images(7, 25)
+    np.testing.assert_array_equal(seen[0], baseline_grid(images))
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -212,6 +224,7 @@ def test_bad_pictures_are_named(tmp_path):
         ["a.png", "--model", "dcgan", "--seeds", "0"],
         ["a.png", "--seeds", "0"],
         ["--model", "dcgan"],
+        ["a.png", "--best-of", "2"],
     ],
 )
 def test_options_that_make_no_sense_are_refused(arguments):

@@ -1,0 +1,41 @@
+"""Images to one animated picture."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+
+from runtime.files import write_bytes
+
+FORMATS = {".gif": "GIF", ".webp": "WebP"}
+FRAME_MILLISECONDS = 50  # 20 frames a second: smooth, and GIF counts in hundredths of a second
+
+
+def write_animation(path: str | Path, images: np.ndarray) -> None:
+    """Write images as a GIF or WebP file, by the path's suffix, that plays them over and over.
+
+    WebP keeps every pixel as it is; GIF has 256 colours for each frame. Equal images in a row
+    become one that is shown for as long.
+
+    Args:
+        images: uint8 (N, H, W, 3), RGB, two or more.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    from PIL import Image  # not needed for anything else here, so not loaded with the rest
+
+    first, *others = map(Image.fromarray, images)
+    encoded = io.BytesIO()
+    first.save(
+        encoded,
+        FORMATS[Path(path).suffix.lower()],
+        save_all=True,
+        append_images=others,
+        duration=FRAME_MILLISECONDS,
+        loop=0,  # for ever
+        lossless=True,  # of WebP; GIF has no such choice
+    )
+    write_bytes(path, encoded.getvalue())

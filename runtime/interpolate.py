@@ -1,0 +1,114 @@
+"""The command that interpolates: python -m runtime.interpolate."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from runtime.animation import FORMATS, write_animation
+from runtime.errors import UserError, add_debug_option, run_command
+from runtime.generator import Generator
+from runtime.grid import WHITE, tight_grid, write_png
+from runtime.interpolation import lerp, slerp, walk
+from runtime.options import add_model_options, parse_seeds, whole_number
+
+PATHS = {"slerp": slerp, "lerp": lerp}
+MOST_FRAMES = 1_000  # 50 seconds of animation
+STRIP_COLUMNS = 10
+STRIP_GAP = 2  # pixels
+
+EXAMPLES = """\
+examples:
+  python -m runtime.interpolate --seeds 3,8 --output walk.png
+  python -m runtime.interpolate --seeds 3,8,12,3 --frames 20 --output walk.webp
+  python -m runtime.interpolate --model wgan --seeds 0-4 --path lerp --output walk.gif
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Walk from the first face of each seed to that of the next; returns the exit status.
+
+    Raises:
+        UserError: a bad model, too few seeds, too many frames, or an output that is neither PNG
+            nor an animation or cannot be written.
+    """
+    options = _parse(argv)
+    generator = Generator.load(options.model, options.provider)
+    print(generator.provider_line)
+    waypoints = np.concatenate([generator.latents(seed, 1) for seed in options.seeds])
+    images = generator.images_of(walk(waypoints, options.frames, PATHS[options.path]))
+    write = write_strip if _suffix(options.output) == ".png" else write_animation
+    write(options.output, images)
+    print(f"wrote {options.output}: {len(images)} frames")
+    return 0
+
+
+def write_strip(path: str | Path, images: np.ndarray) -> None:
+    """Write images as one PNG file, ten to a row in reading order, and white after the last.
+
+    Args:
+        images: uint8 (N, H, W, 3), RGB, one or more.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    columns = min(len(images), STRIP_COLUMNS)
+    missing = -len(images) % columns
+    tiles = np.pad(images, ((0, missing), (0, 0), (0, 0), (0, 0)), constant_values=WHITE)
+    write_png(path, tight_grid(tiles, len(tiles) // columns, columns, STRIP_GAP))
+
+
+def _suffix(path: Path) -> str:
+    return path.suffix.lower()
+
+
+def _parse(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m runtime.interpolate",
+        description="Walk through the latents from the first face of a seed to that of the next.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_model_options(parser)
+    parser.add_argument(
+        "--seeds", type=parse_seeds, required=True, help="two or more, in order: 3,8 or 0-4,0"
+    )
+    parser.add_argument(
+        "--frames",
+        type=whole_number("--frames", 2),
+        default=30,
+        metavar="N",
+        help="from one seed to the next, with both of their faces (30)",
+    )
+    parser.add_argument(
+        "--path",
+        choices=tuple(PATHS),
+        default="slerp",
+        help="along the great circle, or the straight line (slerp)",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="a .png for a strip of all frames; a .gif or .webp is animated",
+    )
+    add_debug_option(parser)
+
+    options = parser.parse_args(argv)
+    if _suffix(options.output) not in (".png", *FORMATS):
+        raise UserError(f"--output is {options.output}, expected a .png, .gif or .webp file")
+    if len(options.seeds) < 2:
+        raise UserError(f"--seeds is {options.seeds[0]} alone, expected two or more, such as 3,8")
+    frames = (len(options.seeds) - 1) * (options.frames - 1) + 1
+    if frames > MOST_FRAMES:
+        raise UserError(
+            f"--seeds and --frames make {frames} frames, expected at most {MOST_FRAMES}"
+        )
+    return options
+
+
+if __name__ == "__main__":
+    run_command(main)

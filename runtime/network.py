@@ -1,0 +1,79 @@
+"""One of our ONNX files as a network that is ready to run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from runtime.errors import UserError
+from runtime.metadata import GENERATOR, ModelMetadata
+from runtime.session import open_session, runs_on_cuda
+
+BATCH = 64  # rows computed at once: enough to keep the cores busy, and memory stays bounded
+
+
+class Network:
+    """A generator, float32 (N, latent_size) to (N, 3, S, S), or a discriminator, back to (N,).
+
+    Attributes:
+        path: its file.
+        metadata: what the file says about itself.
+        provider_line: a line that says what it runs on, and why.
+    """
+
+    def __init__(self, path: Path, provider: str, part: str) -> None:
+        """Open a file on a provider as open_session does, and check that it holds that part.
+
+        Raises:
+            UserError: the file is damaged, not one of ours or another part, the network is not
+                what its metadata says, or CUDA was asked for by name and does not work.
+        """
+        self.path = path
+        self._session, self.provider_line = open_session(path, provider)
+        self.metadata = ModelMetadata.from_strings(
+            self._session.get_modelmeta().custom_metadata_map, path, part
+        )
+        self._check_signature()
+
+    @property
+    def runs_on_cuda(self) -> bool:
+        """Whether it computes on a GPU."""
+        return runs_on_cuda(self._session)
+
+    def run(self, rows: np.ndarray) -> np.ndarray:
+        """Compute the output of one or more rows of input, whatever their number, row by row."""
+        batches = [rows[start : start + BATCH] for start in range(0, len(rows), BATCH)]
+        return np.concatenate([self._run_batch(batch) for batch in batches])
+
+    def _run_batch(self, batch: np.ndarray) -> np.ndarray:
+        count = len(batch)
+        if self.runs_on_cuda:
+            # cuDNN's rounding depends on the shape of a batch; the CPU's does not.
+            batch = np.resize(batch, (BATCH, *batch.shape[1:]))
+        return self._session.run(None, {self._session.get_inputs()[0].name: batch})[0][:count]
+
+    def _check_signature(self) -> None:
+        """Raise UserError unless the network takes and gives what its metadata says."""
+        size = self.metadata.image_size
+        image = f"image tensor(float) N x 3 x {size} x {size}"
+        if self.metadata.part == GENERATOR:
+            takes, gives = f"latent tensor(float) N x {self.metadata.latent_size}", image
+        else:
+            takes, gives = image, "score tensor(float) N"
+        for kind, nodes, expected in (
+            ("input", self._session.get_inputs(), takes),
+            ("output", self._session.get_outputs(), gives),
+        ):
+            found = ", ".join(f"{node.name} {node.type} {_shape(node.shape)}" for node in nodes)
+            if found != expected:
+                raise UserError(f"{self.path} has the {kind} {found!r}, expected {expected!r}")
+
+
+def _shape(dimensions: list[int | str | None]) -> str:
+    """Write a shape as "N x 128", N being a batch dimension of any size."""
+    named = [
+        "N" if not axis and not isinstance(size, int) else size
+        for axis, size in enumerate(dimensions)
+    ]
+    return " x ".join(map(str, named))
