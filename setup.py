@@ -46,6 +46,7 @@ TRAINING = [
     "dacite>=1.9,<2",
     "tensorboardX>=2.6.5,<3",
     "tensorboard>=2.21,<3",
+    "jinja2>=3.1.6,<4",
 ]
 
 # The CUDA 11 libraries that mxnet-cu112 is linked against; trainer.device loads them. They exist
@@ -72,6 +73,7 @@ def mxnet(name: str) -> list[str]:
 TEST = [
     "pytest>=8.4,<10",
     "hypothesis>=6.141,<7",
+    "html5lib>=1.1,<2",
     "ruff>=0.17,<0.18",
     "mypy>=1.19,<3",
     "types-PyYAML>=6,<7",
@@ -84,7 +86,11 @@ setup(
     description="Trains anime-face GANs with MXNet and runs them anywhere with onnxruntime",
     python_requires=">=3.9",
     packages=find_packages(include=["trainer*", "export*", "runtime*"]),
-    package_data={"trainer": ["recipes/*.yaml"], "runtime": ["models/*"]},
+    package_data={
+        "trainer": ["recipes/*.yaml"],
+        "trainer.report": ["page.html"],
+        "runtime": ["models/*"],
+    },
     install_requires=RUNTIME,
     extras_require={
         "train": [*mxnet("mxnet"), *TRAINING],
