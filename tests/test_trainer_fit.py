@@ -360,6 +360,54 @@ def test_a_run_goes_on_to_the_step_that_it_was_meant_to(fit: Command, tmp_path: 
     expect_success(fit("--resume", "--set", "generator.width=4"))  # as it is anyway
 
 
+def test_a_run_starts_from_the_networks_of_another(fit: Command, tmp_path: Path) -> None:
+    expect_success(fit("--steps", "5", *SETTINGS, out="first"))
+    first = checkpoint.load(tmp_path / "first" / LAST)
+    slow = ["--set", "generator.optimizer.learning_rate=1e-9", "--set", "ema_decay=0"]
+    still = ["--set", "discriminator.optimizer.learning_rate=1e-9"]
+    start = ["--start-from", str(tmp_path / "first"), *slow, *still]
+    expect_success(fit(*start, "--steps", "3", out="second"))
+    second = checkpoint.load(tmp_path / "second" / LAST)
+    for part in ("generator", "discriminator"):
+        weights = checkpoint.part_of(second.arrays, part)
+        for name, array in checkpoint.part_of(first.arrays, part).items():
+            if "running" not in name:
+                np.testing.assert_allclose(weights[name], array, atol=1e-7, err_msg=name)
+    assert second.recipe.ema_decay == 0
+    assert second.recipe.latent == first.recipe.latent  # its recipe, but for what was set
+    assert (second.facts["step"], second.facts["images_seen"]) == (3, (5 + 3) * 4)
+    assert second.facts["minutes"] > first.facts["minutes"]
+    (stage,) = second.facts["stages"]
+    assert (stage["step"], stage["images_seen"]) == (5, 5 * 4)
+    assert stage["recipe"] == first.recipe.to_mapping()
+
+
+def test_a_run_that_started_from_another_is_gone_on_with_and_started_from(
+    fit: Command, tmp_path: Path
+) -> None:
+    expect_success(fit("--steps", "2", *SETTINGS, out="first"))
+    start = ["--start-from", str(tmp_path / "first" / LAST)]
+    expect_success(fit(*start, "--steps", "3", out="second"))
+    expect_success(fit("--resume", "--steps", "6", out="second"))
+    expect_success(fit(*start, "--steps", "6", out="whole"))
+    resumed = checkpoint.load(tmp_path / "second" / LAST)
+    assert_same_weights(resumed, checkpoint.load(tmp_path / "whole" / LAST))
+    expect_success(fit("--start-from", str(tmp_path / "second"), "--steps", "1", out="third"))
+    third = checkpoint.load(tmp_path / "third" / LAST)
+    assert [stage["step"] for stage in third.facts["stages"]] == [2, 6]
+    assert third.facts["images_seen"] == (2 + 6 + 1) * 4
+
+
+def test_what_cannot_be_started_from(fit: Command, tmp_path: Path) -> None:
+    expect_success(fit("--steps", "2", *SETTINGS, out="first"))
+    first = ["--start-from", str(tmp_path / "first")]
+    expect_error(fit("--start-from", str(tmp_path / "none")), "no checkpoint in", "none")
+    expect_error(fit(*first, "--set", "generator.width=5"), "checkpoint is of another network")
+    expect_error(fit(*first, out="first"), "first holds a run already")
+    assert fit(*first, "--resume")[0] == 2
+    assert not (tmp_path / "run").exists()
+
+
 def test_there_has_to_be_a_run_to_resume(fit: Command, tmp_path: Path) -> None:
     expect_error(fit("--resume", *SETTINGS), "run holds no run to resume")
     assert not (tmp_path / "run").exists()
