@@ -1,0 +1,138 @@
+"""From a zip of pictures to a grid that passes: python -m benchmarks.quick."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks import measure
+from benchmarks.measure import Spread
+from runtime.cores import available_cores
+from runtime.detector import find_cascade
+from runtime.errors import UserError, add_debug_option, run_command
+from runtime.options import add_cascade_option, whole_number
+
+EXAMPLES = """\
+examples:
+  python -m benchmarks.quick --data faces.zip
+  python -m benchmarks.quick --data faces.zip --recipe dcgan --set epochs=3
+"""
+PACKAGES = ("mxnet", "onnxruntime", "numpy")
+GRIDS = 20  # seeds that a model is graded by
+PASSING = 20  # faces of 25; more than that passes
+
+
+@dataclass
+class Result:
+    """One seed: all that a user waits for, in seconds, and what the model then scores."""
+
+    seed: int
+    training_seconds: float
+    export_seconds: float
+    mean_faces: float
+    least_faces: int
+
+    @property
+    def seconds(self) -> float:
+        """From the pictures to the exported model."""
+        return self.training_seconds + self.export_seconds
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Measure and print; returns 0 where every seed's model passes on average, 1 otherwise.
+
+    Raises:
+        UserError: bad options or pictures, or a command of ours that fails.
+    """
+    options = _parse(argv)
+    if not options.data.exists():
+        raise UserError(f"no such folder or file: {options.data}, expected pictures to train on")
+    cascade = find_cascade(options.cascade)
+    results = []
+    for seed in range(options.seeds):
+        measure.progress(f"seed {seed}")
+        with tempfile.TemporaryDirectory() as folder:
+            results.append(_measure(options, seed, cascade, Path(folder)))
+    report = {
+        "benchmark": "quick",
+        "machine": measure.machine(available_cores()),
+        "versions": measure.versions(PACKAGES),
+        "recipe": options.recipe,
+        "overrides": options.set,
+        "results": results,
+        "seconds": Spread.of([result.seconds for result in results]),
+    }
+    _print(report)
+    if options.json:
+        measure.write_json(options.json, report)
+    return 0 if all(result.mean_faces > PASSING for result in results) else 1
+
+
+def _measure(options: argparse.Namespace, seed: int, cascade: Path, folder: Path) -> Result:
+    """Train, export and grade in processes of their own, with no pictures packed before."""
+    run, model = folder / "run", folder / "model.onnx"
+    overrides = [word for override in options.set for word in ("--set", override)]
+    environment = {"EDGEGAN_CACHE": str(folder / "cache"), "EDGEGAN_CASCADE": str(cascade)}
+
+    def command(module: str, *arguments: str) -> measure.Finished:
+        finished = measure.run_process([sys.executable, "-m", module, *arguments], environment)
+        if finished.status not in (0, 1):
+            last = finished.output.strip().splitlines()[-1:]
+            raise UserError(f"{module} failed: {''.join(last)}")
+        return finished
+
+    recipe = ["--recipe", options.recipe, "--seed", str(seed), *overrides]
+    training = command("trainer.fit", *recipe, "--data", str(options.data), "--out", str(run))
+    export = command("export.to_onnx", str(run), "-o", str(model))
+    seeds = f"0-{GRIDS - 1}"
+    score = command("runtime.score", "--model", str(model), "--seeds", seeds, "--json")
+    graded = json.loads(score.output)
+    return Result(seed, training.seconds, export.seconds, graded["mean"], graded["minimum"])
+
+
+def _print(report: dict[str, Any]) -> None:
+    measure.print_header(f"From a zip to a model that passes, recipe {report['recipe']}", report)
+    rows = [
+        [
+            result.seed,
+            f"{result.training_seconds:.1f}",
+            f"{result.export_seconds:.1f}",
+            f"{result.seconds:.1f}",
+            f"{result.mean_faces:.2f}",
+            result.least_faces,
+        ]
+        for result in report["results"]
+    ]
+    headers = ("seed", "training s", "export s", "together s", "faces, mean", "least")
+    print(measure.table(headers, rows))
+    print(f"\n{report['seconds']} seconds; faces of 25 over {GRIDS} grids")
+
+
+def _parse(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.quick",
+        description="Time the way from pictures to an exported model whose grids pass.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--data", type=Path, required=True, help="pictures, as trainer.fit takes")
+    parser.add_argument("--recipe", default="quick", help="a recipe of the trainer (quick)")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="override the recipe"
+    )
+    parser.add_argument(
+        "--seeds", type=whole_number("--seeds", 1), default=3, metavar="N", help="runs (3)"
+    )
+    add_cascade_option(parser)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the report as JSON too")
+    add_debug_option(parser)
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    run_command(main)
