@@ -32,6 +32,7 @@ from runtime.latent import Stream, philox
 PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png"}
 MOST_BAD = 0.01  # of all pictures; more than that is no accident
 PREFETCHED_BATCHES = 4
+HELD_OUT = 0.1  # of all pictures, kept from training to measure generators against
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,53 @@ def pack(source: Path, image_size: int, skip_bad: bool = False) -> PackedPicture
     packed = PackedPictures(records, **json.loads(summary.read_text()))
     _check_quality(source, packed, skip_bad)
     return packed
+
+
+def split(count: int, held_out: float) -> tuple[np.ndarray, np.ndarray]:
+    """Which of ``count`` packed pictures to train on, and which to hold out for measuring.
+
+    The share ``held_out`` (0 up to but not including 1) is spread evenly: one picture from the
+    middle of each of as many equal stretches of the packed order.
+
+    Returns:
+        Training and held-out indices, int64, each ascending; together each of 0 to count - 1 once.
+
+    Raises:
+        UserError: no picture would be left to train on.
+    """
+    held_count = round(count * held_out)
+    if held_count >= count:
+        raise UserError(
+            f"held_out is {held_out}, which leaves none of {count} pictures to train on: "
+            "expected a smaller share, or more pictures"
+        )
+    held = np.zeros(count, dtype=bool)
+    for stretch in range(held_count):
+        held[(2 * stretch + 1) * count // (2 * held_count)] = True
+    return np.flatnonzero(~held), np.flatnonzero(held)
+
+
+def picture_names(source: Path, pictures: PackedPictures) -> list[str]:
+    """The names, within their folder or zip, of the packed pictures of ``source``, in their order.
+
+    Raises:
+        UserError: ``source`` is no folder, zip or RecordIO file.
+    """
+    skipped = set(pictures.skipped)
+    return [name for name, _ in _encoded_pictures(source) if name not in skipped]
+
+
+def read_pictures(pictures: PackedPictures, indices: np.ndarray) -> np.ndarray:
+    """The packed pictures of these indices, at least one, in their order, as they were packed.
+
+    Returns:
+        uint8 (N, S, S, 3), RGB.
+
+    Raises:
+        UserError: the packed pictures are damaged.
+    """
+    reader = _open_records(pictures)
+    return np.stack([_read_picture(reader, int(index)) for index in indices])
 
 
 class Batches:
@@ -120,9 +168,7 @@ class Batches:
             worker.join()
 
     def _decode_from(self, index: int, stopped: threading.Event) -> Iterator[np.ndarray]:
-        reader = mx.recordio.MXIndexedRecordIO(
-            str(_index(self.pictures.path)), str(self.pictures.path), "r"
-        )
+        reader = _open_records(self.pictures)
         epoch, order = -1, np.empty(0, dtype=np.int64)
         while not stopped.is_set():
             batch: list[np.ndarray] = []
@@ -258,6 +304,10 @@ def _decode(content: bytes, image_size: int) -> np.ndarray:
     top, left = (height - side) // 2, (width - side) // 2
     square = picture[top : top + side, left : left + side]
     return cv2.resize(square, (image_size, image_size), interpolation=cv2.INTER_AREA)
+
+
+def _open_records(pictures: PackedPictures) -> mx.recordio.MXIndexedRecordIO:
+    return mx.recordio.MXIndexedRecordIO(str(_index(pictures.path)), str(pictures.path), "r")
 
 
 def _read_picture(reader: mx.recordio.MXIndexedRecordIO, number: int) -> np.ndarray:
