@@ -44,6 +44,7 @@ TRAINING = [
     "pyyaml>=6,<7",
     "pillow>=10,<14",
     "dacite>=1.9,<2",
+    "scipy>=1.13,<1.16",  # newer ones want numpy 1.25
     "tensorboardX>=2.6.5,<3",
     "tensorboard>=2.21,<3",
 ]
@@ -84,7 +85,7 @@ setup(
     description="Trains anime-face GANs with MXNet and runs them anywhere with onnxruntime",
     python_requires=">=3.9",
     packages=find_packages(include=["trainer*", "export*", "runtime*"]),
-    package_data={"trainer": ["recipes/*.yaml"], "runtime": ["models/*"]},
+    package_data={"trainer": ["recipes/*.yaml", "metrics/*.onnx"], "runtime": ["models/*"]},
     install_requires=RUNTIME,
     extras_require={
         "train": [*mxnet("mxnet"), *TRAINING],
