@@ -45,7 +45,7 @@ def main(argv: list[str] | None = None) -> int:
         UserError: no checkpoint there, the parity check failed, or the file cannot be written.
     """
     options = _parser().parse_args(argv)
-    path = checkpoint.find_checkpoint(Path(options.run))
+    path = checkpoint.find(Path(options.run))
     source = checkpoint.load(path)
     exported = export(source, Path(options.output), options.weights, options.float16)
     size = Path(options.output).stat().st_size / 1e6

@@ -72,7 +72,7 @@ def load(path: Path) -> Checkpoint:
     return Checkpoint(recipes.from_mapping(mapping, str(path)), facts, arrays)
 
 
-def find_checkpoint(run: Path) -> Path:
+def find(run: Path) -> Path:
     """A run's best checkpoint, its last where none is best, or the checkpoint given itself.
 
     Raises:
