@@ -44,6 +44,7 @@ TRAINING = [
     "onnx>=1.18,<1.19",  # mxnet's exporter uses onnx.mapping
     "pyyaml>=6,<7",
     "dacite>=1.9,<2",
+    "scipy>=1.13,<1.16",  # newer ones want numpy 1.25
     "tensorboardX>=2.6.5,<3",
     "tensorboard>=2.21,<3",
     "jinja2>=3.1.6,<4",
@@ -87,7 +88,7 @@ setup(
     python_requires=">=3.9",
     packages=find_packages(include=["trainer*", "export*", "runtime*"]),
     package_data={
-        "trainer": ["recipes/*.yaml"],
+        "trainer": ["recipes/*.yaml", "metrics/*.onnx"],
         "trainer.report": ["page.html"],
         "runtime": ["models/*"],
     },

@@ -33,6 +33,7 @@ from trainer.recipe import VALUE_RANGES
 PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png"}
 MOST_BAD = 0.01  # of all pictures; more than that is no accident
 PREFETCHED_BATCHES = 4
+HELD_OUT = 0.1  # of all pictures, kept from training to measure generators against
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,16 @@ def split(count: int, held_out: float) -> tuple[np.ndarray, np.ndarray]:
     stretches = np.arange(held_count, dtype=np.int64)
     held = (2 * stretches + 1) * count // (2 * held_count)
     return np.setdiff1d(np.arange(count), held), held
+
+
+def picture_names(source: Path, pictures: PackedPictures) -> list[str]:
+    """The names, within their folder or zip, of the packed pictures of ``source``, in their order.
+
+    Raises:
+        UserError: ``source`` is no folder, zip or RecordIO file.
+    """
+    skipped = set(pictures.skipped)
+    return [name for name, _ in _encoded_pictures(source) if name not in skipped]
 
 
 def read_pictures(pictures: PackedPictures, indices: np.ndarray) -> np.ndarray:

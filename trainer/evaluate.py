@@ -1,0 +1,343 @@
+"""The command that measures generators: python -m trainer.evaluate."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import mxnet as mx
+import numpy as np
+from tqdm import tqdm
+
+from runtime.detector import CascadeNotFound, Detector, find_cascade
+from runtime.errors import UserError, add_debug_option, run_command
+from runtime.files import write_bytes
+from runtime.generator import Generator, to_bytes
+from runtime.grid import BASELINE_IMAGES
+from runtime.latent import Stream, draw_latents, parse_seed, philox
+from runtime.options import DEFAULT_SEED, add_cascade_option, whole_number
+from runtime.score import PASS_ABOVE, score_images
+from trainer import checkpoint, loop
+from trainer.data import HELD_OUT, pack, read_pictures, split
+from trainer.metrics.collapse import diversity
+from trainer.metrics.features import EXTRACTORS, Extractor, colour_classifier
+from trainer.metrics.frechet_distance import frechet_distance
+from trainer.metrics.kernel_distance import kernel_distance
+from trainer.metrics.precision_recall import precision_recall
+from trainer.recipe import VALUE_RANGES
+
+EXAMPLES = """\
+examples:
+  python -m trainer.evaluate runs/dcgan --data faces.zip
+  python -m trainer.evaluate runs/dcgan runs/wgan dcgan.onnx --data faces/ --images 5000
+  python -m trainer.evaluate runs/wgan/last.npz --data faces.zip --json
+"""
+EVALUATION = "evaluation.json"
+IMAGES = 2000
+LEAST_PICTURES = 100
+MOST_PICTURES = 10_000  # the distances between all of them take 800 MB
+FACE_GRIDS = 40  # at most, of all that is drawn: a thousand pictures
+
+# Of the table: title, and what stands below it.
+COLUMNS = {
+    "Fréchet distance": "{frechet_distance:.2f}",
+    "kernel distance ± error": "{kernel_distance:.4f} ± {kernel_distance_error:.4f}",
+    "precision": "{precision:.3f}",
+    "recall": "{recall:.3f}",
+    "density": "{density:.3f}",
+    "coverage": "{coverage:.3f}",
+    "diversity": "{diversity:.3f}",
+}
+FACES_COLUMN = "faces of 25 (least)"
+
+Draw = Callable[[int, int], np.ndarray]  # first index and count -> uint8 (count, S, S, 3), RGB
+Evaluation = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Which pictures of the data a generator was trained on, and so is measured against.
+
+    ``image_size`` and ``crop_from`` as in its recipe; ``held_out`` is the share held out, the usual
+    one where a recipe held none out.
+    """
+
+    image_size: int
+    crop_from: int | None = None
+    held_out: float = HELD_OUT
+
+    def __str__(self) -> str:
+        cropped = f" cropped from {self.crop_from}" if self.crop_from else ""
+        return f"training pictures, {self.image_size} x {self.image_size}{cropped}"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A generator to measure.
+
+    Attributes:
+        facts: what is known of its training: checkpoint, step, minutes, images_seen.
+        folder: of its run, which keeps the evaluation.
+    """
+
+    name: str
+    pictures: Pictures
+    draw: Draw
+    facts: dict[str, Any]
+    folder: Path | None = None
+
+
+@dataclass(frozen=True)
+class Examiner:
+    """What looks at pictures: ``extract`` gives their features, ``detector`` finds their faces."""
+
+    extract: Extractor
+    detector: Detector | None
+
+    def look_at(self, name: str, draw: Draw, count: int) -> tuple[np.ndarray, list[int]]:
+        """Features, float32 (count, D), and faces in each full grid of 25 up to FACE_GRIDS."""
+        features: list[np.ndarray] = []
+        faces: list[int] = []
+        # A grid at a time, so that memory does not grow with the count.
+        for first in tqdm(range(0, count, BASELINE_IMAGES), name, leave=False, disable=None):
+            images = draw(first, min(BASELINE_IMAGES, count - first))
+            features.append(self.extract(images))
+            if self.detector and len(images) == BASELINE_IMAGES and len(faces) < FACE_GRIDS:
+                faces.append(score_images(images, self.detector))
+        return np.concatenate(features), faces
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Real pictures of one size: the features of those held out, float (N, D), and the floor.
+
+    The floor is what pictures trained on measure against those held out: no generator is expected
+    to come nearer.
+    """
+
+    held_out: np.ndarray
+    floor: Evaluation
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Measure generators against held-out pictures; returns 0.
+
+    Raises:
+        UserError: a generator, the pictures or the features cannot be had, there are too few
+            pictures, or an evaluation cannot be written.
+    """
+    options = _parser().parse_args(argv)
+    subjects = [open_subject(path, options.seed) for path in options.generators]
+    examiner = Examiner(EXTRACTORS[options.features](), _find_detector(options.cascade))
+    references = {
+        pictures: read_reference(options.data, pictures, options.images, examiner)
+        for pictures in dict.fromkeys(subject.pictures for subject in subjects)
+    }
+    if not options.json:
+        print(_heading(options, references), flush=True)
+    evaluations = []
+    for subject in subjects:
+        evaluation = examine(subject, references[subject.pictures], examiner, options.images)
+        evaluation.update(features=options.features, seed=options.seed)
+        if subject.folder is not None:
+            content = json.dumps(evaluation, indent=2) + "\n"
+            write_bytes(subject.folder / EVALUATION, content.encode())
+        if not options.json:
+            print(_row(subject.name, evaluation), flush=True)
+        evaluations.append({"name": subject.name, **evaluation})
+    if options.json:
+        print(json.dumps(evaluations, indent=2))
+    return 0
+
+
+def examine(subject: Subject, reference: Reference, examiner: Examiner, images: int) -> Evaluation:
+    """What a generator's first ``images`` pictures measure, with the counts and the floor."""
+    features, faces = examiner.look_at(subject.name, subject.draw, images)
+    return {
+        **evaluate(features, faces, reference.held_out),
+        **subject.facts,
+        "images": images,
+        "reference_images": len(reference.held_out),
+        "floor": reference.floor,
+    }
+
+
+def evaluate(features: np.ndarray, faces: list[int], held_out: np.ndarray) -> Evaluation:
+    """All metrics of pictures' features (N, D) against those of real ones (M, D), and their faces.
+
+    Returns:
+        ``metrics``: their values by name. ``faces``: mean, minimum and share of the grids that
+        pass, empty where none were counted.
+    """
+    distance = kernel_distance(features, held_out)
+    metrics = {
+        "frechet_distance": frechet_distance(features, held_out),
+        "kernel_distance": distance.value,
+        "kernel_distance_error": distance.error,
+        **asdict(precision_recall(features, held_out)),
+        "diversity": diversity(features, held_out),
+    }
+    if not faces:
+        return {"metrics": metrics, "faces": {}}
+    counted = {
+        "mean": statistics.fmean(faces),
+        "minimum": min(faces),
+        "share_that_passes": statistics.fmean(count > PASS_ABOVE for count in faces),
+        "grids": len(faces),
+    }
+    return {"metrics": metrics, "faces": counted}
+
+
+def open_subject(path: Path, seed: int) -> Subject:
+    """The generator of an ONNX file, or of a run's best checkpoint, drawn by its moving average.
+
+    Its k-th picture is that which the runtime draws for (``seed``, k).
+
+    Raises:
+        UserError: there is none, or its file is damaged.
+    """
+    return (_open_export if path.suffix == ".onnx" else _open_checkpoint)(path, seed)
+
+
+def read_reference(source: Path, which: Pictures, images: int, examiner: Examiner) -> Reference:
+    """The pictures of ``source`` that are held out, and as many trained on as are generated.
+
+    Both in random order, which the metrics ask for, and at most MOST_PICTURES.
+
+    Raises:
+        UserError: there are no pictures, fewer than LEAST_PICTURES are held out, or they are all
+            alike.
+    """
+    pictures = pack(source, which.image_size, crop_from=which.crop_from)
+    parts = split(pictures.count, which.held_out)
+    training, held_out = (
+        philox(0, Stream.SHUFFLE, number).permutation(part)[:most]
+        for number, (part, most) in enumerate(zip(parts, (images, MOST_PICTURES)))
+    )
+    if len(held_out) < LEAST_PICTURES:
+        raise UserError(
+            f"{source} has {len(held_out)} pictures held out of {pictures.count}, "
+            f"expected at least {LEAST_PICTURES} to measure against"
+        )
+
+    def read(indices: np.ndarray, first: int, count: int) -> np.ndarray:
+        return read_pictures(pictures, indices[first : first + count])
+
+    ungraded = Examiner(examiner.extract, detector=None)
+    features, _ = ungraded.look_at("held-out pictures", partial(read, held_out), len(held_out))
+    floor = examiner.look_at("training pictures", partial(read, training), len(training))
+    try:
+        return Reference(features, evaluate(*floor, features))
+    except ValueError as error:
+        raise UserError(f"{source}: {error}, expected pictures that differ") from error
+
+
+def _open_export(path: Path, seed: int) -> Subject:
+    generator = Generator.load(path)
+    metadata = generator.metadata
+
+    def draw(first: int, count: int) -> np.ndarray:
+        return generator.images(seed, count, first=first)
+
+    facts = {"images_seen": metadata.images_seen}
+    return Subject(str(path), Pictures(metadata.image_size), draw, facts)
+
+
+def _open_checkpoint(path: Path, seed: int) -> Subject:
+    file = checkpoint.find(path)
+    source = checkpoint.load(file)
+    network = loop.make_generator(source.recipe, mx.cpu())
+    checkpoint.set_network_arrays(network, checkpoint.part_of(source.arrays, "ema"))
+    recipe = source.recipe
+    pictures = Pictures(recipe.image_size, recipe.crop_from, recipe.held_out or HELD_OUT)
+
+    def draw(first: int, count: int) -> np.ndarray:
+        distribution = recipe.latent.distribution
+        latents = draw_latents(seed, count, recipe.input_size, distribution, first=first)
+        output = network(mx.nd.array(latents)).asnumpy()
+        return to_bytes(output, VALUE_RANGES[recipe.value_range])
+
+    counts = {name: source.facts[name] for name in ("step", "minutes", "images_seen")}
+    facts = {**counts, "checkpoint": file.name}
+    folder = path if path.is_dir() else None
+    return Subject(str(path), pictures, draw, facts, folder)
+
+
+def _find_detector(cascade: Path | None) -> Detector | None:
+    """The graders' detector; None, with a warning, where there is no cascade."""
+    try:
+        return Detector(find_cascade(cascade))
+    except CascadeNotFound as error:
+        print(f"warning: {error}; faces are not counted", file=sys.stderr)
+        return None
+
+
+def _heading(options: argparse.Namespace, references: dict[Pictures, Reference]) -> str:
+    """The table's first lines: what is compared, titles, and the floor of each set of pictures."""
+    held_out = next(iter(references.values())).held_out
+    lines = [
+        f"{options.images} pictures each against {len(held_out)} that are held out, "
+        f"features {options.features}",
+        "  ".join([*COLUMNS, FACES_COLUMN]),
+    ]
+    lines += [_row(str(pictures), reference.floor) for pictures, reference in references.items()]
+    return "\n".join(lines)
+
+
+def _row(name: str, evaluation: Evaluation) -> str:
+    """A line of the table: the figures under the titles, then whose they are."""
+    faces = evaluation["faces"]
+    cells = [pattern.format(**evaluation["metrics"]) for pattern in COLUMNS.values()]
+    cells.append(f"{faces['mean']:.2f} ({faces['minimum']})" if faces else "-")
+    titles = [*COLUMNS, FACES_COLUMN]
+    return "  ".join(f"{cell:>{len(title)}}" for cell, title in zip(cells, titles)) + f"  {name}"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m trainer.evaluate",
+        description="Measure generators against pictures held out from training; a run's folder "
+        f"gets an {EVALUATION}.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "generators",
+        type=Path,
+        nargs="+",
+        metavar="GENERATOR",
+        help="folder of a run (its best checkpoint), a checkpoint, or an exported .onnx",
+    )
+    parser.add_argument(
+        "--data", type=Path, required=True, help="folder, zip or .rec file of JPEG or PNG"
+    )
+    parser.add_argument(
+        "--images",
+        type=whole_number("--images", LEAST_PICTURES, MOST_PICTURES),
+        default=IMAGES,
+        help=f"drawn by each generator ({IMAGES})",
+    )
+    parser.add_argument(
+        "--seed", type=parse_seed, default=DEFAULT_SEED, help=f"of these pictures ({DEFAULT_SEED})"
+    )
+    parser.add_argument(
+        "--features",
+        choices=EXTRACTORS,
+        default=colour_classifier.__name__,
+        help=f"what pictures are compared by ({colour_classifier.__name__})",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    add_cascade_option(parser)
+    add_debug_option(parser)
+    return parser
+
+
+if __name__ == "__main__":
+    run_command(main)

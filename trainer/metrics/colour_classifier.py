@@ -1,0 +1,289 @@
+"""The command that trains the features' network: python -m trainer.metrics.colour_classifier.
+
+A small network learns the hair and eye colours of the course assignment's extra data. What its
+layers see of a picture on the way is what generators are measured by (``trainer.metrics.features``)
+where Inception's weights, trained on photographs, cannot be had or do not fit drawn faces.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import re
+import sys
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Any
+
+import mxnet as mx
+import numpy as np
+import onnx
+from mxnet import autograd, gluon
+from mxnet.gluon import HybridBlock, nn
+from tqdm import tqdm
+
+from runtime.errors import UserError, add_debug_option, run_command
+from runtime.files import atomic_write
+from runtime.latent import Stream, philox
+from trainer.data import HELD_OUT, pack, picture_names, read_pictures, split, to_network_range
+
+EXAMPLES = """\
+examples:
+  python -m trainer.metrics.colour_classifier --data extra_data.zip --out classifier.onnx
+"""
+IMAGE_SIZE = 64
+WIDTHS = (16, 32, 48, 64)  # channels at 32, 16, 8 and 4 pixels: two features of each, 320 together
+FEATURES = 2 * sum(WIDTHS)
+LEAST_VARIANCE = 1e-5  # so that the root has a gradient where all activations are alike
+TAGS = "tags.csv"
+TAG_LINE = re.compile(r"(\d+),(\w+) hair (\w+) eyes")
+HEADS = ("hair", "eyes")
+OPSET = 13  # what mxnet's exporter writes, though it stamps the newest that onnx knows
+IR_VERSION = 8
+
+SEED = 0
+EPOCHS = 12
+BATCH_SIZE = 64
+LEARNING_RATE = 2e-3  # at first; it falls to 0 in a straight line
+MOST_SHIFT = 4  # pixels
+
+
+@dataclass(frozen=True)
+class TaggedPictures:
+    """Pictures uint8 (N, 64, 64, 3) and their labels int64 (N, 2), which index ``words``.
+
+    ``words`` holds the colours of hair and those of eyes.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    words: tuple[list[str], list[str]]
+
+    def part(self, indices: np.ndarray) -> TaggedPictures:
+        """The pictures of these indices, with their labels."""
+        return TaggedPictures(self.images[indices], self.labels[indices], self.words)
+
+
+class ColourClassifier(HybridBlock):
+    """Images float32 (N, 3, 64, 64) in [-1, 1] -> features (N, 320), hair and eye colour logits.
+
+    The features are the means and the standard deviations over space of the activations at four
+    depths: the means alone cannot tell a few sharp edges from grain all over. Each is standardised
+    by the mean and variance that batch norm has kept from training (Ioffe and Szegedy 2015,
+    https://arxiv.org/abs/1502.03167), so that no depth outweighs another in a distance. Both heads
+    read all of them: the shallow ones see texture, the deepest the whole face.
+    """
+
+    def __init__(self, hair_colours: int, eye_colours: int) -> None:
+        super().__init__(prefix="classifier_")
+        with self.name_scope():
+            self.stages = nn.HybridSequential(prefix="")
+            for depth, (inputs, outputs) in enumerate(zip([3, *WIDTHS], WIDTHS)):
+                stage = nn.HybridSequential(prefix=f"stage{depth}_")
+                with stage.name_scope():
+                    stage.add(
+                        nn.Conv2D(outputs, 4, 2, 1, in_channels=inputs, use_bias=False),
+                        nn.BatchNorm(in_channels=outputs),
+                        nn.Activation("relu"),
+                        nn.Conv2D(outputs, 3, 1, 1, in_channels=outputs, use_bias=False),
+                        nn.BatchNorm(in_channels=outputs),
+                        nn.Activation("relu"),
+                    )
+                self.stages.add(stage)
+            self.standardise = nn.BatchNorm(
+                scale=False, center=False, in_channels=FEATURES, prefix="standardise_"
+            )
+            self.hair = nn.Dense(hair_colours, in_units=FEATURES, prefix="hair_")
+            self.eyes = nn.Dense(eye_colours, in_units=FEATURES, prefix="eyes_")
+
+    def hybrid_forward(self, F: Any, image: Any) -> Any:  # noqa: N803 (gluon's name)
+        activations, side = image, IMAGE_SIZE
+        pooled = []
+        for stage in self.stages:
+            activations, side = stage(activations), side // 2
+            # Sums, since mxnet's exporter writes a mean that newer opsets do not know, and its
+            # pooling is slow to differentiate.
+            mean = activations.sum(axis=(2, 3), keepdims=True) / side**2
+            square = F.broadcast_sub(activations, mean).square().sum(axis=(2, 3)) / side**2
+            pooled += [mean.flatten(), (square + LEAST_VARIANCE).sqrt()]
+        features = self.standardise(F.concat(*pooled, dim=1))
+        return features, self.hair(features), self.eyes(features)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Train the network, write it as ONNX and print its held-out accuracy; returns 0.
+
+    Raises:
+        UserError: the pictures or their tags cannot be read, or the file cannot be written.
+    """
+    options = _parser().parse_args(argv)
+    tagged = read_tagged_pictures(options.data)
+    training, held_out = (tagged.part(part) for part in split(len(tagged.images), HELD_OUT))
+    network = train(training)
+    export(network, tagged.words, options.out)
+    hair, eyes, both = accuracy(network, held_out)
+    print(
+        f"{options.out}: of {len(held_out.images)} pictures held out, "
+        f"hair {hair:.1%}, eyes {eyes:.1%}, both {both:.1%} right"
+    )
+    return 0
+
+
+def read_tagged_pictures(source: Path) -> TaggedPictures:
+    """The pictures of a zip that has a ``tags.csv`` of lines ``N,<colour> hair <colour> eyes``.
+
+    N is a picture's name without its suffix.
+
+    Raises:
+        UserError: no such zip, no tags in it, a line that is no tag, or a picture without one.
+    """
+    tags = _read_tags(source)
+    pictures = pack(source, IMAGE_SIZE)
+    numbers = [PurePath(name).stem for name in picture_names(source, pictures)]
+    untagged = [number for number in numbers if number not in tags]
+    if untagged:
+        raise UserError(f"{source} has no tag for picture {untagged[0]} in its {TAGS}")
+    hair, eyes = (sorted(set(words)) for words in zip(*tags.values()))
+    labels = [[hair.index(tags[number][0]), eyes.index(tags[number][1])] for number in numbers]
+    images = read_pictures(pictures, np.arange(pictures.count))
+    return TaggedPictures(images, np.array(labels), (hair, eyes))
+
+
+def train(tagged: TaggedPictures) -> ColourClassifier:
+    """A classifier after ``EPOCHS`` passes with Adam; repeatable on the same machine."""
+    network = ColourClassifier(*map(len, tagged.words))
+    _initialise(network)
+    network.hybridize(static_alloc=True, static_shape=True)
+    steps_an_epoch = len(tagged.images) // BATCH_SIZE
+    schedule = mx.lr_scheduler.PolyScheduler(EPOCHS * steps_an_epoch, LEARNING_RATE, pwr=1)
+    optimizer = mx.optimizer.Adam(learning_rate=LEARNING_RATE, lr_scheduler=schedule)
+    trainer = gluon.Trainer(network.collect_params(), optimizer)
+    cross_entropy = gluon.loss.SoftmaxCrossEntropyLoss()
+    for epoch in range(EPOCHS):
+        order = philox(SEED, Stream.SHUFFLE, epoch).permutation(len(tagged.images))
+        for step in tqdm(range(steps_an_epoch), f"epoch {epoch + 1} of {EPOCHS}", disable=None):
+            batch = tagged.part(order[step * BATCH_SIZE : (step + 1) * BATCH_SIZE])
+            images = augment(batch.images, epoch * steps_an_epoch + step)
+            hair_labels, eye_labels = mx.nd.array(batch.labels).T
+            with autograd.record():
+                _, hair, eyes = network(mx.nd.array(to_network_range(images, "signed")))
+                loss = cross_entropy(hair, hair_labels) + cross_entropy(eyes, eye_labels)
+            loss.backward()
+            trainer.step(BATCH_SIZE)
+        print(f"epoch {epoch + 1} of {EPOCHS}: loss {loss.mean().asscalar():.3f}", file=sys.stderr)
+    return network
+
+
+def augment(images: np.ndarray, index: int) -> np.ndarray:
+    """Mirror and shift pictures, uint8 (N, 64, 64, 3), by the draws of batch ``index``.
+
+    Nothing that changes colours or blurs: the features must see that.
+    """
+    draws = philox(SEED, Stream.AUGMENTATION, index)
+    mirrored = draws.random(len(images)) < 0.5
+    shifts = draws.integers(0, 2 * MOST_SHIFT + 1, (len(images), 2))
+    borders = (0, 0), (MOST_SHIFT, MOST_SHIFT), (MOST_SHIFT, MOST_SHIFT), (0, 0)
+    padded = np.pad(images, borders, mode="reflect")
+    padded[mirrored] = padded[mirrored, :, ::-1]
+    moved = [
+        picture[top : top + IMAGE_SIZE, left : left + IMAGE_SIZE]
+        for picture, (top, left) in zip(padded, shifts)
+    ]
+    return np.stack(moved)
+
+
+def accuracy(network: ColourClassifier, tagged: TaggedPictures) -> tuple[float, float, float]:
+    """The shares of the pictures whose hair, eyes, and both are named right, each 0 to 1."""
+    right = []
+    for start in range(0, len(tagged.images), BATCH_SIZE):
+        images = to_network_range(tagged.images[start : start + BATCH_SIZE], "signed")
+        _, *heads = network(mx.nd.array(images))
+        named = np.stack([logits.asnumpy().argmax(axis=1) for logits in heads], axis=1)
+        right.append(named == tagged.labels[start : start + BATCH_SIZE])
+    hair, eyes = np.concatenate(right).T
+    return float(hair.mean()), float(eyes.mean()), float((hair & eyes).mean())
+
+
+def export(network: ColourClassifier, words: tuple[list[str], list[str]], path: Path) -> None:
+    """Write the network as ONNX: ``image`` in; ``features``, ``hair`` and ``eyes`` out.
+
+    The colours that the logits stand for are in the file's metadata.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    outputs = zip(("features", *HEADS), network(mx.sym.var("image")))
+    symbol = mx.sym.Group([mx.sym.identity(output, name=name) for name, output in outputs])
+    arrays = {name: item.data() for name, item in network.collect_params().items()}
+    with tempfile.TemporaryDirectory() as folder:
+        raw = str(Path(folder) / "raw.onnx")
+        shape = ("batch", 3, IMAGE_SIZE, IMAGE_SIZE)
+        mx.onnx.export_model(
+            symbol,
+            arrays,
+            [(1, *shape[1:])],
+            onnx_file_path=raw,
+            dynamic=True,
+            dynamic_input_shapes=[shape],
+        )
+        model = onnx.load(raw)
+    del model.graph.input[1:]  # the exporter lists the weights too: a runtime could not fold them
+    model.opset_import[0].version = OPSET
+    model.ir_version = IR_VERSION
+    model.producer_name = "edgegan"
+    colours = {head: " ".join(names) for head, names in zip(HEADS, words)}
+    onnx.helper.set_model_props(model, colours)
+    onnx.checker.check_model(model)
+    with atomic_write(path) as temporary:
+        onnx.save(model, str(temporary))
+
+
+def _initialise(network: ColourClassifier) -> None:
+    """Draw all weights from N(0, 2 / inputs): He et al. 2015, https://arxiv.org/abs/1502.01852."""
+    network.initialize()
+    for index, parameter in enumerate(network.collect_params(".*weight").values()):
+        deviation = math.sqrt(2 / math.prod(parameter.shape[1:]))
+        draws = philox(SEED, Stream.INITIALISATION, index)
+        parameter.set_data(draws.normal(0, deviation, parameter.shape).astype(np.float32))
+
+
+def _read_tags(source: Path) -> dict[str, tuple[str, str]]:
+    """Colour of hair and of eyes by the picture's number."""
+    if not zipfile.is_zipfile(source):
+        raise UserError(f"{source} is no zip file, expected one of pictures and their {TAGS}")
+    with zipfile.ZipFile(source) as archive:
+        members = [name for name in archive.namelist() if PurePath(name).name == TAGS]
+        if not members:
+            raise UserError(f"{source} has no {TAGS} in it, expected one beside its pictures")
+        lines = archive.read(members[0]).decode(errors="replace").split("\n")
+    tags = {}
+    for number, line in enumerate(filter(None, map(str.strip, lines)), start=1):
+        found = TAG_LINE.fullmatch(line)
+        if not found:
+            raise UserError(
+                f"{source} has {line!r} in line {number} of its {TAGS}, "
+                "expected such as '7,aqua hair blue eyes'"
+            )
+        tags[found[1]] = found[2], found[3]
+    return tags
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m trainer.metrics.colour_classifier",
+        description="Train the network whose features generators are measured by.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--data", type=Path, required=True, help=f"zip of pictures, with their colours in {TAGS}"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="the .onnx file to write")
+    add_debug_option(parser)
+    return parser
+
+
+if __name__ == "__main__":
+    run_command(main)
