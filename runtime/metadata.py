@@ -1,4 +1,4 @@
-"""What a generator's ONNX file says about itself: export writes it, the runtime reads it."""
+"""What an ONNX file of ours says about itself: export writes it, the runtime reads it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ from runtime.latent import DISTRIBUTIONS
 
 PREFIX = "edgegan."
 FORMAT_VERSION = 1
+GENERATOR = "generator"
+DISCRIMINATOR = "discriminator"
+PARTS = (GENERATOR, DISCRIMINATOR)
 
 
 @dataclass(frozen=True)
 class ModelMetadata:
-    """All that is needed to run a generator.
+    """All that is needed to run a generator, or the discriminator that it was trained against.
 
     Attributes:
         recipe: name of the recipe it was trained with.
@@ -25,8 +28,9 @@ class ModelMetadata:
         latent_size: length of a latent.
         latent_distribution: "normal" or "uniform".
         image_size: height and width of an image, in pixels.
-        value_range: least and greatest value of the network's output.
-        images_seen: training images that its discriminator was shown.
+        value_range: least and greatest value of a pixel, as the networks take and give it.
+        images_seen: training images that the discriminator was shown.
+        part: "generator", also where a file does not say, or "discriminator".
         format_version: version of this record.
     """
 
@@ -37,6 +41,7 @@ class ModelMetadata:
     image_size: int
     value_range: tuple[float, float]
     images_seen: int
+    part: str = GENERATOR
     format_version: int = FORMAT_VERSION
 
     def to_strings(self) -> dict[str, str]:
@@ -45,20 +50,23 @@ class ModelMetadata:
         return {PREFIX + name: str(value) for name, value in fields.items()}
 
     @classmethod
-    def from_strings(cls, strings: Mapping[str, str], path: str | Path) -> ModelMetadata:
+    def from_strings(
+        cls, strings: Mapping[str, str], path: str | Path, part: str = GENERATOR
+    ) -> ModelMetadata:
         """Read what to_strings wrote; keys without our prefix are ignored.
 
         Args:
             strings: an ONNX file's metadata.
             path: that file, to be named in errors.
+            part: what the file is expected to hold.
 
         Raises:
-            UserError: the file is not one of ours, a key is missing or its value malformed, or
-                the file was written by a newer version.
+            UserError: the file is not one of ours, a key is missing or its value malformed, the
+                file holds the other part, or it was written by a newer version.
         """
         if not any(key.startswith(PREFIX) for key in strings):
             raise UserError(
-                f"{path} is not a generator of this project: its metadata has no {PREFIX}* keys, "
+                f"{path} is not a {part} of this project: its metadata has no {PREFIX}* keys, "
                 "which python -m export.to_onnx writes"
             )
 
@@ -83,6 +91,11 @@ class ModelMetadata:
         version = whole_number("format_version", least=1)
         if version > FORMAT_VERSION:
             raise malformed("format_version", f"at most {FORMAT_VERSION}: update edgegan to run it")
+        found = read("part") if PREFIX + "part" in strings else GENERATOR
+        if found not in PARTS:
+            raise malformed("part", " or ".join(PARTS))
+        if found != part:
+            raise UserError(f"{path} is a {found}, expected a {part}")
         distribution = read("latent_distribution")
         if distribution not in DISTRIBUTIONS:
             raise malformed("latent_distribution", " or ".join(DISTRIBUTIONS))
@@ -100,5 +113,6 @@ class ModelMetadata:
             image_size=whole_number("image_size", least=1),
             value_range=(low, high),
             images_seen=whole_number("images_seen", least=0),
+            part=found,
             format_version=version,
         )

@@ -73,6 +73,17 @@ def test_no_images_are_an_empty_array(make_generator):
 
 def test_metadata_survives_the_file():
     assert ModelMetadata.from_strings(METADATA.to_strings(), "x.onnx") == METADATA
+    discriminator = replace(METADATA, part="discriminator")
+    read = ModelMetadata.from_strings(discriminator.to_strings(), "x.onnx", "discriminator")
+    assert read == discriminator
+
+
+def test_a_file_that_does_not_say_which_part_it_is_is_a_generator():
+    strings = METADATA.to_strings()
+    del strings["edgegan.part"]
+    assert ModelMetadata.from_strings(strings, "x.onnx") == METADATA
+    with pytest.raises(UserError, match=r"x\.onnx is a generator, expected a discriminator"):
+        ModelMetadata.from_strings(strings, "x.onnx", "discriminator")
 
 
 @pytest.mark.parametrize(
@@ -85,6 +96,8 @@ def test_metadata_survives_the_file():
         ("value_range", "1,-1", "expected two numbers, the lower first"),
         ("value_range", "nan,1", "expected two numbers"),
         ("value_range", "1", "expected two numbers"),
+        ("part", "critic", "'critic' in its metadata, expected generator or discriminator"),
+        ("part", "discriminator", "x.onnx is a discriminator, expected a generator"),
         ("format_version", "2", "expected at most 1: update edgegan"),
     ],
 )
