@@ -14,11 +14,11 @@ from mxnet.gluon import HybridBlock
 from export import verify
 from export.passes import constant_initializers, fold_batch_norm, readable_names, store_float16
 from export.verify import Difference
-from runtime.errors import UserError, add_debug_option, run_command
+from runtime.errors import add_debug_option, run_command
 from runtime.files import atomic_write
 from runtime.metadata import ModelMetadata
 from trainer import checkpoint, loop
-from trainer.checkpoint import BEST, LAST, Checkpoint
+from trainer.checkpoint import Checkpoint
 from trainer.recipe import VALUE_RANGES
 
 EXAMPLES = """\
@@ -46,7 +46,7 @@ def main(argv: list[str] | None = None) -> int:
         UserError: no checkpoint there, the parity check failed, or the file cannot be written.
     """
     options = _parser().parse_args(argv)
-    path = find_checkpoint(Path(options.run))
+    path = checkpoint.find(Path(options.run))
     source = checkpoint.load(path)
     exported = export(source, Path(options.output), options.weights, options.float16)
     size = Path(options.output).stat().st_size / 1e6
@@ -101,20 +101,6 @@ def to_model(network: HybridBlock, metadata: ModelMetadata) -> onnx.ModelProto:
     model = fold_batch_norm.rewrite(model)
     model = readable_names.rewrite(model, network.prefix)
     return _describe(model, metadata)
-
-
-def find_checkpoint(run: Path) -> Path:
-    """A run's best checkpoint, its last where none is best, or the checkpoint given itself.
-
-    Raises:
-        UserError: there is none.
-    """
-    if run.is_file():
-        return run
-    for name in (BEST, LAST):
-        if (run / name).is_file():
-            return run / name
-    raise UserError(f"no checkpoint in {run}: expected a run's folder, or a checkpoint")
 
 
 def _translate(network: HybridBlock, latent_size: int) -> onnx.ModelProto:

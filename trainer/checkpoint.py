@@ -74,6 +74,20 @@ def load(path: Path) -> Checkpoint:
     return Checkpoint(recipes.from_mapping(mapping, str(path)), facts, arrays)
 
 
+def find(run: Path) -> Path:
+    """A run's best checkpoint, its last where none is best, or the checkpoint given itself.
+
+    Raises:
+        UserError: there is none.
+    """
+    if run.is_file():
+        return run
+    for name in (BEST, LAST):
+        if (run / name).is_file():
+            return run / name
+    raise UserError(f"no checkpoint in {run}: expected a run's folder, or a checkpoint")
+
+
 def part_of(arrays: dict[str, np.ndarray], name: str) -> dict[str, np.ndarray]:
     """The arrays whose names begin with ``name/``, without it."""
     prefix = f"{name}/"
