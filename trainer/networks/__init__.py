@@ -51,6 +51,9 @@ class Generator(Architecture, ABC):
 class Discriminator(Architecture, ABC):
     """A network that scores pictures."""
 
+    def check(self, image_size: int) -> None:  # noqa: B027 (most take any)
+        """Raise ValueError where pictures of that size are too small for it."""
+
     @abstractmethod
     def build(self, image_size: int) -> HybridBlock:
         """Images (N, 3, S, S) -> scores (N,), or (N, P) where it judges P patches; unbounded."""
