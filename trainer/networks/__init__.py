@@ -6,6 +6,7 @@ import importlib
 import pkgutil
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from mxnet.gluon import HybridBlock
@@ -51,7 +52,10 @@ class Generator(Architecture, ABC):
 class Discriminator(Architecture, ABC):
     """A network that scores pictures."""
 
-    def check(self, image_size: int) -> None:  # noqa: B027 (most take any)
+    judges_batches: ClassVar[bool] = False
+    """Whether a picture's score depends on the others of its batch, in use too."""
+
+    def check(self, image_size: int) -> None:
         """Raise ValueError where pictures of that size are too small for it."""
 
     @abstractmethod

@@ -22,6 +22,7 @@ class Discriminator(dcgan.Discriminator):
     A spectral norm is of the convolutions only.
     """
 
+    judges_batches = True
     kernels: int = 32
     dimensions: int = 8
 
