@@ -34,7 +34,7 @@ def upsampling(node: dict[str, Any], **options: Any) -> list[onnx.NodeProto]:
     return [
         helper.make_node(
             "Resize",
-            [_first_input(node, options), "", scales.name],  # no region of interest
+            [*_inputs(node, options), "", scales.name],  # no region of interest
             [name],
             mode="nearest",
             coordinate_transformation_mode="asymmetric",
@@ -49,15 +49,19 @@ def mean(node: dict[str, Any], **options: Any) -> list[onnx.NodeProto]:
     name, attributes = node["name"], node["attrs"]
     axes = [int(axis) for axis in attributes["axis"].strip("()").split(",") if axis.strip()]
     keep = int(attributes.get("keepdims", "False") == "True")
-    return [
-        helper.make_node(
-            "ReduceMean", [_first_input(node, options)], [name], axes=axes, keepdims=keep
-        )
-    ]
+    inputs = _inputs(node, options)
+    return [helper.make_node("ReduceMean", inputs, [name], axes=axes, keepdims=keep)]
 
 
-def _first_input(node: dict[str, Any], options: dict[str, Any]) -> str:
-    """The name of what a node reads first."""
-    number, output, *_ = node["inputs"][0]
-    found: str = options["outputs_lookup"][number][output].name
-    return found
+@MXNetGraph.register("dot", OPSET)
+def dot(node: dict[str, Any], **options: Any) -> list[onnx.NodeProto]:
+    """The product of two matrices; mxnet's own prints a warning about larger arrays each time."""
+    name, attributes = node["name"], node.get("attrs", {})
+    if "True" in (attributes.get("transpose_a"), attributes.get("transpose_b")):
+        raise NotImplementedError(f"{name} transposes a matrix")
+    return [helper.make_node("MatMul", _inputs(node, options), [name])]
+
+
+def _inputs(node: dict[str, Any], options: dict[str, Any]) -> list[str]:
+    """The names of what a node reads."""
+    return [options["outputs_lookup"][number][output].name for number, output, *_ in node["inputs"]]

@@ -196,6 +196,18 @@ def test_the_same_export_of_a_discriminator_gives_the_same_bytes(tmp_path: Path)
     assert write(tmp_path, source, "--part", "discriminator").read_bytes() == first
 
 
+def test_no_library_has_a_say_in_what_an_export_prints(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    _, source = trained("discriminator.norm=spectral")
+    capfd.readouterr()
+    write(tmp_path, source, "--part", "discriminator")
+    out, err = capfd.readouterr()
+    assert len(out.splitlines()) == 2
+    assert err == ""
+    assert not caplog.records
+
+
 def test_float16_storage_says_what_it_costs_a_score(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

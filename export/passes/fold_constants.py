@@ -43,7 +43,9 @@ def _values(
     if not wanted:
         return {}
     outputs = [helper.make_empty_tensor_value_info(name) for name in wanted]
-    graph = helper.make_graph(nodes, "constants", [], outputs, model.graph.initializer)
+    read = {name for node in nodes for name in node.input}
+    tensors = [tensor for tensor in model.graph.initializer if tensor.name in read]
+    graph = helper.make_graph(nodes, "constants", [], outputs, tensors)
     constants = helper.make_model(
         graph, opset_imports=model.opset_import, ir_version=model.ir_version
     )
