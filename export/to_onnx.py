@@ -8,17 +8,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import mxnet as mx
+import numpy as np
 import onnx
 from mxnet.gluon import HybridBlock
 
 from export import verify
-from export.passes import constant_initializers, fold_batch_norm, readable_names, store_float16
+from export.passes import (
+    constant_initializers,
+    fold_batch_norm,
+    fold_constants,
+    readable_names,
+    store_float16,
+)
+from export.translations import OPSET
 from export.verify import Difference
-from runtime.errors import add_debug_option, run_command
+from runtime.errors import UserError, add_debug_option, run_command
 from runtime.files import atomic_write
-from runtime.metadata import ModelMetadata
+from runtime.metadata import DISCRIMINATOR, GENERATOR, PARTS, ModelMetadata
 from trainer import checkpoint, loop
-from trainer.checkpoint import Checkpoint
+from trainer.checkpoint import JUDGE, Checkpoint
 from trainer.recipe import VALUE_RANGES
 
 EXAMPLES = """\
@@ -26,9 +34,30 @@ examples:
   python -m export.to_onnx runs/dcgan -o dcgan.onnx
   python -m export.to_onnx runs/dcgan -o small.onnx --float16
   python -m export.to_onnx runs/wgan/last.npz -o last.onnx --weights generator
+  python -m export.to_onnx runs/dcgan -o dcgan.discriminator.onnx --part discriminator
 """
-OPSET = 13  # what mxnet's exporter writes, though it stamps the newest that onnx knows
-IR_VERSION = 8  # of the ONNX release of that time, so that older runtimes load the file too
+IR_VERSION = 8  # of the ONNX release of that opset's time, so that older runtimes load files too
+INPUT = {GENERATOR: "latent", DISCRIMINATOR: "image"}
+OUTPUT = {GENERATOR: "image", DISCRIMINATOR: "score"}
+WEIGHTS = ("ema", "generator")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is exported: a network of a checkpoint, and examples of what its file has to give.
+
+    Attributes:
+        network: with its weights.
+        symbol: the file's output, of an input called as in the file.
+        metadata: what the file says about itself.
+        inputs, outputs: float32 (64, ...), computed by the network in use.
+    """
+
+    network: HybridBlock
+    symbol: mx.sym.Symbol
+    metadata: ModelMetadata
+    inputs: np.ndarray
+    outputs: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -40,102 +69,159 @@ class Exported:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Export a run's generator; returns 0.
+    """Export a run's generator or discriminator; returns 0.
 
     Raises:
-        UserError: no checkpoint there, the parity check failed, or the file cannot be written.
+        UserError: no checkpoint there, a discriminator that scores no single pictures, the parity
+            check failed, or the file cannot be written.
     """
     options = _parser().parse_args(argv)
-    path = checkpoint.find(Path(options.run))
-    source = checkpoint.load(path)
-    exported = export(source, Path(options.output), options.weights, options.float16)
+    if options.part == GENERATOR:
+        path = checkpoint.find(Path(options.run))
+        source = checkpoint.load(path)
+        subject = generator_of(source, options.weights or WEIGHTS[0])
+    else:
+        if options.weights:
+            raise UserError(f"--weights is {options.weights!r}, expected of a generator only")
+        path = _find_judge(Path(options.run))
+        source = checkpoint.load(path)
+        subject = discriminator_of(source, path)
+    exported = export(subject, Path(options.output), options.float16)
     size = Path(options.output).stat().st_size / 1e6
     print(
         f"{options.output}: {size:.2f} MB from {path}, recipe {source.recipe.name}, "
         f"step {source.facts['step']}, {source.facts['images_seen']} images seen"
     )
-    print(f"parity with the network on {verify.LATENTS} latents: {exported.parity.largest:.1e}")
+    print(
+        f"parity with the network on {verify.EXAMPLES} {INPUT[options.part]}s: "
+        f"{exported.parity.largest:.1e}"
+    )
     if exported.float16_loss:
         loss = exported.float16_loss
-        print(
-            f"float16 storage costs at most {loss.largest * 127.5:.2f} of 255 levels, "
-            f"{loss.decibels:.1f} dB"
-        )
+        if options.part == GENERATOR:
+            cost = f"costs at most {loss.largest * 127.5:.2f} of 255 levels, {loss.decibels:.1f} dB"
+        else:
+            cost = f"changes no score by more than {loss.largest:.2g}"
+        print(f"float16 storage {cost}")
     return 0
 
 
-def export(source: Checkpoint, output: Path, weights: str, float16: bool) -> Exported:
-    """Write a checkpoint's generator as one ONNX file that draws what the network draws.
+def generator_of(source: Checkpoint, weights: str) -> Subject:
+    """A checkpoint's generator: float32 (N, latent_size) to (N, 3, S, S) in the value range.
 
     Args:
         weights: ``ema``, the moving average, or ``generator``, as the last step left it.
-        float16: store the weights in half the bytes.
-
-    Raises:
-        UserError: the file's images differ from the network's, or it cannot be written; nothing
-            is written then.
     """
     network = loop.make_generator(source.recipe, mx.cpu())
     checkpoint.set_network_arrays(network, checkpoint.part_of(source.arrays, weights))
-    metadata = _metadata(source)
+    metadata = _metadata(source, GENERATOR)
     latents = verify.parity_latents(metadata)
-    model = to_model(network, metadata)
-    verify.check_structure(model)
+    symbol = network(mx.sym.var(INPUT[GENERATOR]))
+    return Subject(network, symbol, metadata, latents, verify.network_output(network, latents))
+
+
+def discriminator_of(source: Checkpoint, path: Path) -> Subject:
+    """A checkpoint's discriminator: float32 (N, 3, S, S) in the value range to scores (N,).
+
+    A score is the higher, the more real a picture looks; where the network judges patches, it is
+    their mean.
+
+    Args:
+        path: of the checkpoint, to be named in errors.
+
+    Raises:
+        UserError: it scores batches, not pictures.
+    """
+    checkpoint.check_scores_pictures(source, path)
+    recipe = source.recipe
+    network = loop.make_discriminator(recipe, mx.cpu())
+    checkpoint.set_network_arrays(network, checkpoint.part_of(source.arrays, DISCRIMINATOR))
+    images = generator_of(source, WEIGHTS[0]).outputs
+    scores = verify.network_output(network, images)
+    symbol = network(mx.sym.var(INPUT[DISCRIMINATOR]))
+    if scores.ndim == 2:
+        scores, symbol = scores.mean(axis=1), symbol.mean(axis=1, name="mean")
+    if not recipe.objective.higher_is_real:
+        scores, symbol = -scores, -symbol
+    return Subject(network, symbol, _metadata(source, DISCRIMINATOR), images, scores)
+
+
+def export(subject: Subject, output: Path, float16: bool) -> Exported:
+    """Write one ONNX file that computes what the network computes.
+
+    Args:
+        float16: store the weights in half the bytes.
+
+    Raises:
+        UserError: the file's output differs from the network's, or it cannot be written; nothing
+            is written then.
+    """
+    part = subject.metadata.part
+    model = to_model(subject)
+    verify.check_structure(model, INPUT[part], OUTPUT[part])
     with atomic_write(output) as temporary:
         onnx.save(model, str(temporary))
-        parity = verify.check_parity(temporary, network, latents)
+        parity = verify.check_parity(temporary, subject.inputs, subject.outputs)
         float16_loss = None
         if float16:
-            exact = verify.model_images(temporary, latents)
+            exact = verify.model_output(temporary, subject.inputs)
             model = store_float16.rewrite(model)
-            verify.check_structure(model)
+            verify.check_structure(model, INPUT[part], OUTPUT[part])
             onnx.save(model, str(temporary))
-            float16_loss = verify.compare(verify.model_images(temporary, latents), exact)
+            float16_loss = verify.compare(verify.model_output(temporary, subject.inputs), exact)
     return Exported(parity, float16_loss)
 
 
-def to_model(network: HybridBlock, metadata: ModelMetadata) -> onnx.ModelProto:
-    """The ONNX model of a Gluon generator, rewritten and described for the runtime."""
-    model = _translate(network, metadata.latent_size)
+def to_model(subject: Subject) -> onnx.ModelProto:
+    """The ONNX model of a network, rewritten and described for the runtime."""
+    model = _translate(subject)
     model = constant_initializers.rewrite(model)
+    model = fold_constants.rewrite(model)
     model = fold_batch_norm.rewrite(model)
-    model = readable_names.rewrite(model, network.prefix)
-    return _describe(model, metadata)
+    model = readable_names.rewrite(model, subject.network.prefix, OUTPUT[subject.metadata.part])
+    return _describe(model, subject)
 
 
-def _translate(network: HybridBlock, latent_size: int) -> onnx.ModelProto:
+def _find_judge(run: Path) -> Path:
+    """The checkpoint whose discriminator was trained on its own in the end, else the run's best."""
+    return run / JUDGE if (run / JUDGE).is_file() else checkpoint.find(run)
+
+
+def _translate(subject: Subject) -> onnx.ModelProto:
     """What mxnet's own exporter makes of a network; it can only write to a file."""
-    symbol = network(mx.sym.var(readable_names.INPUT))
-    arrays = {name: item.data() for name, item in network.collect_params().items()}
+    arrays = {name: item.data() for name, item in subject.network.collect_params().items()}
+    shape = subject.inputs.shape[1:]
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "raw.onnx")
         mx.onnx.export_model(
-            symbol,
+            subject.symbol,
             arrays,
-            [(1, latent_size)],
+            [(1, *shape)],
             onnx_file_path=path,
             dynamic=True,
-            dynamic_input_shapes=[("batch", latent_size)],
+            dynamic_input_shapes=[("batch", *shape)],
         )
-        return onnx.load(path)
-
-
-def _describe(model: onnx.ModelProto, metadata: ModelMetadata) -> onnx.ModelProto:
-    """Write down opset, output shape and all that the runtime must know."""
-    model.opset_import[0].version = OPSET
+        model = onnx.load(path)
+    model.opset_import[0].version = OPSET  # where it stamps the newest that onnx knows
     model.ir_version = IR_VERSION
+    return model
+
+
+def _describe(model: onnx.ModelProto, subject: Subject) -> onnx.ModelProto:
+    """Write down the output's shape and all that the runtime must know."""
+    metadata = subject.metadata
     model.producer_name = "edgegan"
     model.graph.name = metadata.recipe
-    shape: list[str | int | None] = ["batch", 3, metadata.image_size, metadata.image_size]
+    shape: list[str | int | None] = ["batch", *subject.outputs.shape[1:]]
     output = onnx.helper.make_tensor_value_info(
-        readable_names.OUTPUT, onnx.TensorProto.FLOAT, shape
+        OUTPUT[metadata.part], onnx.TensorProto.FLOAT, shape
     )
     model.graph.output[0].CopyFrom(output)
     onnx.helper.set_model_props(model, metadata.to_strings())
     return model
 
 
-def _metadata(source: Checkpoint) -> ModelMetadata:
+def _metadata(source: Checkpoint, part: str) -> ModelMetadata:
     recipe = source.recipe
     return ModelMetadata(
         recipe=recipe.name,
@@ -145,23 +231,30 @@ def _metadata(source: Checkpoint) -> ModelMetadata:
         image_size=recipe.image_size,
         value_range=VALUE_RANGES[recipe.value_range],
         images_seen=source.facts["images_seen"],
+        part=part,
     )
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m export.to_onnx",
-        description="Export a trained generator as one ONNX file, verified against the network.",
+        description="Export a trained network as one ONNX file, verified against the network.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("run", help="folder of a run (its best checkpoint), or a checkpoint")
     parser.add_argument("-o", "--output", required=True, help="the .onnx file to write")
     parser.add_argument(
+        "--part",
+        choices=PARTS,
+        default=GENERATOR,
+        help="the generator (default), or the discriminator: the one of judge.npz, which "
+        "python -m trainer.judge writes, where a run has it",
+    )
+    parser.add_argument(
         "--weights",
-        choices=("ema", "generator"),
-        default="ema",
-        help="the moving average (default), or the generator as the last step left it",
+        choices=WEIGHTS,
+        help="of the generator: the moving average (default), or as the last step left it",
     )
     parser.add_argument("--float16", action="store_true", help="store weights in half the bytes")
     add_debug_option(parser)

@@ -1,4 +1,4 @@
-"""Parity: does an ONNX file draw what the network that it came from draws?"""
+"""Parity: does an ONNX file compute what the network that it came from computes?"""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from runtime.latent import Stream, draw_latents
 from runtime.metadata import ModelMetadata
 from runtime.session import open_session
 
-LATENTS = 64
-TOLERANCE = 1e-5  # on images in [-1, 1]: float32 rounding through a generator stays below it
+EXAMPLES = 64  # latents, or pictures, that every export is checked on
+TOLERANCE = 1e-5  # on values within [-1, 1]: float32 rounding through a network stays below it
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How far two sets of images, float32 in [-1, 1], are apart.
+    """How far two sets of images, float32 in [-1, 1], or of scores are apart.
 
     ``largest`` is the largest absolute difference; ``decibels`` the peak signal-to-noise ratio on
-    [0, 255], infinite where they are equal.
+    [0, 255], infinite where they are equal: of images only.
     """
 
     largest: float
@@ -34,30 +34,30 @@ class Difference:
 def parity_latents(metadata: ModelMetadata) -> np.ndarray:
     """The latents that every export is checked on, float32 (64, latent_size)."""
     return draw_latents(
-        0, LATENTS, metadata.latent_size, metadata.latent_distribution, stream=Stream.PARITY
+        0, EXAMPLES, metadata.latent_size, metadata.latent_distribution, stream=Stream.PARITY
     )
 
 
-def network_images(network: HybridBlock, latents: np.ndarray) -> np.ndarray:
-    """What the Gluon network draws, float32 (N, 3, S, S)."""
-    return network(mx.nd.array(latents)).asnumpy()
+def network_output(network: HybridBlock, inputs: np.ndarray) -> np.ndarray:
+    """What the Gluon network gives in use, float32."""
+    return network(mx.nd.array(inputs)).asnumpy()
 
 
-def model_images(path: Path, latents: np.ndarray) -> np.ndarray:
-    """What the ONNX file draws with onnxruntime on the CPU, float32 (N, 3, S, S)."""
+def model_output(path: Path, inputs: np.ndarray) -> np.ndarray:
+    """What the ONNX file gives with onnxruntime on the CPU, float32."""
     session, _ = open_session(path, "cpu")
-    return session.run(["image"], {"latent": latents})[0]
+    return session.run(None, {session.get_inputs()[0].name: inputs})[0]
 
 
-def compare(images: np.ndarray, expected: np.ndarray) -> Difference:
-    """The difference between two sets of images, float32 (N, 3, S, S) in [-1, 1]."""
-    apart = images.astype(np.float64) - expected
+def compare(values: np.ndarray, expected: np.ndarray) -> Difference:
+    """The difference between two sets of images, float32 (N, 3, S, S) in [-1, 1], or of scores."""
+    apart = values.astype(np.float64) - expected
     mean_square = float(np.mean((apart * 127.5) ** 2))
     decibels = 10 * np.log10(255**2 / mean_square) if mean_square else float("inf")
     return Difference(float(np.abs(apart).max()), float(decibels))
 
 
-def check_structure(model: onnx.ModelProto) -> None:
+def check_structure(model: onnx.ModelProto, input_name: str, output_name: str) -> None:
     """Check the model against the ONNX standard and our contract.
 
     Raises:
@@ -67,20 +67,22 @@ def check_structure(model: onnx.ModelProto) -> None:
     onnx.checker.check_model(model, full_check=True)
     inputs = [value.name for value in model.graph.input]
     outputs = [value.name for value in model.graph.output]
-    if inputs != ["latent"] or outputs != ["image"]:
+    if inputs != [input_name] or outputs != [output_name]:
         raise ValueError(f"the graph has inputs {inputs} and outputs {outputs}")
 
 
-def check_parity(path: Path, network: HybridBlock, latents: np.ndarray) -> Difference:
-    """Compare an ONNX file with the Gluon network; the difference where it is small enough.
+def check_parity(path: Path, inputs: np.ndarray, expected: np.ndarray) -> Difference:
+    """Compare an ONNX file's output with the network's; the difference where it is small enough.
 
     Raises:
-        UserError: some pixel is more than ``TOLERANCE`` apart.
+        UserError: some value is more than ``TOLERANCE`` apart, or that share of the largest one
+            where that is above 1.
     """
-    difference = compare(model_images(path, latents), network_images(network, latents))
-    if not difference.largest <= TOLERANCE:  # so that NaN fails too
+    difference = compare(model_output(path, inputs), expected)
+    most = TOLERANCE * max(1.0, float(np.abs(expected).max()))
+    if not difference.largest <= most:  # so that NaN fails too
         raise UserError(
-            f"the ONNX file draws pictures {difference.largest:.2g} apart from the network's, "
-            f"expected at most {TOLERANCE:g}: nothing was written"
+            f"the ONNX file's values are {difference.largest:.2g} apart from the network's, "
+            f"expected at most {most:.2g}: nothing was written"
         )
     return difference

@@ -16,11 +16,13 @@ from onnx import TensorProto, helper, numpy_helper
 from export.passes import (
     constant_initializers,
     fold_batch_norm,
+    fold_constants,
     readable_names,
     store_float16,
 )
 
 CHANNELS = 3
+NORM = ("gamma", "beta", "mean", "var")
 
 
 def convolution_and_norm(
@@ -135,6 +137,51 @@ def test_batch_norm_stays_where_the_weights_are_shared() -> None:
     np.testing.assert_array_equal(run(fold_batch_norm.rewrite(model)), run(model))
 
 
+def test_batch_norm_stays_where_something_is_between() -> None:
+    """A negative gamma would turn a maximum into a minimum."""
+    model = convolution_and_norm("Conv", 3, 1, 1, True, 0)
+    pool = helper.make_node(
+        "MaxPool", ["net_c_fwd"], ["net_p_fwd"], kernel_shape=[2, 2], strides=[2, 2]
+    )
+    model.graph.node.insert(1, pool)
+    model.graph.node[2].input[0] = "net_p_fwd"
+    folded = fold_batch_norm.rewrite(model)
+    assert "BatchNormalization" in [node.op_type for node in folded.graph.node]
+    np.testing.assert_array_equal(run(folded), run(model))
+
+
+def test_what_is_computed_from_constants_becomes_a_constant() -> None:
+    """A weight divided by its length, and its bias times a number of a Constant node."""
+    model = convolution_and_norm("Conv", 3, 1, 1, True, 0)
+    nodes = list(model.graph.node)
+    constants = [
+        helper.make_node("ReduceSumSquare", ["net_c_weight"], ["square"]),
+        helper.make_node("Sqrt", ["square"], ["length"]),
+        helper.make_node("Div", ["net_c_weight", "length"], ["divided"]),
+        helper.make_node("Constant", [], ["two"], value_float=2.0),
+        helper.make_node("Mul", ["net_c_bias", "two"], ["doubled"]),
+    ]
+    nodes[0].input[1:] = ["divided", "doubled"]
+    del model.graph.node[:]
+    model.graph.node.extend(constants + nodes)
+    folded = fold_constants.rewrite(model)
+    assert [node.op_type for node in folded.graph.node] == ["Conv", "BatchNormalization", "Relu"]
+    arrays = {item.name: numpy_helper.to_array(item) for item in folded.graph.initializer}
+    original = {item.name: numpy_helper.to_array(item) for item in model.graph.initializer}
+    assert arrays.keys() == {"divided", "doubled", *(f"net_{n}" for n in NORM)}
+    weight = original["net_c_weight"]
+    np.testing.assert_allclose(arrays["divided"], weight / np.linalg.norm(weight), rtol=1e-5)
+    np.testing.assert_array_equal(arrays["doubled"], 2 * original["net_c_bias"])
+    np.testing.assert_allclose(run(folded), run(model), rtol=1e-5, atol=1e-6)
+
+
+def test_a_model_without_such_nodes_stays_as_it_is() -> None:
+    model = convolution_and_norm("Conv", 3, 1, 1, True, 0)
+    folded = fold_constants.rewrite(model)
+    assert list(folded.graph.node) == list(model.graph.node)
+    np.testing.assert_array_equal(run(folded), run(model))
+
+
 def test_initializers_are_no_inputs_any_more() -> None:
     model = convolution_and_norm("Conv", 3, 1, 1, True, 0, listed=True)
     rewritten = constant_initializers.rewrite(model)
@@ -144,9 +191,16 @@ def test_initializers_are_no_inputs_any_more() -> None:
 
 def test_names_lose_scopes_and_the_output_is_called_image() -> None:
     model = convolution_and_norm("Conv", 3, 1, 1, True, 0)
-    rewritten = readable_names.rewrite(model, "net_")
+    rewritten = readable_names.rewrite(model, "net_", "image")
     assert [node.name for node in rewritten.graph.node] == ["c", "n", "image"]
     assert rewritten.graph.output[0].name == "image"
+    np.testing.assert_array_equal(run(rewritten), run(model))
+
+
+def test_a_layer_called_as_the_output_keeps_a_name_of_its_own() -> None:
+    model = convolution_and_norm("Conv", 3, 1, 1, True, 0)
+    rewritten = readable_names.rewrite(model, "net_", "c")
+    assert [node.name for node in rewritten.graph.node] == ["c_layer", "n", "c"]
     np.testing.assert_array_equal(run(rewritten), run(model))
 
 
@@ -168,7 +222,10 @@ def test_float16_storage_keeps_float32_arithmetic() -> None:
     np.testing.assert_array_equal(run(stored), run(rounded))
 
 
-@pytest.mark.parametrize("rewrite", [constant_initializers.rewrite, fold_batch_norm.rewrite])
+@pytest.mark.parametrize(
+    "rewrite",
+    [constant_initializers.rewrite, fold_batch_norm.rewrite, fold_constants.rewrite],
+)
 def test_a_pass_leaves_its_input_alone(rewrite: object) -> None:
     model = convolution_and_norm("Conv", 3, 1, 1, True, 0)
     before = model.SerializeToString()

@@ -87,7 +87,7 @@ def test_float16_storage_halves_the_file_and_says_its_cost(
     assert half.stat().st_size < 0.65 * full.stat().st_size
     assert "float16 storage costs at most" in capsys.readouterr().out
     latents = draw_latents(0, 8, 12, "normal")
-    cost = verify.compare(verify.model_images(half, latents), verify.model_images(full, latents))
+    cost = verify.compare(verify.model_output(half, latents), verify.model_output(full, latents))
     assert 40 < cost.decibels < 120
 
 

@@ -106,7 +106,7 @@ def test_cuda_mxnet_without_a_driver_is_one_sentence(
     assert "needs the NVIDIA driver (libcuda.so.1)" in output
 
 
-@pytest.mark.parametrize("module", ["trainer.fit", "export.to_onnx"])
+@pytest.mark.parametrize("module", ["trainer.fit", "trainer.judge", "export.to_onnx"])
 def test_a_base_install_says_what_training_needs(module: str) -> None:
     program = (
         "import importlib.util, runpy;"

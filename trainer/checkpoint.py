@@ -19,6 +19,7 @@ from trainer.recipe import Recipe
 FORMAT_VERSION = 1
 LAST = "last.npz"
 BEST = "best.npz"
+JUDGE = "judge.npz"  # whose discriminator was trained on its own in the end
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,16 @@ def find(run: Path) -> Path:
         if (run / name).is_file():
             return run / name
     raise UserError(f"no checkpoint in {run}: expected a run's folder, or a checkpoint")
+
+
+def check_scores_pictures(source: Checkpoint, path: Path) -> None:
+    """Raise UserError where the discriminator of the checkpoint at ``path`` scores batches only."""
+    discriminator = source.recipe.discriminator.architecture
+    if discriminator.judges_batches:
+        raise UserError(
+            f"{path} has the discriminator {discriminator.network}, which scores a picture by the "
+            "others of its batch: expected one that scores single pictures"
+        )
 
 
 def part_of(arrays: dict[str, np.ndarray], name: str) -> dict[str, np.ndarray]:

@@ -60,20 +60,8 @@ def main(argv: list[str] | None = None) -> int:
     chosen = _choose_recipe(last, start, options)
     seed = _agree("seed", last and last.facts["seed"], options.seed, default=0)
     where = device.choose(options.device)
-    pictures = pack(Path(options.data), chosen.image_size, options.skip_bad, chosen.crop_from)
-    if last:
-        _agree("number of pictures", last.facts["pictures"], pictures.count)
-        _agree("pictures of digest", last.facts["pictures_digest"], pictures.digest)
-    training_indices, _ = split(pictures.count, chosen.held_out)
-    batches = Batches(
-        pictures,
-        training_indices,
-        chosen.batch_size,
-        seed,
-        chosen.horizontal_flip,
-        chosen.rotation_degrees,
-        chosen.value_range,
-    )
+    batches = real_batches(Path(options.data), options.skip_bad, chosen, seed, last)
+    pictures, training_indices = batches.pictures, batches.indices
     count_faces = _face_counter(options.cascade)
     training = Training(chosen, seed, where, len(training_indices))
     if last:
@@ -198,6 +186,30 @@ class Run:
             "minutes": self.earlier_minutes + monitor.minutes(),
         }
         Checkpoint(self.training.recipe, facts, state).save(self.folder / name)
+
+
+def real_batches(
+    data: Path, skip_bad: bool, recipe: Recipe, seed: int, last: Checkpoint | None
+) -> Batches:
+    """The batches that a recipe trains on, of the pictures of ``last`` where a run goes on.
+
+    Raises:
+        UserError: the pictures cannot be read, or are not those of ``last``.
+    """
+    pictures = pack(data, recipe.image_size, skip_bad, recipe.crop_from)
+    if last:
+        _agree("number of pictures", last.facts["pictures"], pictures.count)
+        _agree("pictures of digest", last.facts["pictures_digest"], pictures.digest)
+    training_indices, _ = split(pictures.count, recipe.held_out)
+    return Batches(
+        pictures,
+        training_indices,
+        recipe.batch_size,
+        seed,
+        recipe.horizontal_flip,
+        recipe.rotation_degrees,
+        recipe.value_range,
+    )
 
 
 def _last_checkpoint(folder: Path, resume: bool) -> Checkpoint | None:

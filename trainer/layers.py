@@ -59,7 +59,8 @@ class SpectralConvolution(nn.Conv2D):
     ) -> Any:
         products = F.dot(left.reshape((1, -1)), weight.reshape((self._channels, -1)))
         norm = products.square().sum().sqrt().reshape((1, 1, 1, 1))
-        return super().hybrid_forward(F, x, F.broadcast_div(weight, norm), bias)
+        divided = F.broadcast_div(weight, norm, name="divided_weight")
+        return super().hybrid_forward(F, x, divided, bias)
 
 
 def iterate_spectral_norms(network: HybridBlock) -> None:
@@ -126,12 +127,21 @@ def doubling(
 class Nearest(HybridBlock):
     """Doubles height and width by repeating every pixel."""
 
+    def __init__(self) -> None:
+        super().__init__(prefix="")
+
     def hybrid_forward(self, F: Any, x: Any) -> Any:  # noqa: N803 (gluon's name)
         return F.UpSampling(x, scale=2, sample_type="nearest")
 
 
 class PixelShuffle(HybridBlock):
-    """(N, 4 C, H, W) -> (N, C, 2 H, 2 W), Shi et al. 2016, https://arxiv.org/abs/1609.05158."""
+    """(N, 4 C, H, W) -> (N, C, 2 H, 2 W), Shi et al. 2016, https://arxiv.org/abs/1609.05158.
+
+    Pixel (2 y + i, 2 x + j) of channel c is pixel (y, x) of channel (2 i + j) C + c: equation 4.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(prefix="")
 
     def hybrid_forward(self, F: Any, x: Any) -> Any:  # noqa: N803 (gluon's name)
         return F.depth_to_space(x, 2)

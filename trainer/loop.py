@@ -62,7 +62,9 @@ class Training:
     def step(self, real_batches: Iterator[np.ndarray]) -> StepResult:
         """Update the discriminator as often as the recipe says, then the generator once."""
         for _ in range(self.recipe.discriminator_steps):
-            discriminator_figures = self._update_discriminator(next(real_batches))
+            with autograd.train_mode():
+                generated = self.generator(self._discriminator_latents())
+            discriminator_figures = self._update_discriminator(next(real_batches), generated)
         generator_figures = self._update_generator()
         self.step_count += 1
         self._update_average()
@@ -72,6 +74,18 @@ class Training:
             self.memory, figures["real_score"], generated_score
         )
         return StepResult(**figures)
+
+    def update_judge(self, real_images: np.ndarray) -> dict[str, float]:
+        """Update the discriminator alone, on what the moving average draws in use.
+
+        Args:
+            real_images: float32 (batch_size, 3, S, S) in the value range.
+
+        Returns:
+            Its figures, named as in ``StepResult``.
+        """
+        generated = self.average(self._discriminator_latents())
+        return _read(self._update_discriminator(real_images, generated))
 
     @property
     def batches_used(self) -> int:
@@ -129,13 +143,13 @@ class Training:
         ):
             set_network_arrays(network, part_of(arrays, part))
 
-    def _update_discriminator(self, real_images: np.ndarray) -> dict[str, mx.nd.NDArray]:
+    def _update_discriminator(
+        self, real_images: np.ndarray, generated_images: mx.nd.NDArray
+    ) -> dict[str, mx.nd.NDArray]:
         objective, update = self.recipe.objective, self.discriminator_optimizer.updates
         view = philox(self.seed, Stream.DISCRIMINATOR_VIEW, update)
-        with autograd.train_mode():
-            drawn = self.generator(self._draw_latents(update))
         real = self._view(mx.nd.array(real_images, ctx=self.device), view)
-        generated = self._view(drawn, view)
+        generated = self._view(generated_images, view)
         draws = philox(self.seed, Stream.OBJECTIVE, update)
         turn = Turn(self.discriminator, real, generated, draws, self.memory)
         iterate_spectral_norms(self.discriminator)
@@ -155,7 +169,7 @@ class Training:
         }
 
     def _update_generator(self) -> dict[str, mx.nd.NDArray]:
-        latents = self._draw_latents(self.step_count, stream=Stream.GENERATOR_LATENT)
+        latents = self._draw_latents(self.step_count, Stream.GENERATOR_LATENT)
         view = philox(self.seed, Stream.GENERATOR_VIEW, self.step_count)
         with _no_gradients(self.discriminator):
             with autograd.record():
@@ -199,9 +213,11 @@ class Training:
             array *= decay
             array += (1 - decay) * parameter.data()
 
-    def _draw_latents(
-        self, number: int, stream: Stream = Stream.DISCRIMINATOR_LATENT
-    ) -> mx.nd.NDArray:
+    def _discriminator_latents(self) -> mx.nd.NDArray:
+        """The latents of the discriminator's next update, float32 (batch_size, input size)."""
+        return self._draw_latents(self.discriminator_optimizer.updates, Stream.DISCRIMINATOR_LATENT)
+
+    def _draw_latents(self, number: int, stream: Stream) -> mx.nd.NDArray:
         """The latents of update ``number``, float32 (batch_size, input size)."""
         latent, count = self.recipe.latent, self.recipe.batch_size
         latents = draw_latents(

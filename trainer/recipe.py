@@ -153,6 +153,7 @@ class Recipe:
         _check_fraction("held_out", self.held_out)
         if self.image_size not in IMAGE_SIZES:
             raise ValueError(f"image_size is {self.image_size}, expected one of {IMAGE_SIZES}")
+        self.discriminator.architecture.check(self.image_size)
         if self.crop_from is not None:
             _check_between("crop_from", self.crop_from, self.image_size, MOST_CROP_FROM)
 

@@ -6,12 +6,9 @@ import onnx
 
 from export.passes.graph import copy_of
 
-INPUT = "latent"
-OUTPUT = "image"
 
-
-def rewrite(model: onnx.ModelProto, prefix: str) -> onnx.ModelProto:
-    """The model with ``prefix`` and mxnet's ``_fwd`` left out, and its output called ``image``.
+def rewrite(model: onnx.ModelProto, prefix: str, output: str) -> onnx.ModelProto:
+    """The model with ``prefix`` and mxnet's own marks left out, and its output called ``output``.
 
     A node has the name of the tensor that it makes.
     """
@@ -21,8 +18,10 @@ def rewrite(model: onnx.ModelProto, prefix: str) -> onnx.ModelProto:
 
     def rename(name: str) -> str:
         if name == final:
-            return OUTPUT
-        return name.removeprefix(prefix).replace("_fwd", "").replace("_targ_shape", "_shape")
+            return output
+        name = name.removeprefix(prefix).lstrip("_")
+        name = name.replace("_fwd", "").replace("_targ_shape", "_shape")
+        return f"{name}_layer" if name == output else name
 
     for node in graph.node:
         node.input[:] = [rename(name) for name in node.input]

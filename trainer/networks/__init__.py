@@ -6,6 +6,7 @@ import importlib
 import pkgutil
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from mxnet.gluon import HybridBlock
@@ -50,6 +51,12 @@ class Generator(Architecture, ABC):
 
 class Discriminator(Architecture, ABC):
     """A network that scores pictures."""
+
+    judges_batches: ClassVar[bool] = False
+    """Whether a picture's score depends on the others of its batch, in use too."""
+
+    def check(self, image_size: int) -> None:
+        """Raise ValueError where pictures of that size are too small for it."""
 
     @abstractmethod
     def build(self, image_size: int) -> HybridBlock:

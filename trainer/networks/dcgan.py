@@ -29,6 +29,9 @@ def channels(width: int, image_size: int) -> list[int]:
 class Generator(networks.Generator):
     """Transposed convolutions, a normalisation and ReLU each; tanh at the end.
 
+    ``kernel`` is that of the transposed convolutions of stride 2; the convolutions of other kinds
+    of ``upsampling`` are 3 x 3.
+
     ``dropout`` is the share of channels dropped before every layer but the first, in training and
     in use (tip 17 of ganhacks; whole channels, Tompson et al. 2015,
     https://arxiv.org/abs/1411.4280). What is dropped is drawn as part of the latent, one number a
@@ -119,6 +122,7 @@ class Discriminator(networks.Discriminator):
     """Convolutions, a normalisation and leaky ReLU each; the first is not normalised.
 
     ``normalise_first`` is for the report whose discriminator is (DCGAN, section 3, is against it).
+    ``kernel`` is that of the convolutions of stride 2; those before a pooling are 3 x 3.
     """
 
     kernel: int = 4

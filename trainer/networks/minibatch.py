@@ -11,13 +11,18 @@ from typing import Any
 
 from mxnet.gluon import HybridBlock, nn
 
+from trainer.layers import Reshape
 from trainer.networks import dcgan
 
 
 @dataclass(frozen=True)
 class Discriminator(dcgan.Discriminator):
-    """The paper's o(x) has ``kernels`` numbers (its B), each from ``dimensions`` (its C)."""
+    """The paper's o(x) has ``kernels`` numbers (its B), each from ``dimensions`` (its C).
 
+    A spectral norm is of the convolutions only.
+    """
+
+    judges_batches = True
     kernels: int = 32
     dimensions: int = 8
 
@@ -36,7 +41,7 @@ class Discriminator(dcgan.Discriminator):
                 nn.Flatten(prefix="flatten_"),
                 MinibatchDiscrimination(features, self.kernels, self.dimensions),
                 nn.Dense(1, in_units=features + self.kernels, prefix="score_"),
-                dcgan.Reshape((-1,)),
+                Reshape((-1,)),
             )
         return network
 

@@ -30,6 +30,14 @@ class Discriminator(networks.Discriminator):
         if not 1 <= self.halvings <= 4:
             raise ValueError(f"halvings is {self.halvings}, expected 1 to 4")
 
+    def check(self, image_size: int) -> None:
+        least = 2 << self.halvings  # the last convolution needs a map of two pixels
+        if image_size < least:
+            raise ValueError(
+                f"image_size is {image_size}, expected at least {least} for the "
+                f"{self.halvings} halvings of the discriminator"
+            )
+
     def build(self, image_size: int) -> HybridBlock:
         hidden = [self.width << depth for depth in range(self.halvings)]
         weights_norm = self.norm if self.norm == "spectral" else "none"

@@ -48,6 +48,11 @@ class Objective(ABC):
     zero_loss_is_failure: ClassVar[bool] = False
     """Whether a discriminator loss of 0 means that the generator learns nothing any more."""
 
+    @property
+    def higher_is_real(self) -> bool:
+        """Whether the discriminator learns to score real pictures above generated ones."""
+        return True
+
     @abstractmethod
     def discriminator_loss(
         self, real_scores: NDArray, generated_scores: NDArray, turn: Turn

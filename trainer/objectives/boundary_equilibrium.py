@@ -34,6 +34,10 @@ class BoundaryEquilibrium(Objective):
                 f"objective.proportional_gain is {self.proportional_gain}, expected within 0 and 1"
             )
 
+    @property
+    def higher_is_real(self) -> bool:
+        return False
+
     def discriminator_loss(
         self, real_scores: NDArray, generated_scores: NDArray, turn: Turn
     ) -> NDArray:

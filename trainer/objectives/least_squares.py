@@ -23,6 +23,10 @@ class LeastSquares(Objective):
             if not abs(getattr(self, key)) < float("inf"):
                 raise ValueError(f"objective.{key} is {getattr(self, key)}, expected a number")
 
+    @property
+    def higher_is_real(self) -> bool:
+        return self.b > self.a
+
     def discriminator_loss(
         self, real_scores: NDArray, generated_scores: NDArray, turn: Turn
     ) -> NDArray:
