@@ -142,7 +142,6 @@ class Recipe:
         _check_choice("batches", self.batches, BATCHES)
         for transformation in self.augmentation:
             _check_choice("augmentation", transformation, list(TRANSFORMATIONS))
-        self.objective.check(self.discriminator.architecture)
         _check_at_least("batch_size", self.batch_size, 1)
         _check_at_least("discriminator_steps", self.discriminator_steps, 1)
         _check_at_least("epochs", self.epochs, 1)
@@ -153,6 +152,7 @@ class Recipe:
         _check_fraction("held_out", self.held_out)
         if self.image_size not in IMAGE_SIZES:
             raise ValueError(f"image_size is {self.image_size}, expected one of {IMAGE_SIZES}")
+        self.objective.check(self.discriminator.architecture, self.image_size)
         if self.crop_from is not None:
             _check_between("crop_from", self.crop_from, self.image_size, MOST_CROP_FROM)
 
