@@ -26,6 +26,7 @@ def add(critic: HybridBlock, pictures: NDArray, weight: float) -> NDArray:
 
     Args:
         critic: convolutions, leaky ReLUs and a reshape at the end, its gradients already written.
+            Where it judges patches, D is the mean of their scores.
         pictures: y, float32 (N, 3, S, S).
 
     Returns:
@@ -35,8 +36,9 @@ def add(critic: HybridBlock, pictures: NDArray, weight: float) -> NDArray:
         ValueError: the critic has another kind of layer.
     """
     links, scores = _follow(critic, pictures)
+    patches = scores.size // len(pictures)
     with autograd.record():
-        gradient = mx.nd.ones_like(scores)  # of the sum of all scores
+        gradient = mx.nd.ones_like(scores) / patches  # of the sum of D over the pictures
         for link in reversed(links):
             gradient = link.transposed(gradient) if isinstance(link, _Link) else gradient * link
         norms = (gradient.square().sum(axis=(1, 2, 3)) + TINY).sqrt()
@@ -103,6 +105,6 @@ def _follow(critic: HybridBlock, pictures: NDArray) -> tuple[list[_Link | NDArra
             links.append(_Link(layer, x.shape[2]))
             x = layer(x)
         elif isinstance(layer, nn.LeakyReLU):
-            links.append(mx.nd.where(x > 0, mx.nd.ones_like(x), layer._alpha * mx.nd.ones_like(x)))
+            links.append(mx.nd.maximum(x > 0, layer._alpha))
             x = x * links[-1]
     return links, x
