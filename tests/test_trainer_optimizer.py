@@ -8,11 +8,13 @@ import pytest
 from mxnet.gluon import HybridBlock, nn
 
 from trainer.optimizer import NetworkOptimizer, trained_parameters
-from trainer.recipe import OptimizerRecipe
+from trainer.recipe import LearningRateDrops, OptimizerRecipe
 
 STEPS = 30
 ADAM = OptimizerRecipe("adam", learning_rate=2e-3, decay=0.99, beta1=0.5)
 RMSPROP = OptimizerRecipe("rmsprop", learning_rate=5e-3, decay=0.9)
+SGD = OptimizerRecipe("sgd", learning_rate=1e-2, beta1=0.8)
+PLAIN_SGD = OptimizerRecipe("sgd", learning_rate=1e-2, beta1=0)
 
 
 def network() -> HybridBlock:
@@ -69,7 +71,27 @@ def rmsprop(weights: list[np.ndarray], of: HybridBlock) -> list[np.ndarray]:
     return weights
 
 
-@pytest.mark.parametrize(("recipe", "transcription"), [(ADAM, adam), (RMSPROP, rmsprop)])
+def sgd(weights: list[np.ndarray], of: HybridBlock) -> list[np.ndarray]:
+    """Classical momentum, Sutskever et al. 2013, equations 1 and 2."""
+    velocity = [np.zeros_like(weight) for weight in weights]
+    for t in range(STEPS):
+        for k, gradient in enumerate(gradients(of, t)):
+            velocity[k] = 0.8 * velocity[k] - 1e-2 * gradient.astype(np.float64)
+            weights[k] = weights[k] + velocity[k]
+    return weights
+
+
+def plain_sgd(weights: list[np.ndarray], of: HybridBlock) -> list[np.ndarray]:
+    for t in range(STEPS):
+        for k, gradient in enumerate(gradients(of, t)):
+            weights[k] = weights[k] - 1e-2 * gradient.astype(np.float64)
+    return weights
+
+
+@pytest.mark.parametrize(
+    ("recipe", "transcription"),
+    [(ADAM, adam), (RMSPROP, rmsprop), (SGD, sgd), (PLAIN_SGD, plain_sgd)],
+)
 def test_the_updates_are_those_of_the_paper(recipe: OptimizerRecipe, transcription) -> None:
     trained = network()
     start = [
@@ -93,7 +115,7 @@ def test_rmsprop_moves_weights_whose_gradients_are_tiny() -> None:
         np.testing.assert_allclose(moved, 5e-3 / np.sqrt(0.1), rtol=2e-3)
 
 
-@pytest.mark.parametrize("recipe", [ADAM, RMSPROP])
+@pytest.mark.parametrize("recipe", [ADAM, RMSPROP, SGD, PLAIN_SGD])
 @pytest.mark.parametrize("break_at", [0, 1, 13])
 def test_an_optimizer_set_to_a_saved_state_goes_on_identically(
     recipe: OptimizerRecipe, break_at: int
@@ -109,6 +131,28 @@ def test_an_optimizer_set_to_a_saved_state_goes_on_identically(
     found = train(broken, second, break_at, STEPS)
     for one, other in zip(found, expected):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(
+    ("epoch", "drops"),
+    [(0, 0), (2.99, 0), (3, 1), (9.99, 1), (10, 2), (16.99, 2), (17, 3), (40, 3)],
+)
+def test_the_learning_rate_drops_as_that_of_pytorchs_multi_step_schedule(
+    epoch: float, drops: int
+) -> None:
+    """Milestones and factor of the BEGAN report; an update by plain SGD shows the rate."""
+    schedule = LearningRateDrops([3, 10, 17], factor=0.6)
+    trained = network()
+    optimizer = NetworkOptimizer(
+        trained, OptimizerRecipe("sgd", learning_rate=0.5, beta1=0, drops=schedule)
+    )
+    for _ in range(2):  # what was dropped before is not dropped again
+        for parameter in trained_parameters(trained):
+            parameter.set_data(mx.nd.zeros(parameter.shape))
+            parameter.grad()[:] = 1
+        optimizer.step(epoch)
+        for parameter in trained_parameters(trained):
+            np.testing.assert_allclose(parameter.data().asnumpy(), -0.5 * 0.6**drops, rtol=1e-6)
 
 
 def test_the_gradient_norm_is_that_of_all_gradients_as_one_vector() -> None:

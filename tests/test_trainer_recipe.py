@@ -185,6 +185,113 @@ def test_what_is_wrong_is_said_in_one_sentence(override: str, sentence: str) -> 
 
 
 @pytest.mark.parametrize(
+    ("override", "sentence"),
+    [
+        # labels
+        ("objective.real_labels=1", "found 1 where a list of 2 numbers was expected"),
+        ("objective.real_labels=[0.9]", r"found \[0.9\] where a list of 2 numbers"),
+        ("objective.real_labels=[0, 1, 2]", r"found \[0, 1, 2\] where a list of 2 numbers"),
+        ("objective.real_labels=high", "found 'high' where a list of 2 numbers"),
+        ("objective.real_labels=[high, 1]", "found 'high' where a number was expected"),
+        ("objective.real_labels=[1.2, 0.7]", r"real_labels is \[1.2, 0.7\], expected the lowest"),
+        ("objective.generated_labels=[1, 2]", "generated_labels is .*, their middle within 0 and"),
+        ("objective.generated_labels=[.nan, 0]", "generated_labels is .*, expected the lowest"),
+        ("objective.flipped=1.1", "objective.flipped is 1.1, expected 0 to 1"),
+        ("objective.flipped=.nan", "objective.flipped is nan, expected 0 to 1"),
+        ("objective.fliped=0.1", "unknown key 'fliped' of non_saturating, expected one of real_la"),
+        # augmentation
+        ("augmentation=[color]", "augmentation 'color' is unknown, expected colour"),
+        ("augmentation=[cutout, shift]", "'shift' is unknown, expected one of colour, transl"),
+        ("augmentation=colour", "found 'colour' where a list was expected"),
+        ("augmentation={colour: 1}", "found {'colour': 1} where a list was expected"),
+        ("augmentation=[3]", "augmentation.*3"),
+        ("augmentaton=[colour]", "unknown key 'augmentaton', expected .* or augmentation$"),
+        # input noise and batches
+        ("input_noise=0.1", "input_noise is 0.1, expected keys such as {deviation: 0.1, steps"),
+        ("input_noise.steps=10", "missing value.*input_noise.deviation"),
+        ("input_noise={deviation: 0, steps: 9}", "input_noise.deviation is 0.0, expected a posi"),
+        ("input_noise={deviation: 1, steps: 0}", "input_noise.steps is 0, expected at least 1"),
+        ("input_noise={deviation: 1, steps: 9.5}", "input_noise.steps.*int.*9.5"),
+        ("input_noise={deviation: 1, step: 9}", "unknown key 'step', expected .*input_noise.steps"),
+        ("batches=mixt", "batches 'mixt' is unknown, expected mixed"),
+        # drops of the learning rate
+        ("generator.optimizer.drops=0.6", "drops is 0.6, expected keys such as {epochs: "),
+        ("generator.optimizer.drops={epochs: [3]}", "missing.*generator.optimizer.drops.factor"),
+        ("generator.optimizer.drops={epochs: 3, factor: 0.6}", "optimizer.drops.epochs.*list.*3"),
+        ("generator.optimizer.drops={epochs: [0], factor: 0.6}", "drops.epochs is 0.0, expected a"),
+        ("generator.optimizer.drops={epochs: [x], factor: 0.6}", "'x' where a number"),
+        ("generator.optimizer.drops={epochs: [3], factor: 0}", "drops.factor is 0.0, expected a"),
+        ("generator.optimizer.name=sdg", "'sdg' is unknown, expected sgd"),
+        ("generator.optimizer.name=3", 'field "generator.optimizer.name".*3'),
+        ("generator={network: dcgan}", "generator.optimizer"),
+        # objectives, and discriminators that they cannot train
+        ("objective={name: least_squares, b: .inf}", "objective.b is inf, expected a number"),
+        ("objective={name: hinge, b: 1}", "unknown key 'b' of hinge, it has none"),
+        ("objective={name: wasserstein_gp}", "discriminator.norm has to be none, found batch"),
+        ("objective={name: wasserstein_gp, penalty: 0}", "penalty is 0.0, expected a positive"),
+        (
+            "objective={name: boundary_equilibrium}",
+            "discriminator.network has to be began, found dcgan",
+        ),
+        (
+            "objective={name: boundary_equilibrium, gamma: 1.5}",
+            "objective.gamma is 1.5, expected 0 to 1",
+        ),
+        (
+            "objective={name: boundary_equilibrium, proportional_gain: 1}",
+            "objective.proportional_gain is 1.0, expected within 0 and 1",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_trick_is_said_in_one_sentence(override: str, sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence) as told:
+        load("dcgan", [override])
+    assert "\n" not in str(told.value)
+    assert "recipe dcgan" in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "found"),
+    [
+        (["discriminator.norm=spectral"], "discriminator.norm has to be none, found spectral"),
+        (["discriminator.activation=relu"], "leaky ReLUs only, found Activation"),
+        (["discriminator.downsampling=average_pool"], "leaky ReLUs only, found AvgPool2D"),
+        (["discriminator.network=minibatch"], "leaky ReLUs only, found Flatten"),
+    ],
+)
+def test_a_gradient_penalty_is_refused_before_training_where_it_is_not_known(
+    overrides: list[str], found: str
+) -> None:
+    with pytest.raises(UserError, match=found):
+        load("dcgan", ["objective={name: wasserstein_gp}", "discriminator.norm=none", *overrides])
+
+
+def test_every_trick_at_once_makes_the_round_trip() -> None:
+    tricks = load(
+        "dcgan",
+        [
+            "augmentation=[colour, cutout]",
+            "input_noise.deviation=0.1",
+            "input_noise.steps=500",
+            "batches=mixed",
+            "objective.real_labels=[0.7, 1.2]",
+            "objective.generated_labels=[0, 0.3]",
+            "objective.flipped=0.05",
+            "discriminator.optimizer={name: sgd, learning_rate: 1e-3, beta1: 0.5}",
+            "discriminator.optimizer.drops.epochs=[3, 10, 17]",
+            "discriminator.optimizer.drops.factor=0.6",
+        ],
+    )
+    assert tricks.augmentation == ("colour", "cutout")
+    assert tricks.input_noise == recipe.InputNoise(0.1, 500)
+    assert (tricks.objective.real_labels, tricks.objective.flipped) == ((0.7, 1.2), 0.05)
+    assert tricks.objective.generated_labels == (0.0, 0.3)
+    assert tricks.discriminator.optimizer.drops == recipe.LearningRateDrops([3, 10, 17], 0.6)
+    as_file = yaml.safe_load(yaml.safe_dump(tricks.to_mapping()))
+    assert from_mapping(as_file, "test") == tricks
+
+
+@pytest.mark.parametrize(
     ("content", "sentence"),
     [
         (b"a: [", "is no valid YAML"),

@@ -14,7 +14,6 @@ from mxnet import autograd
 from mxnet.gluon import HybridBlock, nn
 from mxnet.ndarray import NDArray
 
-from runtime.errors import UserError
 from trainer.layers import Reshape
 
 TINY = 1e-12  # under the root, whose slope is infinite at 0
@@ -27,17 +26,19 @@ def add(critic: HybridBlock, pictures: NDArray, weight: float) -> NDArray:
 
     Args:
         critic: convolutions, leaky ReLUs and a reshape at the end, its gradients already written.
+            Where it judges patches, D is the mean of their scores.
         pictures: y, float32 (N, 3, S, S).
 
     Returns:
         The penalty, float32 (1,).
 
     Raises:
-        UserError: the critic has another kind of layer.
+        ValueError: the critic has another kind of layer.
     """
     links, scores = _follow(critic, pictures)
+    patches = scores.size // len(pictures)
     with autograd.record():
-        gradient = mx.nd.ones_like(scores)  # of the sum of all scores
+        gradient = mx.nd.ones_like(scores) / patches  # of the sum of D over the pictures
         for link in reversed(links):
             gradient = link.transposed(gradient) if isinstance(link, _Link) else gradient * link
         norms = (gradient.square().sum(axis=(1, 2, 3)) + TINY).sqrt()
@@ -48,6 +49,20 @@ def add(critic: HybridBlock, pictures: NDArray, weight: float) -> NDArray:
             total = link.convolution.weight.grad()
             total += link.weight.grad
     return penalty
+
+
+def check(critic: HybridBlock) -> None:
+    """Raise ValueError where the penalty's gradient at a critic's layer is not known."""
+    for layer in _layers(critic):
+        if type(layer) is not nn.Conv2D and not isinstance(layer, (nn.LeakyReLU, Reshape)):
+            raise ValueError(
+                f"the gradient penalty knows convolutions and leaky ReLUs only, found "
+                f"{type(layer).__name__} in the discriminator"
+            )
+
+
+def _layers(critic: HybridBlock) -> list[HybridBlock]:
+    return list(critic) if isinstance(critic, nn.HybridSequential) else [critic]
 
 
 class _Link:
@@ -82,18 +97,14 @@ class _Link:
 
 def _follow(critic: HybridBlock, pictures: NDArray) -> tuple[list[_Link | NDArray], NDArray]:
     """A link for every convolution and the slopes of every leaky ReLU, and the map of scores."""
+    check(critic)
     links: list[_Link | NDArray] = []
     x = pictures
-    for layer in critic if isinstance(critic, nn.HybridSequential) else [critic]:
-        if type(layer) is nn.Conv2D:
+    for layer in _layers(critic):
+        if isinstance(layer, nn.Conv2D):
             links.append(_Link(layer, x.shape[2]))
             x = layer(x)
         elif isinstance(layer, nn.LeakyReLU):
-            links.append(mx.nd.where(x > 0, mx.nd.ones_like(x), layer._alpha * mx.nd.ones_like(x)))
+            links.append(mx.nd.maximum(x > 0, layer._alpha))
             x = x * links[-1]
-        elif not isinstance(layer, Reshape):
-            raise UserError(
-                f"the gradient penalty knows convolutions and leaky ReLUs only, found a "
-                f"{type(layer).__name__} in the discriminator"
-            )
     return links, x

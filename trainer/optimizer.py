@@ -80,7 +80,7 @@ def _make(recipe: OptimizerRecipe, updates: int) -> mx.optimizer.Optimizer:
         )
     if recipe.name == "sgd":
         return mx.optimizer.SGD(
-            recipe.learning_rate, recipe.beta1, begin_num_update=updates, lazy_update=False
+            recipe.beta1, learning_rate=recipe.learning_rate, begin_num_update=updates
         )
     # mxnet adds epsilon to the mean square under the root, others to the root: 1e-8 squared there
     # is their 1e-8, where mxnet's own 1e-8 would all but stop the small gradients of a clipped
@@ -90,5 +90,9 @@ def _make(recipe: OptimizerRecipe, updates: int) -> mx.optimizer.Optimizer:
     )
 
 
-def _as_tuple(averages: mx.nd.NDArray | tuple[mx.nd.NDArray, ...]) -> tuple[mx.nd.NDArray, ...]:
+def _as_tuple(
+    averages: mx.nd.NDArray | tuple[mx.nd.NDArray, ...] | None,
+) -> tuple[mx.nd.NDArray, ...]:
+    if averages is None:  # SGD without momentum
+        return ()
     return averages if isinstance(averages, tuple) else (averages,)

@@ -142,7 +142,6 @@ class Recipe:
         _check_choice("batches", self.batches, BATCHES)
         for transformation in self.augmentation:
             _check_choice("augmentation", transformation, list(TRANSFORMATIONS))
-        self.objective.check(self.discriminator.architecture)
         _check_at_least("batch_size", self.batch_size, 1)
         _check_at_least("discriminator_steps", self.discriminator_steps, 1)
         _check_at_least("epochs", self.epochs, 1)
@@ -154,6 +153,7 @@ class Recipe:
         if self.image_size not in IMAGE_SIZES:
             raise ValueError(f"image_size is {self.image_size}, expected one of {IMAGE_SIZES}")
         self.discriminator.architecture.check(self.image_size)
+        self.objective.check(self.discriminator.architecture, self.image_size)
         if self.crop_from is not None:
             _check_between("crop_from", self.crop_from, self.image_size, MOST_CROP_FROM)
 
@@ -240,12 +240,12 @@ def _apply_override(mapping: dict[str, Any], override: str) -> None:
     if not equals or not all([*parents, last]):
         raise UserError(f"override {override!r} is not understood: expected key=value")
     for parent in parents:
-        inner = mapping.get(parent)
-        if parent not in mapping:
-            raise UserError(f"override {override!r}: {_unknown_key(parent)}")
-        if not isinstance(inner, dict):
-            raise UserError(f"override {override!r}: {parent} is {inner!r} and has no keys in it")
-        mapping = inner
+        if mapping.get(parent) is None:
+            mapping[parent] = {}
+        if not isinstance(mapping[parent], dict):
+            found = mapping[parent]
+            raise UserError(f"override {override!r}: {parent} is {found!r} and has no keys in it")
+        mapping = mapping[parent]
     try:
         mapping[last] = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError) as error:  # ValueError: of a date such as 2000-99-99
@@ -308,13 +308,9 @@ def _read_network(value: Any, key: str) -> GeneratorRecipe | DiscriminatorRecipe
     _check_choice(f"{key}.network", value["network"], list(architectures))
     parameters = {name: item for name, item in value.items() if name not in _OF_EVERY_NETWORK}
     architecture = dacite.from_dict(architectures[value["network"]], parameters, _READING)
-    if "optimizer" not in value:
-        raise ValueError(f"{key} has no optimizer")
-    optimizer = dacite.from_dict(OptimizerRecipe, value["optimizer"], _READING)
-    if isinstance(architecture, networks.Generator):
-        return GeneratorRecipe(architecture, optimizer)
-    assert isinstance(architecture, networks.Discriminator)
-    return DiscriminatorRecipe(architecture, optimizer)
+    kind: Any = GeneratorRecipe if key == "generator" else DiscriminatorRecipe
+    parts = {"architecture": architecture, "optimizer": value.get("optimizer")}
+    return dacite.from_dict(kind, parts, _READING)
 
 
 def _read_objective(value: Any) -> objectives.Objective:
@@ -331,6 +327,21 @@ def _read_objective(value: Any) -> objectives.Objective:
         unknown = sorted(map(str, error.keys))[0]
         expected = f"expected one of {', '.join(known)}" if known else "it has none"
         raise ValueError(f"unknown key {unknown!r} of {value['name']}, {expected}") from error
+
+
+def _read_keys(value: Any, key: str, example: str) -> Any:
+    """Refuse what has no keys."""
+    if not isinstance(value, dict):
+        raise ValueError(f"{key} is {value!r}, expected keys such as {example}")
+    return value
+
+
+def _read_tuple(value: Any, count: int | None = None) -> tuple[Any, ...]:
+    """Take a list, which is what YAML has for a tuple; of ``count`` values if that is given."""
+    if not isinstance(value, (list, tuple)) or count not in (None, len(value)):
+        expected = f"a list of {count} numbers" if count else "a list"
+        raise ValueError(f"found {value!r} where {expected} was expected")
+    return tuple(value)
 
 
 def _read_int(value: Any) -> Any:
@@ -352,10 +363,15 @@ def _read_float(value: Any) -> float:
 
 _READING = dacite.Config(
     strict=True,
-    cast=[tuple],
     type_hooks={
         float: _read_float,
         int: _read_int,
+        tuple[str, ...]: _read_tuple,
+        tuple[float, float]: lambda value: _read_tuple(value, 2),
+        LearningRateDrops: lambda value: _read_keys(
+            value, "optimizer.drops", "{epochs: [3, 10], factor: 0.6}"
+        ),
+        InputNoise: lambda value: _read_keys(value, "input_noise", "{deviation: 0.1, steps: 1000}"),
         objectives.Objective: _read_objective,
         GeneratorRecipe: lambda value: _read_network(value, "generator"),
         DiscriminatorRecipe: lambda value: _read_network(value, "discriminator"),

@@ -88,7 +88,9 @@ class Objective(ABC):
         """
         return memory
 
-    def check(self, discriminator: Discriminator) -> None:  # noqa: B027 (most take any)
+    def check(  # noqa: B027 (most take any)
+        self, discriminator: Discriminator, image_size: int
+    ) -> None:
         """Raise ValueError where this objective cannot train that architecture."""
 
 

@@ -7,10 +7,15 @@ scores are good ones.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from mxnet.ndarray import NDArray
 
+from trainer.networks import began
 from trainer.objectives import Objective, Turn
+
+if TYPE_CHECKING:
+    from trainer.networks import Discriminator
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,13 @@ class BoundaryEquilibrium(Objective):
     @property
     def higher_is_real(self) -> bool:
         return False
+
+    def check(self, discriminator: Discriminator, image_size: int) -> None:
+        if not isinstance(discriminator, began.Discriminator):
+            raise ValueError(
+                f"objective boundary_equilibrium scores pictures by an autoencoder's error, so "
+                f"discriminator.network has to be began, found {discriminator.network}"
+            )
 
     def discriminator_loss(
         self, real_scores: NDArray, generated_scores: NDArray, turn: Turn

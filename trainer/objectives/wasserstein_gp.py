@@ -32,13 +32,14 @@ class WassersteinGradientPenalty(Objective):
         if not 0 < self.penalty < float("inf"):
             raise ValueError(f"objective.penalty is {self.penalty!r}, expected a positive number")
 
-    def check(self, discriminator: Discriminator) -> None:
+    def check(self, discriminator: Discriminator, image_size: int) -> None:
         norm = getattr(discriminator, "norm", "none")
         if norm != "none":
             raise ValueError(
                 f"objective wasserstein_gp penalises each picture's own gradient, so "
                 f"discriminator.norm has to be none, found {norm}"
             )
+        gradient_penalty.check(discriminator.build(image_size))
 
     def discriminator_loss(
         self, real_scores: NDArray, generated_scores: NDArray, turn: Turn
