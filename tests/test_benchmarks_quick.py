@@ -16,8 +16,12 @@ SMALL = [word for override in [*TINY, "epochs=1"] for word in ("--set", override
 
 
 def test_every_seed_is_trained_exported_and_graded(
-    tmp_path: Path, cascade: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    cascade: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.setattr(quick, "GRIDS", 2)
     faces = write_pictures(tmp_path / "faces", 8)
     report = tmp_path / "report.json"
     arguments = ["--data", str(faces), *SMALL, "--seeds", "2", "--cascade", str(cascade)]
