@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import nullcontext
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 from training_help import random_batches, tiny_recipe
 
 from runtime.latent import Stream, philox
-from trainer import checkpoint, loop
+from trainer import checkpoint, loop, recipe
 from trainer.checkpoint import Checkpoint, part_of
 from trainer.loop import Training
 from trainer.optimizer import NetworkOptimizer, trained_parameters
@@ -359,3 +360,19 @@ def test_pictures_come_from_the_average() -> None:
     assert (averaged != plain).any()
     # In the mode that predicts: a picture does not depend on those beside it.
     np.testing.assert_allclose(training.images(latents[:2]), averaged[:2], atol=1e-6)
+
+
+@pytest.mark.parametrize("name", recipe.names())
+def test_every_recipe_trains(name: str) -> None:
+    small = ["generator.width=4", "discriminator.width=4", "image_size=32", "batch_size=4"]
+    crop = ["crop_from=40"] if recipe.load(name).crop_from else []
+    training = Training(recipe.load(name, [*small, *crop]), 0, mx.cpu(), pictures=100)
+    before = training.state()
+    batches = random_batches(training.recipe)
+    for _ in range(2):
+        assert np.isfinite(list(asdict(training.step(batches)).values())).all()
+    after = training.state()
+    for part in ("generator/", "ema/", "discriminator/"):
+        weights = [key for key in after if key.startswith(part) and key.endswith("weight")]
+        assert weights
+        assert all((before[key] != after[key]).any() for key in weights), part

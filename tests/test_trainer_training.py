@@ -14,16 +14,31 @@ FACES = Path(__file__).parents[2] / "shared" / "data" / "extra_data.zip"
 MINUTES = 4
 
 
-@pytest.mark.training
-def test_a_small_dcgan_draws_faces_after_minutes(
-    cascade: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def faces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     if not FACES.is_file():
         pytest.skip(f"{FACES} is absent")
     monkeypatch.setenv("EDGEGAN_CACHE", str(tmp_path / "cache"))
+    return FACES
+
+
+@pytest.mark.training
+def test_a_small_dcgan_draws_faces_after_minutes(
+    cascade: Path, faces: Path, tmp_path: Path
+) -> None:
     run = tmp_path / "run"
     small = ["--set", "generator.width=32", "--set", "discriminator.width=32"]
     options = ["--recipe", "dcgan", "--minutes", str(MINUTES), "--cascade", str(cascade)]
-    assert trainer.fit.main(["--data", str(FACES), "--out", str(run), *options, *small]) == 0
+    assert trainer.fit.main(["--data", str(faces), "--out", str(run), *options, *small]) == 0
     best = checkpoint.load(run / BEST).facts
     assert best["best_faces"] > 10  # of 25, on average; real pictures have 24.2
+
+
+@pytest.mark.training
+def test_the_quick_recipe_passes_after_one_pass_over_the_pictures(
+    cascade: Path, faces: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    options = ["--recipe", "quick", "--seed", "5", "--cascade", str(cascade)]
+    assert trainer.fit.main(["--data", str(faces), "--out", str(run), *options]) == 0
+    assert checkpoint.load(run / BEST).facts["best_faces"] > 20
