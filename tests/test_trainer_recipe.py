@@ -136,7 +136,7 @@ def test_an_unknown_recipe_is_answered_with_the_nearest(name: str, expected: str
         ("image_size=4", "image_size is 4"),
         ("image_size=1048576", "image_size is 1048576"),
         ("batch_size=0", "batch_size is 0, expected at least 1"),
-        ("epochs=-1", "epochs is -1, expected at least 1"),
+        ("epochs=-1", "epochs is -1.0, expected a positive number"),
         ("discriminator_steps=0", "discriminator_steps is 0"),
         ("evaluate_every=0", "evaluate_every is 0"),
         ("ema_decay=1", "ema_decay is 1.0, expected 0 up to"),

@@ -124,7 +124,7 @@ class Recipe:
     image_size: int = 64
     batch_size: int = 64
     discriminator_steps: int = 1
-    epochs: int = 100
+    epochs: float = 100
     evaluate_every: int = 250
     ema_decay: float = 0.999
     horizontal_flip: bool = True
@@ -144,7 +144,7 @@ class Recipe:
             _check_choice("augmentation", transformation, list(TRANSFORMATIONS))
         _check_at_least("batch_size", self.batch_size, 1)
         _check_at_least("discriminator_steps", self.discriminator_steps, 1)
-        _check_at_least("epochs", self.epochs, 1)
+        _check_positive("epochs", self.epochs)
         _check_at_least("evaluate_every", self.evaluate_every, 1)
         _check_fraction("ema_decay", self.ema_decay)
         _check_between("rotation_degrees", self.rotation_degrees, 0, 180)
