@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from training_help import TINY, encode, random_picture, write_pictures
+from training_help import TINY, encode, expect_error, random_picture, write_pictures
 
 import trainer.fit
 from runtime.errors import UserError, run_command
@@ -86,15 +86,6 @@ def fit(
         return ended.value.code, *capfd.readouterr()
 
     return run
-
-
-def expect_error(answer: tuple[int, str, str], *words: str) -> None:
-    status, _, err = answer
-    assert status == 2
-    (line,) = err.splitlines()
-    assert line.startswith("error: ")
-    for word in words:
-        assert word in line
 
 
 def expect_success(answer: tuple[int, str, str]) -> None:
@@ -396,6 +387,20 @@ def test_a_run_that_started_from_another_is_gone_on_with_and_started_from(
     third = checkpoint.load(tmp_path / "third" / LAST)
     assert [stage["step"] for stage in third.facts["stages"]] == [2, 6]
     assert third.facts["images_seen"] == (2 + 6 + 1) * 4
+
+
+def test_a_run_that_is_gone_on_with_from_step_0_has_no_stage_of_its_own(
+    fit: Command, tmp_path: Path
+) -> None:
+    expect_success(fit("--steps", "2", "--minutes", "1e-9", *SETTINGS))
+    expect_success(fit("--resume"))
+    assert checkpoint.load(tmp_path / "run" / LAST).facts["stages"] == []
+    start = ["--start-from", str(tmp_path / "run"), "--steps", "2"]
+    expect_success(fit(*start, "--minutes", "1e-9", out="second"))
+    expect_success(fit("--resume", out="second"))
+    facts = checkpoint.load(tmp_path / "second" / LAST).facts
+    assert [stage["step"] for stage in facts["stages"]] == [2]
+    assert facts["images_seen"] == (2 + 2) * 4
 
 
 def test_what_cannot_be_started_from(fit: Command, tmp_path: Path) -> None:

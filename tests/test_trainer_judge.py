@@ -9,7 +9,7 @@ from pathlib import Path
 import mxnet as mx
 import numpy as np
 import pytest
-from training_help import TINY, random_batches, tiny_recipe, write_pictures
+from training_help import TINY, expect_error, random_batches, tiny_recipe, write_pictures
 
 import trainer.fit
 import trainer.judge
@@ -59,15 +59,6 @@ def judge(
         return ended.value.code, *capfd.readouterr()
 
     return command
-
-
-def expect_error(answer: tuple[int, str, str], *words: str) -> None:
-    status, _, err = answer
-    assert status == 2
-    (line,) = err.splitlines()
-    assert line.startswith("error: ")
-    for word in words:
-        assert word in line
 
 
 def assert_same(one: Checkpoint, other: Checkpoint) -> None:

@@ -55,3 +55,13 @@ def random_batches(chosen: Recipe, seed: int = 0) -> Iterator[np.ndarray]:
     shape = (chosen.batch_size, 3, chosen.image_size, chosen.image_size)
     while True:
         yield random.uniform(-1, 1, shape).astype(np.float32)
+
+
+def expect_error(answer: tuple[int, str, str], *words: str) -> None:
+    """A command's status, stdout and stderr are those of one sentence that has all words."""
+    status, _, err = answer
+    assert status == 2
+    (line,) = err.splitlines()
+    assert line.startswith("error: ")
+    for word in words:
+        assert word in line

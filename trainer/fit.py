@@ -74,7 +74,7 @@ def main(argv: list[str] | None = None) -> int:
         with atomic_write(folder / SKIPPED) as temporary:
             temporary.write_text("\n".join(pictures.skipped) + "\n", encoding="utf-8")
     total_steps = _total_steps(options, chosen, len(training_indices), last)
-    Run(training, batches, folder, count_faces, total_steps, last or start).fit(options.minutes)
+    Run(training, batches, folder, count_faces, total_steps, last, start).fit(options.minutes)
     return 0
 
 
@@ -88,7 +88,8 @@ class Run:
         folder: Path,
         count_faces: Callable[[np.ndarray], int] | None,
         total_steps: int,
-        before: Checkpoint | None,
+        last: Checkpoint | None,
+        start: Checkpoint | None,
     ) -> None:
         self.training = training
         self.batches = batches
@@ -98,13 +99,13 @@ class Run:
         self.best_faces = -1.0
         self.stages: list[dict[str, Any]] = []
         self.earlier_minutes = 0.0
-        if before:
+        if before := last or start:
             self.stages = before.facts.get("stages", [])
             self.earlier_minutes = before.facts["minutes"]
-            if training.step_count:
-                self.best_faces = before.facts["best_faces"]
-            else:
-                self.stages = [*self.stages, _stage(before)]
+        if last:
+            self.best_faces = last.facts["best_faces"]
+        if start:
+            self.stages = [*self.stages, _stage(start)]
 
     def fit(self, minutes: float) -> None:
         """Train up to the last step, or for ``minutes``, or until asked to stop."""
