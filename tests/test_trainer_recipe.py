@@ -41,6 +41,12 @@ def test_dcgan_rotated_is_dcgan_but_for_the_angle() -> None:
     assert load("dcgan").rotation_degrees == 0
 
 
+def test_the_remedy_of_collapse_is_all_that_differs() -> None:
+    remedied = ["name=collapse_remedied", "augmentation=[colour, translation]"]
+    assert load("collapse_remedied") == load("collapse", remedied)
+    assert load("collapse").augmentation == ()
+
+
 def test_wgan_is_that_of_its_source() -> None:
     wgan = load("wgan")
     assert wgan.objective == objectives.find("wasserstein")(clip=0.01)
