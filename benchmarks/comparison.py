@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from benchmarks.comparison_page import write_page
 from runtime.errors import UserError, add_debug_option, run_command
 from runtime.files import make_folder
 from runtime.options import positive_number
@@ -39,7 +40,9 @@ class Run:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Train and evaluate all runs, as many at once as there are cores; returns 0.
+    """Train and evaluate all runs, as many at once as there are cores, and print what they gave.
+
+    Returns 0; the tables and pictures are in the folder of the runs too.
 
     What was trained for long enough already is left as it is, what was broken off goes on.
 
@@ -55,9 +58,11 @@ def main(argv: list[str] | None = None) -> int:
         raise UserError(f"{options.plan} has no run called {unknown[0]}")
     make_folder(options.out)
     waiting: queue.SimpleQueue[Run] = queue.SimpleQueue()
-    for run in runs:
-        if not options.only or run.name.rpartition("-")[0] in options.only:
-            waiting.put(run)
+    chosen = [
+        run for run in runs if not options.only or run.name.rpartition("-")[0] in options.only
+    ]
+    for run in chosen:
+        waiting.put(run)
     failed: list[str] = []
     workers = [
         threading.Thread(target=_work, args=(waiting, core, options, failed))
@@ -69,6 +74,8 @@ def main(argv: list[str] | None = None) -> int:
         worker.join()
     if failed:
         raise UserError(f"{len(failed)} of the runs failed: see {', '.join(sorted(failed))}")
+    page = write_page([options.out / run.name for run in chosen], options.out)
+    print(page.read_text(encoding="utf-8"))
     return 0
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
+import cv2
 import pytest
 from training_help import TINY, write_pictures
 
@@ -46,11 +49,17 @@ def test_runs_are_trained_for_their_minutes_and_not_twice(tmp_path: Path) -> Non
     plan, out = write_plan(tmp_path / "plan.yaml"), tmp_path / "runs"
     arguments = ["--data", str(faces), "--plan", str(plan), "--out", str(out), "--only", "other"]
     assert comparison.main([*arguments, "--minutes", "0.02"]) == 0
-    assert [path.name for path in out.iterdir() if path.is_dir()] == ["other-0"]
+    assert {path.name for path in out.iterdir() if path.is_dir()} == {"other-0", "faces"}
     first = checkpoint.load(out / "other-0" / LAST)
     assert first.recipe.discriminator_steps == 2
     assert first.facts["minutes"] >= 0.02
     assert first.facts["step"] > 0
+    page = (out / "comparison.md").read_text()
+    assert re.search(rf"^\| other +\| 1 +\| {first.facts['step']} +\| ", page, re.MULTILINE)
+    assert "![](faces/other-0.jpg)" in page
+    strip = cv2.imread(str(out / "faces" / "other-0.jpg"))
+    side = first.recipe.image_size
+    assert strip.shape == (64, (5 * side + 4 * 2) * 64 // side, 3)
     comparison.main([*arguments, "--minutes", "0.02"])
     assert checkpoint.load(out / "other-0" / LAST).facts == first.facts
     minutes = first.facts["minutes"] + 0.02  # its evaluation took some of them
@@ -58,6 +67,22 @@ def test_runs_are_trained_for_their_minutes_and_not_twice(tmp_path: Path) -> Non
     longer = checkpoint.load(out / "other-0" / LAST).facts
     assert longer["step"] > first.facts["step"]
     assert longer["minutes"] >= minutes
+
+
+def test_the_page_has_means_over_seeds_and_what_a_setting_changed(tmp_path: Path) -> None:
+    faces = write_pictures(tmp_path / "faces", 10)
+    plan, out = write_plan(tmp_path / "plan.yaml"), tmp_path / "runs"
+    arguments = ["--data", str(faces), "--plan", str(plan), "--out", str(out)]
+    comparison.main([*arguments, "--minutes", "0.02"])
+    for name, distance in (("small-0", 10.0), ("small-1", 14.0), ("other-0", 40.0)):
+        evaluation = {"metrics": {"frechet_distance": distance}}
+        (out / name / "evaluation.json").write_text(json.dumps(evaluation))
+    page = comparison.write_page([out / "small-0", out / "small-1", out / "other-0"], out)
+    lines = [re.sub(" +", " ", line) for line in page.read_text().splitlines()]
+    small = next(line for line in lines if line.startswith("| small |"))
+    assert "| 2 |" in small
+    assert "| **12** (10 to 14) |" in small
+    assert "| small → other | 12 (10 to 14) → 40, ranges apart |" in lines
 
 
 def test_what_cannot_be_run_is_said(tmp_path: Path) -> None:

@@ -1,0 +1,138 @@
+"""What the comparison found: tables in Markdown and strips of faces, as docs/comparison.md has."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+
+from benchmarks import measure
+from runtime.files import make_folder, write_bytes
+from runtime.grid import read_picture
+from trainer.report import compare
+from trainer.report.compare import Group, Metric, Pair
+from trainer.report.runs import Run, read_runs
+
+PAGE = "comparison.md"
+FACES = "faces"  # the folder of strips
+STRIP = 64  # pixels, the height of a strip
+JPEG_QUALITY = 85
+SHOWN = ("Fréchet distance", "kernel distance", "precision", "recall", "diversity", "mean faces")
+
+
+def write_page(folders: Sequence[Path], out: Path) -> Path:
+    """Write the page and a strip of faces of every run to a folder; returns the page's path.
+
+    Args:
+        folders: of runs that trainer.evaluate has measured, a strip named after each.
+
+    Raises:
+        UserError: a folder that holds no run or a damaged one, or a file that cannot be written.
+    """
+    runs = read_runs(list(folders))
+    groups = compare.group_runs(runs)
+    metrics = [metric for metric in compare.columns(groups) if metric.title in SHOWN]
+    make_folder(out / FACES)
+    for run in runs:
+        _write_strip(run, out / FACES / f"{run.name}.jpg")
+    parts = [
+        _how(runs, metrics),
+        measure.table(
+            ["run", "seeds", "steps", "images", *_titles(metrics)], _rows(groups, metrics)
+        ),
+        "One setting apart:",
+        _pairs_table(compare.one_setting_apart(groups), metrics),
+        "Objectives, each with what it brings along:",
+        _pairs_table(compare.objectives_apart(groups), metrics),
+        "The first faces of seed 0:",
+        measure.table(["run", "faces"], [[_name(group), _strip(group)] for group in groups]),
+    ]
+    page = out / PAGE
+    write_bytes(page, "\n\n".join([*parts, ""]).encode())
+    return page
+
+
+def _how(runs: Sequence[Run], metrics: Sequence[Metric]) -> str:
+    """The machine, the versions, and how each figure was measured."""
+    facts = {**measure.machine(threads=1), **measure.versions(["mxnet", "numpy", "onnxruntime"])}
+    minutes = [run.facts.minutes for run in runs]
+    ways: dict[str, list[str]] = {}
+    for metric in metrics:
+        ways.setdefault(metric.how, []).append(metric.title)
+    lines = [
+        ", ".join(f"{name} {value}" for name, value in facts.items()),
+        f"minutes of training: {min(minutes):.1f} to {max(minutes):.1f}",
+        *(f"{', '.join(titles)}: {how}" for how, titles in ways.items()),
+    ]
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _rows(groups: Sequence[Group], metrics: Sequence[Metric]) -> list[list[str]]:
+    best = {metric: compare.best(groups, metric) for metric in metrics}
+    return [
+        [
+            _name(group),
+            str(len(group.runs)),
+            _range([run.facts.step for run in group.runs]),
+            _range([run.facts.images_seen for run in group.runs]),
+            *(_cell(group, metric, bold=group in best[metric]) for metric in metrics),
+        ]
+        for group in groups
+    ]
+
+
+def _pairs_table(pairs: Sequence[Pair], metrics: Sequence[Metric]) -> str:
+    rows = [
+        [
+            f"{_name(pair.before)} → {_name(pair.after)}",
+            *(
+                f"{_cell(pair.before, metric)} → {_cell(pair.after, metric)}"
+                + (f", {verdict}" if (verdict := pair.verdict(metric)) else "")
+                if metric in pair.metrics
+                else ""
+                for metric in metrics
+                if metric.headline
+            ),
+        ]
+        for pair in pairs
+    ]
+    headlines = [metric for metric in metrics if metric.headline]
+    return measure.table(["runs", *_titles(headlines)], rows)
+
+
+def _titles(metrics: Sequence[Metric]) -> list[str]:
+    return [metric.title for metric in metrics]
+
+
+def _name(group: Group) -> str:
+    """What its runs are called but for the seed."""
+    return group.runs[0].name.rpartition("-")[0]
+
+
+def _range(values: Sequence[int]) -> str:
+    least, greatest = min(values), max(values)
+    return f"{least:,}" if least == greatest else f"{least:,} to {greatest:,}"
+
+
+def _cell(group: Group, metric: Metric, bold: bool = False) -> str:
+    """The mean over the seeds, and the range where there are several."""
+    if metric not in group.spreads:
+        return ""
+    spread = group.spreads[metric]
+    mean = f"**{spread.mean:.3g}**" if bold else f"{spread.mean:.3g}"
+    return f"{mean} ({spread.least:.3g} to {spread.greatest:.3g})" if spread.count > 1 else mean
+
+
+def _strip(group: Group) -> str:
+    return f"![]({FACES}/{group.runs[0].name}.jpg)"
+
+
+def _write_strip(run: Run, path: Path) -> None:
+    """The first row of its last grid, as a JPEG picture."""
+    row = read_picture(run.grids[-1].path)[: run.recipe["image_size"]]
+    height, width = row.shape[:2]
+    small = cv2.resize(row, (width * STRIP // height, STRIP), interpolation=cv2.INTER_AREA)
+    bgr = cv2.cvtColor(small, cv2.COLOR_RGB2BGR)
+    encoded = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1]
+    write_bytes(path, encoded.tobytes())
