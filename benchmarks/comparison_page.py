@@ -43,8 +43,6 @@ def write_page(folders: Sequence[Path], out: Path) -> Path:
         ),
         "One setting apart:",
         _pairs_table(compare.one_setting_apart(groups), metrics),
-        "Objectives, each with what it brings along:",
-        _pairs_table(compare.objectives_apart(groups), metrics),
         "The first faces of seed 0:",
         measure.table(["run", "faces"], [[_name(group), _strip(group)] for group in groups]),
     ]
