@@ -36,7 +36,7 @@ def rewrite(model: onnx.ModelProto) -> onnx.ModelProto:
         arrays[weight_name] = (weight * scale.reshape(shape)).astype(np.float32)
         arrays[bias_name] = ((bias - mean) * scale + beta).astype(np.float32)
         convolution.input[2:] = [bias_name]
-        convolution.output[0] = node.output[0]
+        convolution.name = convolution.output[0] = node.output[0]
     del model.graph.node[:]
     model.graph.node.extend(kept)
     set_initializers(model, arrays)
