@@ -6,20 +6,23 @@ import argparse
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import mxnet as mx
 import numpy as np
 import onnx
 from mxnet.gluon import HybridBlock
 
-from export import verify
-from export.passes import (
-    constant_initializers,
-    fold_batch_norm,
-    fold_constants,
-    readable_names,
-    store_float16,
+from export import optimization, verify
+from export.explanation import table
+from export.optimization import (
+    BYTES_FROM_LEVEL,
+    DEFAULT_LEVEL,
+    DEFAULT_TARGET,
+    LEVELS,
+    TARGETS,
 )
+from export.passes import byte_output, constant_initializers, readable_names, store_float16
 from export.translations import OPSET
 from export.verify import Difference
 from runtime.errors import UserError, add_debug_option, run_command
@@ -33,6 +36,7 @@ EXAMPLES = """\
 examples:
   python -m export.to_onnx runs/dcgan -o dcgan.onnx
   python -m export.to_onnx runs/dcgan -o small.onnx --float16
+  python -m export.to_onnx runs/dcgan -o page.onnx --target web --explain
   python -m export.to_onnx runs/wgan/last.npz -o last.onnx --weights generator
   python -m export.to_onnx runs/dcgan -o dcgan.discriminator.onnx --part discriminator
 """
@@ -62,10 +66,17 @@ class Subject:
 
 @dataclass(frozen=True)
 class Exported:
-    """What an export measured: the float32 graph against the network, and float16 against it."""
+    """What an export measured.
+
+    Attributes:
+        parity: the float32 graph against the network.
+        float16_loss: float16 storage against that graph, where it was asked for.
+        versions: the model as translated and after each rewrite, by the rewrite's name.
+    """
 
     parity: Difference
     float16_loss: Difference | None
+    versions: dict[str, onnx.ModelProto]
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -86,7 +97,9 @@ def main(argv: list[str] | None = None) -> int:
         path = _find_judge(Path(options.run))
         source = checkpoint.load(path)
         subject = discriminator_of(source, path)
-    exported = export(subject, Path(options.output), options.float16)
+    exported = export(
+        subject, Path(options.output), options.target, options.optimize, options.float16
+    )
     size = Path(options.output).stat().st_size / 1e6
     print(
         f"{options.output}: {size:.2f} MB from {path}, recipe {source.recipe.name}, "
@@ -103,6 +116,8 @@ def main(argv: list[str] | None = None) -> int:
         else:
             cost = f"changes no score by more than {loss.largest:.2g}"
         print(f"float16 storage {cost}")
+    if options.explain:
+        print(table(exported.versions, subject.inputs))
     return 0
 
 
@@ -146,40 +161,59 @@ def discriminator_of(source: Checkpoint, path: Path) -> Subject:
     return Subject(network, symbol, _metadata(source, DISCRIMINATOR), images, scores)
 
 
-def export(subject: Subject, output: Path, float16: bool) -> Exported:
+def export(
+    subject: Subject,
+    output: Path,
+    target: str = DEFAULT_TARGET,
+    level: int = DEFAULT_LEVEL,
+    float16: bool = False,
+) -> Exported:
     """Write one ONNX file that computes what the network computes.
 
     Args:
+        target: what it is to run on, one of TARGETS.
+        level: how far it is optimised, one of LEVELS.
         float16: store the weights in half the bytes.
 
     Raises:
         UserError: the file's output differs from the network's, or it cannot be written; nothing
             is written then.
     """
-    part = subject.metadata.part
-    model = to_model(subject)
-    verify.check_structure(model, INPUT[part], OUTPUT[part])
+    metadata = subject.metadata
+    model = _translate(subject)
+    versions = {"as translated": model}
+    for rewrite in optimization.passes(target, level):
+        model = rewrite.rewrite(model)
+        versions[_name(rewrite)] = model
     with atomic_write(output) as temporary:
-        onnx.save(model, str(temporary))
+        _save(model, subject, temporary)
         parity = verify.check_parity(temporary, subject.inputs, subject.outputs)
+        values = verify.model_output(temporary, subject.inputs)
+        # Arithmetic of reduced precision, measured against these values, has its place here.
         float16_loss = None
         if float16:
-            exact = verify.model_output(temporary, subject.inputs)
             model = store_float16.rewrite(model)
-            verify.check_structure(model, INPUT[part], OUTPUT[part])
-            onnx.save(model, str(temporary))
-            float16_loss = verify.compare(verify.model_output(temporary, subject.inputs), exact)
-    return Exported(parity, float16_loss)
+            versions[_name(store_float16)] = model
+            _save(model, subject, temporary)
+            exact, values = values, verify.model_output(temporary, subject.inputs)
+            float16_loss = verify.compare(values, exact)
+        if level >= BYTES_FROM_LEVEL and metadata.part == GENERATOR:
+            model = byte_output.rewrite(model, metadata.value_range)
+            versions[_name(byte_output)] = model
+            _save(model, subject, temporary)
+            verify.check_bytes(temporary, subject.inputs, values, metadata.value_range)
+    return Exported(parity, float16_loss, versions)
 
 
-def to_model(subject: Subject) -> onnx.ModelProto:
-    """The ONNX model of a network, rewritten and described for the runtime."""
-    model = _translate(subject)
-    model = constant_initializers.rewrite(model)
-    model = fold_constants.rewrite(model)
-    model = fold_batch_norm.rewrite(model)
-    model = readable_names.rewrite(model, subject.network.prefix, OUTPUT[subject.metadata.part])
-    return _describe(model, subject)
+def _save(model: onnx.ModelProto, subject: Subject, path: Path) -> None:
+    """Write a model that keeps the ONNX standard and our contract."""
+    part = subject.metadata.part
+    verify.check_structure(model, INPUT[part], OUTPUT[part])
+    onnx.save(model, str(path))
+
+
+def _name(rewrite: ModuleType) -> str:
+    return rewrite.__name__.rpartition(".")[2]
 
 
 def _find_judge(run: Path) -> Path:
@@ -188,6 +222,13 @@ def _find_judge(run: Path) -> Path:
 
 
 def _translate(subject: Subject) -> onnx.ModelProto:
+    """The ONNX model of a network, each layer by itself, valid and described for the runtime."""
+    model = constant_initializers.rewrite(_mxnet_export(subject))
+    model = readable_names.rewrite(model, subject.network.prefix, OUTPUT[subject.metadata.part])
+    return _describe(model, subject)
+
+
+def _mxnet_export(subject: Subject) -> onnx.ModelProto:
     """What mxnet's own exporter makes of a network; it can only write to a file."""
     arrays = {name: item.data() for name, item in subject.network.collect_params().items()}
     shape = subject.inputs.shape[1:]
@@ -255,6 +296,27 @@ def _parser() -> argparse.ArgumentParser:
         "--weights",
         choices=WEIGHTS,
         help="of the generator: the moving average (default), or as the last step left it",
+    )
+    parser.add_argument(
+        "--target",
+        choices=TARGETS,
+        default=DEFAULT_TARGET,
+        help="what it is to run on: onnxruntime on a CPU (default) or with CUDA, or "
+        "onnxruntime-web; every file runs on all of them",
+    )
+    parser.add_argument(
+        "--optimize",
+        type=int,
+        choices=LEVELS,
+        default=DEFAULT_LEVEL,
+        metavar="LEVEL",
+        help="0: as translated, layer by layer; 1: constants and batch norms folded; 2 (default): "
+        "also what the target runs faster, and a generator's images as bytes",
+    )
+    parser.add_argument(
+        "--explain",
+        action="store_true",
+        help="print what each rewrite did to nodes, bytes, operations and measured time",
     )
     parser.add_argument("--float16", action="store_true", help="store weights in half the bytes")
     add_debug_option(parser)

@@ -11,6 +11,7 @@ import onnx
 from mxnet.gluon import HybridBlock
 
 from runtime.errors import UserError
+from runtime.generator import to_bytes
 from runtime.latent import Stream, draw_latents
 from runtime.metadata import ModelMetadata
 from runtime.session import open_session
@@ -44,7 +45,7 @@ def network_output(network: HybridBlock, inputs: np.ndarray) -> np.ndarray:
 
 
 def model_output(path: Path, inputs: np.ndarray) -> np.ndarray:
-    """What the ONNX file gives with onnxruntime on the CPU, float32."""
+    """What the ONNX file gives with onnxruntime on the CPU."""
     session, _ = open_session(path, "cpu")
     return session.run(None, {session.get_inputs()[0].name: inputs})[0]
 
@@ -86,3 +87,22 @@ def check_parity(path: Path, inputs: np.ndarray, expected: np.ndarray) -> Differ
             f"expected at most {most:.2g}: nothing was written"
         )
     return difference
+
+
+def check_bytes(
+    path: Path, inputs: np.ndarray, values: np.ndarray, value_range: tuple[float, float]
+) -> None:
+    """Check that an ONNX file gives the bytes that the runtime makes of float32 values.
+
+    Args:
+        values: float32 (N, 3, S, S), what the graph gave for ``inputs`` before it made bytes.
+
+    Raises:
+        UserError: some byte is another.
+    """
+    different = int((model_output(path, inputs) != to_bytes(values, value_range)).sum())
+    if different:
+        raise UserError(
+            f"{different} bytes of the ONNX file's images are not those of its values, "
+            "expected none: nothing was written"
+        )

@@ -88,8 +88,7 @@ class Generator:
             latents = self.latents(
                 seed, len(batch) * self._best_of, first=(first + start) * self._best_of
             )
-            kept = self._best(self._network.run(latents))
-            batch[:] = to_bytes(kept, self.metadata.value_range)
+            batch[:] = self._best(self.images_of(latents))
         return images
 
     def images_of(self, latents: np.ndarray) -> np.ndarray:
@@ -101,13 +100,17 @@ class Generator:
         Returns:
             uint8 (N, H, W, 3), RGB.
         """
-        return to_bytes(self._network.run(latents), self.metadata.value_range)
+        output = self._network.run(latents)
+        if output.dtype == np.uint8:  # converted in the file's own graph
+            return output
+        return to_bytes(output, self.metadata.value_range)
 
     def _best(self, candidates: np.ndarray) -> np.ndarray:
-        """Keep the best of every best_of candidates, float32 (N, 3, H, W); the first of equals."""
+        """Keep the best of every best_of candidates, uint8 (N, H, W, 3); the first of equals."""
         if self._discriminator is None:
             return candidates
-        scores = self._discriminator.run(candidates).reshape(-1, self._best_of)
+        values = from_bytes(candidates, self.metadata.value_range)
+        scores = self._discriminator.run(values).reshape(-1, self._best_of)
         return candidates[np.arange(len(scores)) * self._best_of + scores.argmax(axis=1)]
 
 
@@ -116,6 +119,13 @@ def to_bytes(output: np.ndarray, value_range: tuple[float, float] = (-1, 1)) -> 
     low, high = value_range
     levels = np.rint((output - np.float32(low)) * np.float32(255 / (high - low)))
     return np.clip(levels, 0, 255).astype(np.uint8).transpose(0, 2, 3, 1)
+
+
+def from_bytes(images: np.ndarray, value_range: tuple[float, float] = (-1, 1)) -> np.ndarray:
+    """Turn uint8 (N, H, W, 3) into what a network takes, float32 (N, 3, H, W) in value_range."""
+    low, high = value_range
+    channels_first = np.ascontiguousarray(images.transpose(0, 3, 1, 2)).astype(np.float32)
+    return channels_first / (255 / (high - low)) + low
 
 
 def find_model(model: str | Path) -> Path:

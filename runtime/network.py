@@ -14,7 +14,9 @@ BATCH = 64  # rows computed at once: enough to keep the cores busy, and memory s
 
 
 class Network:
-    """A generator, float32 (N, latent_size) to (N, 3, S, S), or a discriminator, back to (N,).
+    """A generator, float32 (N, latent_size) to images, or a discriminator, images to (N,).
+
+    Images are float32 (N, 3, S, S) in the value range; a generator may give uint8 (N, S, S, 3).
 
     Attributes:
         path: its file.
@@ -56,18 +58,20 @@ class Network:
     def _check_signature(self) -> None:
         """Raise UserError unless the network takes and gives what its metadata says."""
         size = self.metadata.image_size
-        image = f"image tensor(float) N x 3 x {size} x {size}"
+        values = f"image tensor(float) N x 3 x {size} x {size}"
         if self.metadata.part == GENERATOR:
-            takes, gives = f"latent tensor(float) N x {self.metadata.latent_size}", image
+            takes = f"latent tensor(float) N x {self.metadata.latent_size}"
+            gives = [values, f"image tensor(uint8) N x {size} x {size} x 3"]
         else:
-            takes, gives = image, "score tensor(float) N"
+            takes, gives = values, ["score tensor(float) N"]
         for kind, nodes, expected in (
-            ("input", self._session.get_inputs(), takes),
+            ("input", self._session.get_inputs(), [takes]),
             ("output", self._session.get_outputs(), gives),
         ):
             found = ", ".join(f"{node.name} {node.type} {_shape(node.shape)}" for node in nodes)
-            if found != expected:
-                raise UserError(f"{self.path} has the {kind} {found!r}, expected {expected!r}")
+            if found not in expected:
+                choices = " or ".join(map(repr, expected))
+                raise UserError(f"{self.path} has the {kind} {found!r}, expected {choices}")
 
 
 def _shape(dimensions: list[int | str | None]) -> str:

@@ -12,6 +12,7 @@ import onnxruntime
 import pytest
 
 from export import to_onnx
+from export.passes import fold_batch_norm
 from runtime.errors import UserError
 from runtime.generator import Generator, to_bytes
 from runtime.latent import draw_latents
@@ -33,6 +34,7 @@ GENERATORS = [
     ["generator.dropout=0.7", "generator.upsampling=nearest"],
     ["generator.network=began"],
     ["generator.network=hw3_baseline", "value_range=unit"],
+    *([f"generator.kernel={kernel}", "generator.width=64"] for kernel in (4, 5)),
 ]
 DISCRIMINATORS = [
     *([f"discriminator.norm={norm}"] for norm in ("batch", "instance", "spectral", "none")),
@@ -99,23 +101,29 @@ def check_names(model: Path) -> None:
 @pytest.mark.parametrize("overrides", GENERATORS, ids=" ".join)
 def test_every_generator_draws_what_its_network_draws(overrides: list[str], tmp_path: Path) -> None:
     training, source = trained(*overrides)
-    model = write(tmp_path, source)
     chosen = training.recipe
     latents = draw_latents(3, 40, chosen.input_size, chosen.latent.distribution)
     expected = training.images(latents)
     assert expected.std() > 0.02  # a grey picture would agree with everything
-    np.testing.assert_allclose(run(model, latents), expected, rtol=0, atol=1e-5)
+    for level in "01":
+        model = write(tmp_path, source, "--optimize", level)
+        np.testing.assert_allclose(run(model, latents), expected, rtol=0, atol=1e-5)
+        check_names(model)
+    normed = "generator.norm=instance" in overrides
+    assert ("InstanceNormalization" in operators(model)) == normed
+    # Batch norm is left only where a shuffle stands between it and its convolution.
+    left = "generator.upsampling=pixel_shuffle" in overrides and not normed
+    assert operators(model).count("BatchNormalization") == left
+
+    model = write(tmp_path, source)
     drawn = Generator.load(model, "cpu").images(3, 40).astype(int)
     as_bytes = to_bytes(expected, recipe.VALUE_RANGES[chosen.value_range])
     assert np.abs(drawn - as_bytes).max() <= 1  # a value at a half may round either way
     assert (drawn != as_bytes).mean() < 1e-3
     check_names(model)
     found = operators(model)
-    shuffled, normed = "generator.upsampling=pixel_shuffle", "generator.norm=instance"
-    # Batch norm is left only where a shuffle stands between it and its convolution.
-    left = shuffled in overrides and normed not in overrides
-    assert found.count("BatchNormalization") == left
-    assert ("InstanceNormalization" in found) == (normed in overrides)
+    assert found.count("Gemm") == 1  # a dense layer, or what is as good as one
+    assert found.count("Concat") == ("generator.width=64" in overrides)
 
 
 @pytest.mark.parametrize("distribution", ["normal", "uniform"])
@@ -127,7 +135,7 @@ def test_a_number_at_dropouts_threshold_decides_as_in_the_network(
     training, source = trained(
         f"generator.dropout={dropout}", f"latent.distribution={distribution}"
     )
-    model = write(tmp_path, source)
+    model = write(tmp_path, source, "--optimize", "1")
     cut = NormalDist().inv_cdf(dropout) if distribution == "normal" else 2 * dropout - 1
     at = np.float32(cut)
     below, above = (np.nextafter(at, np.float32(end)) for end in (-9, 9))
@@ -269,7 +277,7 @@ def test_a_discriminator_that_scores_otherwise_is_not_written(
 ) -> None:
     _, source = trained()
     source.save(tmp_path / BEST)
-    monkeypatch.setattr(to_onnx.fold_batch_norm, "rewrite", _wrong)
+    monkeypatch.setattr(fold_batch_norm, "rewrite", _wrong)
     with pytest.raises(UserError, match="apart from the network's, expected at most"):
         to_onnx.main([str(tmp_path), "-o", str(tmp_path / "a.onnx"), "--part", "discriminator"])
     assert [path.name for path in tmp_path.iterdir()] == [BEST]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import mxnet as mx
 import numpy as np
 import onnx
 import pytest
+from onnx import TensorProto
 
-from export import to_onnx, verify
-from export.passes import fold_batch_norm
+from export import explanation, to_onnx, verify
+from export.operations import multiply_adds
+from export.passes import byte_output, fold_batch_norm
 from runtime.errors import UserError
 from runtime.generator import Generator, to_bytes
 from runtime.latent import draw_latents
@@ -18,7 +21,7 @@ from trainer import checkpoint, recipe
 from trainer.checkpoint import Checkpoint
 from trainer.loop import Training
 
-SMALL = ["image_size=16", "generator.width=4", "discriminator.width=4", "latent.size=12"]
+SMALL = ["image_size=16", "generator.width=64", "discriminator.width=4", "latent.size=12"]
 
 
 @pytest.fixture
@@ -62,13 +65,71 @@ def test_the_file_keeps_the_contract(run: Path, tmp_path: Path) -> None:
     model = onnx.load(str(output))
     onnx.checker.check_model(model, full_check=True)
     assert [value.name for value in model.graph.input] == ["latent"]
-    shape = model.graph.output[0].type.tensor_type.shape.dim
-    assert (shape[0].dim_param, [d.dim_value for d in shape[1:]]) == ("batch", [3, 16, 16])
+    assert signature(model) == (TensorProto.UINT8, "batch", [16, 16, 3])
     assert "BatchNormalization" not in {node.op_type for node in model.graph.node}
     assert all(node.name and "fwd" not in node.name for node in model.graph.node)
     metadata = Generator.load(output, "cpu").metadata
     assert (metadata.recipe, metadata.objective) == ("dcgan", "non_saturating")
     assert (metadata.latent_size, metadata.images_seen, metadata.image_size) == (12, 448, 16)
+
+
+def signature(model: onnx.ModelProto) -> tuple[int, str, list[int]]:
+    """The type, the batch dimension's name and the other dimensions of a model's one output."""
+    (output,) = model.graph.output
+    tensor = output.type.tensor_type
+    batch, *rest = tensor.shape.dim
+    return tensor.elem_type, batch.dim_param, [size.dim_value for size in rest]
+
+
+@pytest.mark.parametrize("target", ["cpu", "cuda", "web"])
+@pytest.mark.parametrize("float16", [[], ["--float16"]], ids=["float32", "float16"])
+def test_every_target_and_level_draws_the_same_images(
+    run: Path, tmp_path: Path, target: str, float16: list[str]
+) -> None:
+    latents = draw_latents(5, 30, 12, "normal")
+    expected = to_bytes(gluon_images(run, "ema", latents)).astype(int)
+    for level in "012":
+        output = tmp_path / f"{level}.onnx"
+        command = [str(run), "-o", str(output), "--target", target, "--optimize", level]
+        assert to_onnx.main(command + float16) == 0
+        drawn = Generator.load(output, "cpu").images(5, 30).astype(int)
+        assert np.abs(drawn - expected).max() <= 1  # a value at a half may round either way
+        model = onnx.load(str(output))
+        found = [node.op_type for node in model.graph.node]
+        assert found.count("BatchNormalization") == (level == "0") * 2
+        assert found.count("Gemm") == (level == "2")
+        assert found.count("Conv") == (level == "2" and target == "cpu") * 4
+        assert found.count("Cast") == bool(float16) * sum(
+            len(tensor.dims) > 1 for tensor in model.graph.initializer
+        )
+        expected_type = TensorProto.UINT8 if level == "2" else TensorProto.FLOAT
+        assert signature(model)[0] == expected_type
+
+
+def test_explain_tells_what_each_rewrite_did(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "model.onnx"
+    to_onnx.main([str(run), "-o", str(output), "--float16", "--explain"])
+    titles, *lines = capsys.readouterr().out.splitlines()[-8:]
+    assert re.split(r"  +", titles.strip()) == [*explanation.TITLES]
+    names, *columns = zip(*(re.split(r"  +", line) for line in lines))
+    assert names == (
+        "as translated",
+        "fold_constants",
+        "fold_batch_norm",
+        "matrix_product",
+        "phase_convolutions",
+        "store_float16",
+        "byte_output",
+    )
+    nodes, megabytes, operations, milliseconds = (list(map(float, column)) for column in columns)
+    model = onnx.load(str(output))
+    assert nodes[-1] == len(model.graph.node)
+    assert megabytes[-1] == pytest.approx(output.stat().st_size / 1e6, abs=0.02)
+    assert megabytes[-2] == pytest.approx(megabytes[-3] / 2, abs=0.02)
+    assert operations[-1] == pytest.approx(multiply_adds(model) / 1e6, abs=0.01)
+    assert min(milliseconds) > 0
 
 
 def test_the_same_export_gives_the_same_bytes(run: Path, tmp_path: Path) -> None:
@@ -82,8 +143,8 @@ def test_float16_storage_halves_the_file_and_says_its_cost(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     full, half = tmp_path / "full.onnx", tmp_path / "half.onnx"
-    to_onnx.main([str(run), "-o", str(full)])
-    to_onnx.main([str(run), "-o", str(half), "--float16"])
+    to_onnx.main([str(run), "-o", str(full), "--optimize", "1"])
+    to_onnx.main([str(run), "-o", str(half), "--optimize", "1", "--float16"])
     assert half.stat().st_size < 0.65 * full.stat().st_size
     assert "float16 storage costs at most" in capsys.readouterr().out
     latents = draw_latents(0, 8, 12, "normal")
@@ -101,6 +162,17 @@ def test_a_file_that_draws_otherwise_is_not_written(
         to_onnx.main([str(run), "-o", str(output)])
     assert output.read_bytes() == b"what stood there"
     assert not list(tmp_path.glob(".*"))
+
+
+def test_a_file_with_other_bytes_is_not_written(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = tmp_path / "model.onnx"
+    rewrite = byte_output.rewrite
+    monkeypatch.setattr(byte_output, "rewrite", lambda model, _: rewrite(model, (-1.0, 1.01)))
+    with pytest.raises(UserError, match=r"\d+ bytes of the ONNX file's images are not those of"):
+        to_onnx.main([str(run), "-o", str(output)])
+    assert not output.exists()
 
 
 def _wrong_fold(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -127,6 +199,16 @@ def test_bad_input_is_one_sentence(run: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="truncated"):
         to_onnx.main([str(run), "-o", str(tmp_path / "a.onnx")])
     assert not (tmp_path / "a.onnx").exists()
+
+
+@pytest.mark.parametrize("choice", [["--optimize", "3"], ["--target", "gpu"]])
+def test_no_level_or_target_is_offered_that_does_nothing(
+    choice: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        to_onnx.main(["run", "-o", "a.onnx", *choice])
+    assert caught.value.code == 2
+    assert "invalid choice" in capsys.readouterr().err
 
 
 def test_an_output_that_cannot_be_written_is_one_sentence(run: Path, tmp_path: Path) -> None:

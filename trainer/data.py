@@ -27,6 +27,7 @@ from tqdm import tqdm
 
 from runtime.errors import UserError
 from runtime.files import atomic_write, cache_directory
+from runtime.generator import from_bytes
 from runtime.latent import Stream, philox
 from trainer.recipe import VALUE_RANGES
 
@@ -224,9 +225,7 @@ def to_network_range(images: np.ndarray, value_range: str) -> np.ndarray:
     The first is tip 1 of Chintala et al., "How to Train a GAN?" (NIPS 2016,
     https://github.com/soumith/ganhacks), the second the plain division by 255.
     """
-    low, high = VALUE_RANGES[value_range]
-    channels_first = np.ascontiguousarray(images.transpose(0, 3, 1, 2)).astype(np.float32)
-    return channels_first / (255 / (high - low)) + low
+    return from_bytes(images, VALUE_RANGES[value_range])
 
 
 def _signature(source: Path) -> str:

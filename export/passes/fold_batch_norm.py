@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import onnx
 
-from export.passes.graph import attribute, consumers, copy_of, initializers, set_initializers
+from export.passes.graph import attributes, consumers, copy_of, initializers, set_initializers
 
 OUTPUT_CHANNEL_AXIS = {"Conv": 0, "ConvTranspose": 1}
 
@@ -30,13 +30,13 @@ def rewrite(model: onnx.ModelProto) -> onnx.ModelProto:
         weight = arrays[weight_name].astype(np.float64)
         bias = arrays[convolution.input[2]].astype(np.float64) if len(convolution.input) > 2 else 0
         gamma, beta, mean, variance = (arrays[name].astype(np.float64) for name in node.input[1:])
-        scale = gamma / np.sqrt(variance + attribute(node, "epsilon", 1e-5))
+        scale = gamma / np.sqrt(variance + attributes(node).get("epsilon", 1e-5))
         shape = [1] * weight.ndim
         shape[OUTPUT_CHANNEL_AXIS[convolution.op_type]] = -1
         arrays[weight_name] = (weight * scale.reshape(shape)).astype(np.float32)
         arrays[bias_name] = ((bias - mean) * scale + beta).astype(np.float32)
         convolution.input[2:] = [bias_name]
-        convolution.output[0] = node.output[0]
+        convolution.name = convolution.output[0] = node.output[0]
     del model.graph.node[:]
     model.graph.node.extend(kept)
     set_initializers(model, arrays)
@@ -52,7 +52,7 @@ def _foldable(
     """Whether all is constant, and nobody else reads the convolution or shares its weights."""
     return (
         convolution.op_type in OUTPUT_CHANNEL_AXIS
-        and attribute(convolution, "group", 1) == 1
+        and attributes(convolution).get("group", 1) == 1
         and all(name in arrays for name in [*convolution.input[1:], *norm.input[1:]])
         and len(consumers(model, convolution.output[0])) == 1
         and len(consumers(model, convolution.input[1])) == 1

@@ -2,9 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 import onnx
 from onnx import numpy_helper
+
+ACTIVATIONS = ("Relu", "LeakyRelu", "Tanh", "Sigmoid")
+
+
+@dataclass(frozen=True)
+class TransposedConvolution:
+    """The constants of a ConvTranspose of pictures, one group and no dilation.
+
+    Attributes:
+        weight: float32 (inputs, outputs, height, width).
+        strides: of rows and columns.
+        pads: by how much the output is shorter at its top, left, bottom and right.
+        output_padding: by how much it is longer again at its bottom and right.
+    """
+
+    weight: np.ndarray
+    strides: Sequence[int]
+    pads: Sequence[int]
+    output_padding: Sequence[int]
+
+    @classmethod
+    def of(
+        cls, node: onnx.NodeProto, arrays: Mapping[str, np.ndarray]
+    ) -> TransposedConvolution | None:
+        """A node's, or None where it is none of that kind, or not all of it is constant."""
+        if node.op_type != "ConvTranspose" or not all(name in arrays for name in node.input[1:]):
+            return None
+        found = attributes(node)
+        weight = arrays[node.input[1]]
+        plain = found.get("group", 1) == 1 and set(found.get("dilations", [1])) == {1}
+        stated = "output_shape" not in found and found.get("auto_pad", b"NOTSET") == b"NOTSET"
+        if weight.ndim != 4 or not plain or not stated:
+            return None
+        return cls(
+            weight,
+            found.get("strides", (1, 1)),
+            found.get("pads", (0, 0, 0, 0)),
+            found.get("output_padding", (0, 0)),
+        )
 
 
 def initializers(model: onnx.ModelProto) -> dict[str, np.ndarray]:
@@ -26,14 +69,63 @@ def consumers(model: onnx.ModelProto, tensor: str) -> list[onnx.NodeProto]:
     return [node for node in model.graph.node if tensor in node.input]
 
 
-def attribute(node: onnx.NodeProto, name: str, default: float) -> float:
-    """A number among a node's attributes."""
-    values = {item.name: onnx.helper.get_attribute_value(item) for item in node.attribute}
-    return float(values.get(name, default))
+def attributes(node: onnx.NodeProto) -> dict[str, Any]:
+    """A node's attributes, by name: those that it states."""
+    return {item.name: onnx.helper.get_attribute_value(item) for item in node.attribute}
+
+
+def shapes(model: onnx.ModelProto) -> dict[str, list[int | None]]:
+    """The shapes of the graph's tensors as far as they can be inferred; None is any size."""
+    graph = onnx.shape_inference.infer_shapes(model).graph
+    return {
+        value.name: [
+            size.dim_value if size.HasField("dim_value") else None
+            for size in value.type.tensor_type.shape.dim
+        ]
+        for value in [*graph.input, *graph.value_info, *graph.output]
+        if value.type.tensor_type.HasField("shape")
+    }
+
+
+def activation_after(model: onnx.ModelProto, tensor: str) -> onnx.NodeProto | None:
+    """The activation that alone reads ``tensor``, if that is so.
+
+    It works on each number by itself, so what only moves numbers may as well stand after it; and
+    onnxruntime computes it along with the convolution or matrix product that it directly follows.
+    """
+    readers = consumers(model, tensor)
+    is_output = tensor in {value.name for value in model.graph.output}
+    if is_output or len(readers) != 1 or readers[0].op_type not in ACTIVATIONS:
+        return None
+    return readers[0]
+
+
+def replace_nodes(model: onnx.ModelProto, replaced: Mapping[str, Sequence[onnx.NodeProto]]) -> None:
+    """Put others in the place of the nodes that make the keys of ``replaced``.
+
+    Nodes that nobody reads then are left out.
+    """
+    nodes = [new for node in model.graph.node for new in replaced.get(node.output[0], [node])]
+    read = {value.name for value in model.graph.output}
+    kept = []
+    for node in reversed(nodes):
+        if read.intersection(node.output):
+            kept.append(node)
+            read.update(node.input)
+    del model.graph.node[:]
+    model.graph.node.extend(reversed(kept))
 
 
 def copy_of(model: onnx.ModelProto) -> onnx.ModelProto:
     """A copy to rewrite, so that a pass leaves its input as it was."""
     copied = onnx.ModelProto()
     copied.CopyFrom(model)
+    return copied
+
+
+def copy_of_node(node: onnx.NodeProto, read: str, output: str) -> onnx.NodeProto:
+    """A copy of a node that reads another tensor first, and makes another one."""
+    copied = onnx.NodeProto()
+    copied.CopyFrom(node)
+    copied.input[0], copied.output[0], copied.name = read, output, output
     return copied

@@ -1,0 +1,69 @@
+"""Operations are those counted by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from export.operations import multiply_adds
+from export.passes import matrix_product, phase_convolutions, store_float16
+from runtime.generator import MODELS
+
+
+def model_of(
+    nodes: list[onnx.NodeProto], shape: list[int], **weights: tuple[int, ...]
+) -> onnx.ModelProto:
+    """A model of ``input``, (batch, *shape), and weights of those shapes."""
+    graph = helper.make_graph(
+        nodes,
+        "network",
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, ["batch", *shape])],
+        [helper.make_tensor_value_info("output", TensorProto.FLOAT, None)],
+        [
+            numpy_helper.from_array(np.ones(size, np.float32), name)
+            for name, size in weights.items()
+        ],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+
+
+@pytest.mark.parametrize(
+    ("kind", "attributes", "shape", "weight", "count"),
+    [
+        # 5 outputs of 4 x 4 pixels, each 3 inputs times 3 x 3 taps
+        ("Conv", {"pads": [1] * 4, "strides": [2, 2]}, [3, 8, 8], (5, 3, 3, 3), 5 * 16 * 27),
+        # two groups of 2 inputs and 3 outputs
+        ("Conv", {"group": 2}, [4, 2, 2], (6, 2, 1, 1), 6 * 4 * 2),
+        # 3 inputs of 8 x 8 pixels, each brought to 5 outputs by 4 x 4 taps
+        ("ConvTranspose", {"strides": [2, 2]}, [3, 8, 8], (3, 5, 4, 4), 3 * 64 * 5 * 16),
+        ("Gemm", {}, [7], (7, 11), 7 * 11),
+        ("Gemm", {"transB": 1}, [7], (11, 7), 7 * 11),
+        ("MatMul", {}, [3, 5, 7], (7, 2), 3 * 5 * 7 * 2),
+        ("Mul", {}, [7], (7,), 0),
+    ],
+)
+def test_a_layer_takes_what_is_counted_by_hand(
+    kind: str, attributes: dict[str, object], shape: list[int], weight: tuple[int, ...], count: int
+) -> None:
+    node = helper.make_node(kind, ["input", "weight"], ["output"], **attributes)
+    assert multiply_adds(model_of([node], shape, weight=weight)) == count
+
+
+def test_a_batch_norm_takes_one_for_a_number() -> None:
+    names = ["gamma", "beta", "mean", "variance"]
+    node = helper.make_node("BatchNormalization", ["input", *names], ["output"])
+    model = model_of([node], [6, 4, 4], **dict.fromkeys(names, (6,)))
+    assert multiply_adds(model) == 6 * 4 * 4
+
+
+def test_the_shipped_generator_takes_as_many_in_every_form() -> None:
+    """64 wide: 128 numbers to 512 channels of 4 x 4, four doublings of 4 x 4 taps."""
+    model = onnx.load(str(MODELS / "dcgan.onnx"))
+    first = 128 * 512 * 16
+    doublings = [512 * 256 * 16, 256 * 128 * 64, 128 * 64 * 256, 64 * 3 * 1024]
+    assert multiply_adds(model) == first + 16 * sum(doublings)
+    rewritten = phase_convolutions.rewrite(matrix_product.rewrite(model), least_outputs=1)
+    assert multiply_adds(rewritten) == multiply_adds(model)
+    assert multiply_adds(store_float16.rewrite(rewritten)) == multiply_adds(model)
