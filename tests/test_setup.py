@@ -256,7 +256,7 @@ def setup_arguments(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, 
 
 def test_edge_has_no_training_package(setup_arguments: Callable[..., dict[str, Any]]) -> None:
     given = setup_arguments()
-    names = ("mxnet", "gluoncv", "onnx>", "torch", "nvidia", "tensorboard")
+    names = ("mxnet", "gluoncv", "onnx>", "torch", "nvidia", "tensorboard", "matplotlib")
     assert not [need for need in given["install_requires"] if need.startswith(names)]
     assert {"trainer", "export", "runtime"} <= set(given["packages"])
     assert not [package for package in given["packages"] if package.startswith("tests")]
