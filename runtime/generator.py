@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 
 import numpy as np
@@ -135,6 +134,8 @@ def find_model(model: str | Path) -> Path:
     path = Path(model)
     if path.exists() or path.suffix == ".onnx" or len(path.parts) > 1:
         return path
+    import difflib  # for this message only
+
     nearest = difflib.get_close_matches(name, shipped, n=1)
     hint = f"; did you mean {nearest[0]}?" if nearest else ""
     raise UserError(
