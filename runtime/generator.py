@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
 
 from runtime.errors import UserError
+from runtime.files import read_bytes
 from runtime.latent import draw_latents
 from runtime.metadata import DISCRIMINATOR, GENERATOR
 from runtime.network import BATCH, Network
@@ -54,6 +56,16 @@ class Generator:
         network = Network(find_model(model), provider, GENERATOR)
         discriminator = _discriminator_of(network) if best_of > 1 else None
         return cls(network, discriminator, best_of)
+
+    def identity(self) -> dict[str, object]:
+        """Return what decides how the images of a seed look, apart from it, as JSON can hold it.
+
+        Raises:
+            UserError: a file it was loaded from cannot be read any more.
+        """
+        networks = filter(None, (self._network, self._discriminator))
+        files = [hashlib.sha256(read_bytes(network.path)).hexdigest() for network in networks]
+        return {"models_sha256": files, "best_of": self._best_of}
 
     def latents(self, seed: int, count: int, *, first: int = 0) -> np.ndarray:
         """Draw latents `first` to `first + count - 1` of a seed, as draw_latents does.

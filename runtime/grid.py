@@ -75,8 +75,12 @@ def write_png(path: str | Path, image: np.ndarray) -> None:
     Raises:
         UserError: the file cannot be written.
     """
-    encoded = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1]
-    write_bytes(path, encoded.tobytes())
+    write_bytes(path, encode_png(image))
+
+
+def encode_png(image: np.ndarray) -> bytes:
+    """Return uint8 (H, W, 3), RGB, as the content of a PNG file; the same bytes every time."""
+    return cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1].tobytes()
 
 
 def read_picture(path: str | Path) -> np.ndarray:
