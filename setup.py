@@ -1,7 +1,7 @@
 """What edgegan is made of, and what each way of using it needs.
 
     pip install .                            the edge: run a generator and grade its grids
-    EDGEGAN_ONNXRUNTIME=gpu pip install .    the same on a CUDA GPU
+    EDGEGAN_ONNXRUNTIME=gpu pip install .    the same on a CUDA GPU (or openvino: with OpenVINO)
     pip install '.[train]'                   and train and export, on the CPU (Python 3.9 to 3.11)
     pip install '.[train-gpu]'               or on a CUDA GPU (Linux; in a venv without `train`)
     pip install '.[test]'                    and the tools that run_tests.sh runs
@@ -14,13 +14,14 @@ import os
 
 from setuptools import find_packages, setup
 
-# onnxruntime and onnxruntime-gpu fill the same folder, and an extra can only add a package, never
-# take one away. So a variable, not an extra, puts the one in the other's place.
+# onnxruntime, onnxruntime-gpu and onnxruntime-openvino fill the same folder, and an extra can only
+# add a package, never take one away. So a variable, not an extra, puts one in another's place.
 FLAVOURS = {
     "cpu": "onnxruntime>=1.19,<1.32",
     # From the first that fails without crashing where there is no driver (older ones segfault) to
     # the last for CUDA 12, which older drivers run too. For Python 3.10 and newer.
     "gpu": "onnxruntime-gpu[cuda,cudnn]>=1.23.2,<1.27",
+    "openvino": "onnxruntime-openvino>=1.24,<1.25",  # tried on Python 3.11
 }
 flavour = os.environ.get("EDGEGAN_ONNXRUNTIME", "cpu")
 if flavour not in FLAVOURS:

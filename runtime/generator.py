@@ -42,14 +42,14 @@ class Generator:
         """Load a shipped model by its name, or one of our ONNX files by its path.
 
         Args:
-            provider: "cuda", "cpu", or "auto": CUDA where it works, else the CPU.
+            provider: a key of PROVIDERS, or "auto": CUDA where it works, else the CPU.
             best_of: candidates drawn for each image, at least 1; the one that the discriminator
                 beside the file scores highest is kept.
 
         Raises:
             UserError: no such model, a file that is damaged or not one of ours, no discriminator
-                of its own beside it where one is needed, or CUDA asked for by name where it does
-                not work.
+                of its own beside it where one is needed, or a provider asked for by name where it
+                does not work.
         """
         if best_of < 1:
             raise ValueError(f"best_of is {best_of}, expected at least 1")
@@ -129,17 +129,22 @@ def to_bytes(output: np.ndarray, value_range: tuple[float, float] = (-1, 1)) -> 
     return np.clip(levels, 0, 255).astype(np.uint8).transpose(0, 2, 3, 1)
 
 
+def shipped_models() -> dict[str, Path]:
+    """Return the generators that come with the runtime: their files, by name."""
+    return {
+        path.stem: path
+        for path in sorted(MODELS.glob("*.onnx"))
+        if not path.name.endswith(DISCRIMINATOR_SUFFIX)
+    }
+
+
 def find_model(model: str | Path) -> Path:
     """Return the path of a shipped model's name, or of a path as it is.
 
     Raises:
         UserError: neither a shipped name nor a path; the sentence has the names there are.
     """
-    shipped = {
-        path.stem: path
-        for path in sorted(MODELS.glob("*.onnx"))
-        if not path.name.endswith(DISCRIMINATOR_SUFFIX)
-    }
+    shipped = shipped_models()
     name = str(model)
     if name in shipped:
         return shipped[name]
@@ -168,7 +173,7 @@ def _discriminator_of(generator: Network) -> Network:
             f"{generator.path} has no discriminator beside it to choose by: make {path} with "
             f"python -m export.to_onnx RUN -o {path} --part {DISCRIMINATOR}"
         )
-    discriminator = Network(path, "cuda" if generator.runs_on_cuda else "cpu", DISCRIMINATOR)
+    discriminator = Network(path, generator.provider, DISCRIMINATOR)
     for name in ("recipe", "image_size", "value_range"):
         found = getattr(discriminator.metadata, name)
         expected = getattr(generator.metadata, name)
