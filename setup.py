@@ -1,7 +1,7 @@
 """What edgegan is made of, and what each way of using it needs.
 
     pip install .                            the edge: run a generator and grade its grids
-    EDGEGAN_ONNXRUNTIME=gpu pip install .    the same on a CUDA GPU
+    EDGEGAN_ONNXRUNTIME=gpu pip install .    the same on a CUDA GPU (or openvino: with OpenVINO)
     pip install '.[train]'                   and train and export, on the CPU (Python 3.9 to 3.11)
     pip install '.[train-gpu]'               or on a CUDA GPU (Linux; in a venv without `train`)
     pip install '.[test]'                    and the tools that run_tests.sh runs
@@ -14,13 +14,14 @@ import os
 
 from setuptools import find_packages, setup
 
-# onnxruntime and onnxruntime-gpu fill the same folder, and an extra can only add a package, never
-# take one away. So a variable, not an extra, puts the one in the other's place.
+# onnxruntime, onnxruntime-gpu and onnxruntime-openvino fill the same folder, and an extra can only
+# add a package, never take one away. So a variable, not an extra, puts one in another's place.
 FLAVOURS = {
     "cpu": "onnxruntime>=1.19,<1.32",
     # From the first that fails without crashing where there is no driver (older ones segfault) to
     # the last for CUDA 12, which older drivers run too. For Python 3.10 and newer.
     "gpu": "onnxruntime-gpu[cuda,cudnn]>=1.23.2,<1.27",
+    "openvino": "onnxruntime-openvino>=1.24,<1.25",  # tried on Python 3.11
 }
 flavour = os.environ.get("EDGEGAN_ONNXRUNTIME", "cpu")
 if flavour not in FLAVOURS:
@@ -30,11 +31,12 @@ RUNTIME = [
     FLAVOURS[flavour],
     "numpy>=1.23.5,<2.6",
     "opencv-python>=4.10,<5",  # OpenCV 5 has no CascadeClassifier in its main module
-    "matplotlib>=3.8,<3.11",  # 3.11 draws the graders' grid with other pixels
-    "pillow>=10,<14",  # for animations, of which OpenCV 4.10 writes none; matplotlib needs it too
+    "pillow>=10,<14",  # for animations, of which OpenCV 4.10 writes none
     "platformdirs>=4,<5",
     "tqdm>=4.64,<5",
 ]
+
+MATPLOTLIB = "matplotlib>=3.8,<3.11"  # 3.11 draws the graders' grid with other pixels
 
 # What mxnet 1.9.1, the last release, still works with.
 TRAINING = [
@@ -48,6 +50,7 @@ TRAINING = [
     "tensorboardX>=2.6.5,<3",
     "tensorboard>=2.21,<3",
     "jinja2>=3.1.6,<4",
+    MATPLOTLIB,  # for the report's curves
 ]
 
 # The CUDA 11 libraries that mxnet-cu112 is linked against; trainer.device loads them. They exist
@@ -79,6 +82,7 @@ TEST = [
     "mypy>=1.19,<3",
     "types-PyYAML>=6,<7",
     "types-tqdm>=4.64,<5",
+    MATPLOTLIB,  # the graders' grid to compare ours with
 ]
 
 setup(
@@ -97,6 +101,6 @@ setup(
         "train": [*mxnet("mxnet"), *TRAINING],
         "train-gpu": [*mxnet("mxnet-cu112"), *CUDA_11, *TRAINING],
         "test": TEST,
-        "benchmark": ["torch>=2.13,<2.14", "openvino>=2026.4,<2027"],
+        "benchmark": ["torch>=2.13,<2.14", "openvino>=2026.4,<2027", MATPLOTLIB],
     },
 )

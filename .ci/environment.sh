@@ -36,10 +36,9 @@ find_python() {
     return 1
 }
 
-# kind: prints what cannot change in a .venv's life: its place, its Python and its onnxruntime.
+# kind MINOR: prints what cannot change in a .venv's life: its place, its Python, its onnxruntime.
 kind() {
-    printf '%s, Python 3.%s, onnxruntime for %s\n' \
-        "$venv" "$(minor "$venv/bin/python")" "${EDGEGAN_ONNXRUNTIME:-cpu}"
+    printf '%s, Python 3.%s, onnxruntime for %s\n' "$venv" "$1" "${EDGEGAN_ONNXRUNTIME:-cpu}"
 }
 
 # make_environment NEWEST: a new .venv with pip in it.
@@ -74,7 +73,7 @@ install() {
 
 # ensure_environment NEWEST TARGET: .venv has a Python up to 3.NEWEST and what TARGET needs.
 ensure_environment() {
-    local newest="$1" target="$2" made="" installed="" sum="" current
+    local newest="$1" target="$2" made="" installed="" sum="" current python
     current="$(cksum <"$root/setup.py")"
     if [ -e "$stamp" ]; then
         { read -r made && read -r installed && read -r sum; } <"$stamp" || true
@@ -84,8 +83,10 @@ ensure_environment() {
     elif [ -e "$venv" ] && ! rmdir "$venv" 2>/dev/null; then
         fail "$venv is not of these scripts' making, and they would change it: move it away"
     fi
-    if [ "$made" != "$(kind)" ] || ! fits "$(minor "$venv/bin/python")" "$newest"; then
+    python="$(minor "$venv/bin/python")"
+    if [ "$made" != "$(kind "$python")" ] || ! fits "$python" "$newest"; then
         make_environment "$newest"
+        python="$(minor "$venv/bin/python")"
     else
         # The training environment serves the runtime too.
         if [ "$target" = . ]; then target="${installed:-.}"; fi
@@ -95,5 +96,5 @@ ensure_environment() {
     install "$target"
     # Without the cascade grids are still drawn; who needs it is told again.
     "$venv/bin/python" -I -m runtime.detector >&2 || true
-    printf '%s\n' "$(kind)" "$target" "$current" >"$stamp"
+    printf '%s\n' "$(kind "$python")" "$target" "$current" >"$stamp"
 }

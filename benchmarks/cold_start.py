@@ -23,7 +23,7 @@ examples:
   python -m benchmarks.cold_start
   python -m benchmarks.cold_start --model wgan --repetitions 15 --json cold_start.json
 """
-PACKAGES = ("onnxruntime", "opencv-python", "matplotlib", "numpy", "torch")
+PACKAGES = ("onnxruntime", "opencv-python", "numpy", "torch", "matplotlib")
 ROOT = Path(__file__).parents[1]
 OURS = "./run_gan.sh (draws and counts)"
 GENERATE = "python -m runtime.generate (draws)"

@@ -32,7 +32,7 @@ def main(started: float, model: str, output: str) -> None:
     images = generator.images(options.DEFAULT_SEED, run_gan.BASELINE_IMAGES)
     note("generate 25")
     grid = run_gan.baseline_grid(images)
-    note("draw (imports matplotlib)")
+    note("draw")
     run_gan.write_png(output, grid)
     note("write the PNG")
     run_gan.Detector(run_gan.find_cascade()).faces(grid)

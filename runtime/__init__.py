@@ -4,7 +4,7 @@
 
     images = Generator.load("dcgan").images(seed=7, count=25)  # uint8 (25, H, W, 3), RGB
 
-Needs numpy, onnxruntime, OpenCV, matplotlib, Pillow and platformdirs, and nothing that trains.
+Needs numpy, onnxruntime, OpenCV, Pillow, platformdirs and tqdm, and nothing that trains.
 """
 
 from __future__ import annotations

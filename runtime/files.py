@@ -17,7 +17,7 @@ TOKEN_BYTES = 4  # of a temporary file's name
 
 
 @contextmanager
-def atomic_write(path: str | Path) -> Iterator[Path]:
+def atomic_write(path: str | Path, flush: bool = True) -> Iterator[Path]:
     """Give a temporary path beside `path` to write to; on success it takes `path`'s place.
 
         with atomic_write("run/checkpoint.npz") as temporary:
@@ -25,7 +25,8 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
 
     Missing parent folders are made. The temporary name ends as `path` does, since some libraries
     choose the format by it. If anything fails, the temporary file is removed and what stood at
-    `path` is untouched. A symbolic link is followed, not replaced.
+    `path` is untouched. A symbolic link is followed, not replaced. Without `flush` a power cut may
+    still leave less than was written, at a fraction of the time.
 
     Raises:
         UserError: the file cannot be written (permission, no such folder, full disk, `path` is
@@ -40,28 +41,34 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     temporary = target.with_name(f".{secrets.token_hex(TOKEN_BYTES)}-{target.name}")
     try:
         yield temporary
-        _flush_to_disk(temporary)
+        if flush:
+            _flush_to_disk(temporary)
         os.replace(temporary, target)  # noqa: PTH105 (tests let it fail)
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
         with suppress(OSError):
             temporary.unlink()
-    _flush_folder(target.parent)
+    if flush:
+        _flush_folder(target.parent)
 
 
 def remove_leftovers(path: str | Path) -> None:
-    """Remove what atomic writes to `path` left that were killed; none may be under way."""
+    """Remove what atomic writes to `path`, or into it, left that were killed.
+
+    None may be under way.
+    """
     target = Path(os.path.realpath(path))
     token = "[0-9a-f]" * (2 * TOKEN_BYTES)
-    for leftover in target.parent.glob(f".{token}-{glob.escape(target.name)}"):
+    folder, name = (target, "*") if target.is_dir() else (target.parent, glob.escape(target.name))
+    for leftover in folder.glob(f".{token}-{name}"):
         with suppress(OSError):
             leftover.unlink()
 
 
-def write_bytes(path: str | Path, content: bytes) -> None:
-    """Write `content` to `path`, whole or not at all; raises UserError as atomic_write does."""
-    with atomic_write(path) as temporary:
+def write_bytes(path: str | Path, content: bytes, flush: bool = True) -> None:
+    """Write `content` to `path` as atomic_write does, whole or not at all; raises UserError."""
+    with atomic_write(path, flush) as temporary:
         temporary.write_bytes(content)
 
 

@@ -8,17 +8,15 @@ from pathlib import Path
 import numpy as np
 
 from runtime.errors import add_debug_option, run_command
-from runtime.files import make_folder
 from runtime.generator import Generator
 from runtime.grid import BASELINE_IMAGES, baseline_grid, tight_grid, write_png
-from runtime.network import BATCH
 from runtime.options import add_best_of_option, add_model_options, add_seed_option, whole_number
 
 EXAMPLES = """\
 examples:
   python -m runtime.generate --seed 7 --output grid.png
   python -m runtime.generate --model wgan --layout tight --rows 4 --columns 8 --output wall.png
-  python -m runtime.generate --model runs/dcgan.onnx --images faces/ --count 1000
+  python -m runtime.generate --model runs/dcgan.onnx --images faces/ --count 100000
   python -m runtime.generate --model runs/dcgan.onnx --best-of 4 --output best.png
 """
 
@@ -36,8 +34,9 @@ def main(argv: list[str] | None = None) -> int:
         write_png(options.output, _draw_grid(generator, options))
         print(f"wrote {options.output}")
     if options.images is not None:
-        _write_images(generator, options.seed, options.count, options.images)
-        print(f"wrote {options.count} images to {options.images}")
+        written = _write_images(generator, options)
+        there = f" ({options.count - written} were there)" if written < options.count else ""
+        print(f"wrote {written} images to {options.images}{there}")
     return 0
 
 
@@ -48,17 +47,10 @@ def _draw_grid(generator: Generator, options: argparse.Namespace) -> np.ndarray:
     return tight_grid(images, options.rows, options.columns, options.gap)
 
 
-def _write_images(generator: Generator, seed: int, count: int, folder: Path) -> None:
-    """Write single PNG files, each named by its index within the seed."""
-    from tqdm import tqdm
+def _write_images(generator: Generator, options: argparse.Namespace) -> int:
+    from runtime.image_folder import write_images  # needs more than a grid does
 
-    make_folder(folder)
-    with tqdm(total=count, unit=" images", disable=None) as progress:
-        for start in range(0, count, BATCH):
-            images = generator.images(seed, min(BATCH, count - start), first=start)
-            for index, image in enumerate(images, start):
-                write_png(folder / f"{index:06}.png", image)
-            progress.update(len(images))
+    return write_images(generator, options.seed, options.count, options.images)
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
@@ -91,7 +83,10 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         help="pixels between tiles of a tight grid (2)",
     )
     parser.add_argument(
-        "--images", type=Path, metavar="DIR", help="write single images to this folder"
+        "--images",
+        type=Path,
+        metavar="DIR",
+        help="write single images to this folder, but for those that are there from the same job",
     )
     parser.add_argument(
         "--count", type=whole_number("--count", 1), metavar="N", help="how many of them (25)"

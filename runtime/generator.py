@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
+import hashlib
 from pathlib import Path
 
 import numpy as np
 
 from runtime.errors import UserError
+from runtime.files import read_bytes
 from runtime.latent import draw_latents
 from runtime.metadata import DISCRIMINATOR, GENERATOR
 from runtime.network import BATCH, Network
@@ -41,20 +42,30 @@ class Generator:
         """Load a shipped model by its name, or one of our ONNX files by its path.
 
         Args:
-            provider: "cuda", "cpu", or "auto": CUDA where it works, else the CPU.
+            provider: a key of PROVIDERS, or "auto": CUDA where it works, else the CPU.
             best_of: candidates drawn for each image, at least 1; the one that the discriminator
                 beside the file scores highest is kept.
 
         Raises:
             UserError: no such model, a file that is damaged or not one of ours, no discriminator
-                of its own beside it where one is needed, or CUDA asked for by name where it does
-                not work.
+                of its own beside it where one is needed, or a provider asked for by name where it
+                does not work.
         """
         if best_of < 1:
             raise ValueError(f"best_of is {best_of}, expected at least 1")
         network = Network(find_model(model), provider, GENERATOR)
         discriminator = _discriminator_of(network) if best_of > 1 else None
         return cls(network, discriminator, best_of)
+
+    def identity(self) -> dict[str, object]:
+        """Return what decides how the images of a seed look, apart from it, as JSON can hold it.
+
+        Raises:
+            UserError: a file it was loaded from cannot be read any more.
+        """
+        networks = filter(None, (self._network, self._discriminator))
+        files = [hashlib.sha256(read_bytes(network.path)).hexdigest() for network in networks]
+        return {"models_sha256": files, "best_of": self._best_of}
 
     def latents(self, seed: int, count: int, *, first: int = 0) -> np.ndarray:
         """Draw latents `first` to `first + count - 1` of a seed, as draw_latents does.
@@ -128,23 +139,30 @@ def from_bytes(images: np.ndarray, value_range: tuple[float, float] = (-1, 1)) -
     return channels_first / (255 / (high - low)) + low
 
 
+def shipped_models() -> dict[str, Path]:
+    """Return the generators that come with the runtime: their files, by name."""
+    return {
+        path.stem: path
+        for path in sorted(MODELS.glob("*.onnx"))
+        if not path.name.endswith(DISCRIMINATOR_SUFFIX)
+    }
+
+
 def find_model(model: str | Path) -> Path:
     """Return the path of a shipped model's name, or of a path as it is.
 
     Raises:
         UserError: neither a shipped name nor a path; the sentence has the names there are.
     """
-    shipped = {
-        path.stem: path
-        for path in sorted(MODELS.glob("*.onnx"))
-        if not path.name.endswith(DISCRIMINATOR_SUFFIX)
-    }
+    shipped = shipped_models()
     name = str(model)
     if name in shipped:
         return shipped[name]
     path = Path(model)
     if path.exists() or path.suffix == ".onnx" or len(path.parts) > 1:
         return path
+    import difflib  # for this message only
+
     nearest = difflib.get_close_matches(name, shipped, n=1)
     hint = f"; did you mean {nearest[0]}?" if nearest else ""
     raise UserError(
@@ -165,7 +183,7 @@ def _discriminator_of(generator: Network) -> Network:
             f"{generator.path} has no discriminator beside it to choose by: make {path} with "
             f"python -m export.to_onnx RUN -o {path} --part {DISCRIMINATOR}"
         )
-    discriminator = Network(path, "cuda" if generator.runs_on_cuda else "cpu", DISCRIMINATOR)
+    discriminator = Network(path, generator.provider, DISCRIMINATOR)
     for name in ("recipe", "image_size", "value_range"):
         found = getattr(discriminator.metadata, name)
         expected = getattr(generator.metadata, name)

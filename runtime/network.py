@@ -8,7 +8,7 @@ import numpy as np
 
 from runtime.errors import UserError
 from runtime.metadata import GENERATOR, ModelMetadata
-from runtime.session import open_session, runs_on_cuda
+from runtime.session import open_session, provider_of
 
 BATCH = 64  # rows computed at once: enough to keep the cores busy, and memory stays bounded
 
@@ -29,7 +29,7 @@ class Network:
 
         Raises:
             UserError: the file is damaged, not one of ours or another part, the network is not
-                what its metadata says, or CUDA was asked for by name and does not work.
+                what its metadata says, or a provider was asked for by name and does not work.
         """
         self.path = path
         self._session, self.provider_line = open_session(path, provider)
@@ -39,9 +39,9 @@ class Network:
         self._check_signature()
 
     @property
-    def runs_on_cuda(self) -> bool:
-        """Whether it computes on a GPU."""
-        return runs_on_cuda(self._session)
+    def provider(self) -> str:
+        """What it computes on, a key of PROVIDERS."""
+        return provider_of(self._session)
 
     def run(self, rows: np.ndarray) -> np.ndarray:
         """Compute the output of one or more rows of input, whatever their number, row by row."""
@@ -50,8 +50,8 @@ class Network:
 
     def _run_batch(self, batch: np.ndarray) -> np.ndarray:
         count = len(batch)
-        if self.runs_on_cuda:
-            # cuDNN's rounding depends on the shape of a batch; the CPU's does not.
+        if self.provider != "cpu":
+            # cuDNN rounds by the shape of a batch, and TensorRT compiles anew for each shape.
             batch = np.resize(batch, (BATCH, *batch.shape[1:]))
         return self._session.run(None, {self._session.get_inputs()[0].name: batch})[0][:count]
 

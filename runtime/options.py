@@ -15,7 +15,7 @@ DEFAULT_MODEL = "dcgan"
 DEFAULT_SEED = 0
 MOST_SEEDS = 1_000_000  # a month of grading
 MOST_CANDIDATES = 1_000
-PROVIDERS = ("auto", "cuda", "cpu")
+PROVIDERS = ("auto", "cpu", "cuda", "tensorrt", "openvino")
 
 
 def whole_number(option: str, least: int, greatest: int | None = None) -> Callable[[str], int]:

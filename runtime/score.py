@@ -14,7 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from runtime.detector import Detector, find_cascade
+from runtime.detector import PASS_ABOVE, Detector, find_cascade
 from runtime.errors import UserError, add_debug_option, run_command
 from runtime.generator import Generator
 from runtime.grid import BASELINE_IMAGES, baseline_grid, read_picture, write_png
@@ -25,7 +25,6 @@ from runtime.options import (
     parse_seeds,
 )
 
-PASS_ABOVE = 20
 RED = (255, 0, 0)
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
 

@@ -1,10 +1,12 @@
-"""An ONNX file as an onnxruntime session, on the fastest provider that works here."""
+"""An ONNX file as an onnxruntime session, on a provider that works here."""
 
 from __future__ import annotations
 
 import io
 import re
+from collections.abc import Mapping
 from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +17,50 @@ from runtime.cores import available_cores
 from runtime.errors import UserError
 from runtime.files import read_bytes
 
-CUDA = "CUDAExecutionProvider"
-CPU = "CPUExecutionProvider"
-
-# cuDNN's default is to time its algorithms and take the winner, which may differ from run to run;
-# TF32 would round what the CPU does not.
-CUDA_OPTIONS = {"cudnn_conv_algo_search": "DEFAULT", "use_tf32": "0"}
-
 SILENT = 4  # onnxruntime's severity "fatal": what fails is raised, and what is only slow is said
+
+
+@dataclass(frozen=True)
+class Provider:
+    """One of onnxruntime's execution providers.
+
+    Attributes:
+        title: what people call it.
+        name: what onnxruntime calls it.
+        device: what it computes on.
+        needs: what has to be installed for it.
+        options: what it is told.
+    """
+
+    title: str
+    name: str
+    device: str
+    needs: str
+    options: Mapping[str, str]
+
+
+PROVIDERS = {
+    "cpu": Provider("CPU", "CPUExecutionProvider", "CPU", "nothing else", {}),
+    # cuDNN's default is to time its algorithms and take the winner, which may differ from run to
+    # run; TF32 would round what the CPU does not.
+    "cuda": Provider(
+        "CUDA",
+        "CUDAExecutionProvider",
+        "GPU",
+        "CUDA or cuDNN, or the GPU's driver,",
+        {"cudnn_conv_algo_search": "DEFAULT", "use_tf32": "0"},
+    ),
+    "tensorrt": Provider(
+        "TensorRT", "TensorrtExecutionProvider", "GPU", "TensorRT, CUDA, or the GPU's driver,", {}
+    ),
+    "openvino": Provider(
+        "OpenVINO",
+        "OpenVINOExecutionProvider",
+        "CPU",
+        "OpenVINO",
+        {"device_type": "CPU", "precision": "FP32"},
+    ),
+}
 
 
 def open_session(
@@ -32,59 +70,75 @@ def open_session(
 
     Args:
         path: the file.
-        provider: "cuda", "cpu", or "auto": CUDA where it works, else the CPU.
+        provider: a key of PROVIDERS, or "auto": CUDA where it works, else the CPU.
 
     Returns:
         The session, and a line for the user that says what it runs on, and why.
 
     Raises:
-        UserError: the file cannot be read or is no ONNX model, or CUDA was asked for by name and
-            does not work.
+        UserError: the file cannot be read or is no ONNX model, or a provider was asked for by name
+            and does not work.
     """
     content = read_bytes(path)
     onnxruntime.set_default_logger_severity(SILENT)
     if provider == "cpu":
         return _open_on_cpu(content, path), "running on the CPU (as asked)"
-    session, reason = _open_on_cuda(content)
+    wanted = PROVIDERS["cuda" if provider == "auto" else provider]
+    session, reason = _open_on(wanted, content)
     if session is not None:
-        return session, f"running on the GPU ({CUDA})"
-    session = _open_on_cpu(content, path)  # before blaming CUDA: the file may be at fault
-    if provider == "cuda":
-        raise UserError(f"provider cuda does not work here: {reason}")
+        return session, f"running on the {wanted.device} ({wanted.name})"
+    session = _open_on_cpu(content, path)  # before blaming the provider: the file may be at fault
+    if provider != "auto":
+        raise UserError(f"provider {provider} does not work here: {reason}")
     return session, f"running on the CPU ({reason})"
 
 
-def runs_on_cuda(session: onnxruntime.InferenceSession) -> bool:
-    """Say whether the session computes on a GPU."""
-    return CUDA in session.get_providers()
+def provider_of(session: onnxruntime.InferenceSession) -> str:
+    """Return what the session computes on, a key of PROVIDERS."""
+    return next(key for key in PROVIDERS if _runs_on(session, PROVIDERS[key]))
+
+
+def available_providers() -> list[str]:
+    """Return the keys of PROVIDERS that the installed onnxruntime has, if they work or not."""
+    found = onnxruntime.get_available_providers()
+    return [key for key, provider in PROVIDERS.items() if provider.name in found]
+
+
+def _runs_on(session: onnxruntime.InferenceSession, provider: Provider) -> bool:
+    """Say whether the provider comes first: the CPU's comes last wherever there is another."""
+    return session.get_providers()[0] == provider.name
 
 
 def _open_on_cpu(content: bytes, path: str | Path) -> onnxruntime.InferenceSession:
     try:
-        return onnxruntime.InferenceSession(content, _options(), providers=[CPU])
+        return onnxruntime.InferenceSession(content, _options(), providers=[PROVIDERS["cpu"].name])
     except Exception as error:  # onnxruntime's errors have no common base
         raise UserError(
             f"{path} is not a whole ONNX model: {_first_line(error)} ({len(content)} bytes read)"
         ) from error
 
 
-def _open_on_cuda(content: bytes) -> tuple[onnxruntime.InferenceSession | None, str]:
-    """Return a session on CUDA, or None and the reason."""
-    if CUDA not in onnxruntime.get_available_providers():
-        return None, "this onnxruntime has no CUDA provider"
+def _open_on(provider: Provider, content: bytes) -> tuple[onnxruntime.InferenceSession | None, str]:
+    """Return a session on a provider other than the CPU's, or None and the reason."""
+    if provider.name not in onnxruntime.get_available_providers():
+        return None, f"this onnxruntime has no {provider.title} provider"
     # onnxruntime prints what it cannot load; the reason below says it in a line.
     with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
         try:
-            if hasattr(onnxruntime, "preload_dlls"):  # onnxruntime 1.21 and newer
+            # onnxruntime 1.21 and newer
+            if provider.device == "GPU" and hasattr(onnxruntime, "preload_dlls"):
                 onnxruntime.preload_dlls()
             session = onnxruntime.InferenceSession(
-                content, _options(), providers=[(CUDA, CUDA_OPTIONS), CPU], enable_fallback=0
+                content,
+                _options(),
+                providers=[(provider.name, dict(provider.options)), PROVIDERS["cpu"].name],
+                enable_fallback=0,
             )
             _try_out(session)
         except Exception as error:
-            return None, _cuda_reason(error)
-    if not runs_on_cuda(session):
-        return None, "CUDA or cuDNN, or the GPU's driver, could not be loaded"
+            return None, _reason(provider, error)
+    if not _runs_on(session, provider):
+        return None, f"{provider.needs} could not be loaded"
     return session, ""
 
 
@@ -105,10 +159,10 @@ def _options() -> Any:
     return options
 
 
-def _cuda_reason(error: Exception) -> str:
+def _reason(provider: Provider, error: Exception) -> str:
     """What CUDA itself says, out of the 700 characters of C++ that onnxruntime puts around it."""
     said = re.search(r"CUDA failure \d+: [^;\n]*[^;\s]", str(error))
-    return said.group() if said else f"CUDA failed: {_first_line(error)}"
+    return said.group() if said else f"{provider.title} failed: {_first_line(error)}"
 
 
 def _first_line(error: Exception) -> str:

@@ -78,7 +78,7 @@ def test_the_command_keeps_the_best(
         main([*command, "--layout", "tight", "--output", str(grid), "--images", str(folder)]) == 0
     )
     np.testing.assert_array_equal(read_picture(grid), tight_grid(images, 5, 5, 2))
-    singles = [read_picture(file) for file in sorted(folder.iterdir())]
+    singles = [read_picture(file) for file in sorted(folder.glob("*.png"))]
     np.testing.assert_array_equal(singles, images)
 
 

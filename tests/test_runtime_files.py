@@ -56,6 +56,15 @@ def test_a_full_disk_leaves_the_file_before_whole(tmp_path, monkeypatch, stage):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_nothing_waits_for_the_disk_without_flush(tmp_path, monkeypatch):
+    path = tmp_path / "000000.png"
+    monkeypatch.setattr(os, "fsync", disk_full)
+    write_bytes(path, b"new", flush=False)
+    assert path.read_bytes() == b"new"
+    with pytest.raises(UserError, match="No space left"):
+        write_bytes(path, b"newer")
+
+
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
 def test_any_failure_leaves_the_file_before_whole_and_nothing_else(tmp_path, error):
     path = tmp_path / "checkpoint"

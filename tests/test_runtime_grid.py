@@ -4,11 +4,12 @@ import cv2
 import matplotlib
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runtime.errors import UserError
 from runtime.grid import baseline_grid, read_picture, tight_grid, write_png
+from runtime.resample import resample
 
 
 def random_images(count, height=64, width=64):
@@ -35,29 +36,40 @@ def graders_grid(images, path):
     return cv2.imread(str(path))[..., ::-1]
 
 
-@pytest.mark.parametrize("shape", [(64, 64), (48, 32)])
-def test_the_baseline_grid_has_the_graders_pixels(tmp_path, shape):
-    images = random_images(25, *shape)
+def images_of_all_values(size):
+    """25 images: black, white, a chessboard of both, both at random, and all values at random."""
+    images = random_images(25, size, size)
+    images[0], images[1] = 0, 255
+    images[2] = (np.indices((size, size)).sum(axis=0) % 2 * 255)[..., None]
+    images[3] = images[3] // 128 * 255
+    return images
+
+
+# 21 is more than tripled, 32 doubled, 64 kept, and the others are filtered.
+@pytest.mark.parametrize("size", [21, 22, 32, 64, 65, 128])
+def test_the_baseline_grid_has_the_graders_pixels(tmp_path, size):
+    images = images_of_all_values(size)
     grid = baseline_grid(images)
     assert grid.shape == (480, 640, 3)
     assert grid.dtype == np.uint8
     np.testing.assert_array_equal(grid, graders_grid(images, tmp_path / "theirs.png"))
 
 
-def test_the_users_matplotlib_settings_do_not_change_the_baseline_grid():
-    images = random_images(25)
-    expected = baseline_grid(images)
-    settings = {"figure.dpi": 50, "figure.facecolor": "black", "image.interpolation": "bicubic"}
-    with matplotlib.rc_context(settings):
-        np.testing.assert_array_equal(baseline_grid(images), expected)
-        assert matplotlib.rcParams["figure.dpi"] == 50
+@settings(deadline=None, max_examples=25)
+@given(size=st.integers(1, 60), side=st.integers(5, 40), value=st.integers(0, 255))
+def test_what_has_one_colour_keeps_it(size, side, value):
+    resampled = resample(np.full((1, size, size, 3), value, np.uint8), side)
+    assert resampled.shape == (1, side, side, 3)
+    assert (resampled == value).all()
 
 
 @pytest.mark.parametrize(
-    "images", [random_images(24), random_images(25).astype(np.float32)], ids=["count", "dtype"]
+    "images",
+    [random_images(24), random_images(25).astype(np.float32), random_images(25, 48, 32)],
+    ids=["count", "dtype", "shape"],
 )
-def test_the_baseline_grid_takes_25_images_of_bytes(images):
-    with pytest.raises(ValueError, match="expected 25 uint8 images"):
+def test_the_baseline_grid_takes_25_square_images_of_bytes(images):
+    with pytest.raises(ValueError, match="expected 25 square uint8 images"):
         baseline_grid(images)
 
 

@@ -256,13 +256,16 @@ def setup_arguments(monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict[str, 
 
 def test_edge_has_no_training_package(setup_arguments: Callable[..., dict[str, Any]]) -> None:
     given = setup_arguments()
-    names = ("mxnet", "gluoncv", "onnx>", "torch", "nvidia", "tensorboard")
+    names = ("mxnet", "gluoncv", "onnx>", "torch", "nvidia", "tensorboard", "matplotlib")
     assert not [need for need in given["install_requires"] if need.startswith(names)]
     assert {"trainer", "export", "runtime"} <= set(given["packages"])
     assert not [package for package in given["packages"] if package.startswith("tests")]
 
 
-@pytest.mark.parametrize(("flavour", "package"), [("", "onnxruntime>"), ("gpu", "onnxruntime-gpu")])
+@pytest.mark.parametrize(
+    ("flavour", "package"),
+    [("", "onnxruntime>"), ("gpu", "onnxruntime-gpu"), ("openvino", "onnxruntime-openvino")],
+)
 def test_one_onnxruntime(
     setup_arguments: Callable[..., dict[str, Any]], flavour: str, package: str
 ) -> None:
@@ -273,5 +276,7 @@ def test_one_onnxruntime(
 
 
 def test_unknown_onnxruntime(setup_arguments: Callable[..., dict[str, Any]]) -> None:
-    with pytest.raises(SystemExit, match="EDGEGAN_ONNXRUNTIME is 'tpu'; expected one of cpu, gpu"):
+    with pytest.raises(
+        SystemExit, match="EDGEGAN_ONNXRUNTIME is 'tpu'; expected one of cpu, gpu, openvino"
+    ):
         setup_arguments("tpu")

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 import runtime.session
-from runtime.detector import Detector
+from runtime.detector import PASS_ABOVE, Detector
 from runtime.generator import MODELS, Generator
 from runtime.grid import baseline_grid, read_picture
 from runtime.options import DEFAULT_MODEL, DEFAULT_SEED
-from runtime.score import PASS_ABOVE, score_images
+from runtime.score import score_images
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 MOST_BYTES = 8_000_000

@@ -16,14 +16,14 @@ import mxnet as mx
 import numpy as np
 from tqdm import tqdm
 
-from runtime.detector import CascadeNotFound, Detector, find_cascade
+from runtime.detector import PASS_ABOVE, CascadeNotFound, Detector, find_cascade
 from runtime.errors import UserError, add_debug_option, run_command
 from runtime.files import write_bytes
 from runtime.generator import Generator, to_bytes
 from runtime.grid import BASELINE_IMAGES
 from runtime.latent import Stream, draw_latents, parse_seed, philox
 from runtime.options import DEFAULT_SEED, add_cascade_option, whole_number
-from runtime.score import PASS_ABOVE, score_images
+from runtime.score import score_images
 from trainer import checkpoint, loop
 from trainer.data import HELD_OUT, pack, read_pictures, split
 from trainer.metrics.collapse import diversity

@@ -1,0 +1,108 @@
+"""A seed's images as single files in a folder: a job that goes on where it was broken off."""
+
+from __future__ import annotations
+
+import json
+import os
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from runtime.cores import available_cores
+from runtime.errors import UserError
+from runtime.files import make_folder, read_bytes, remove_leftovers, write_bytes
+from runtime.generator import Generator
+from runtime.grid import PNG_END, encode_png
+from runtime.network import BATCH
+
+JOB = "job.json"  # the file in the folder that tells what all its images are of
+NUMBERED = "[0-9]" * 6 + "*.png"
+
+
+def write_images(generator: Generator, seed: int, count: int, folder: Path) -> int:
+    """Write images 0 to count - 1 of a seed as 000000.png and so on, but for those that are there.
+
+    While a batch is drawn the one before is written, so memory does not grow with the count. Only
+    one process at a time may write to a folder.
+
+    Returns:
+        How many were written.
+
+    Raises:
+        UserError: the folder holds the images of another job, or something cannot be written.
+    """
+    _claim(folder, generator, seed)
+    written = 0
+    writing: list[Future[None]] = []
+    progress = tqdm(total=count, unit=" images", disable=None)
+    with progress, ThreadPoolExecutor(available_cores()) as pool:
+        for start in range(0, count, BATCH):
+            paths = [folder / f"{k:06}.png" for k in range(start, min(start + BATCH, count))]
+            missing = [place for place, path in enumerate(paths) if not _is_whole(path)]
+            if missing:
+                images = generator.images(seed, len(paths), first=start)
+                _finish(writing)
+                writing = [pool.submit(_write, paths[place], images[place]) for place in missing]
+                written += len(missing)
+            progress.update(len(paths))
+        _finish(writing)
+    return written
+
+
+def _claim(folder: Path, generator: Generator, seed: int) -> None:
+    """Note in the folder what its images are of, or check that they are of the same.
+
+    Raises:
+        UserError: they are of something else or do not say of what, or it cannot be noted.
+    """
+    job = {"seed": seed, **generator.identity()}
+    make_folder(folder)
+    record = folder / JOB
+    if record.exists():
+        found = _read_job(record)
+        for name, value in job.items():
+            if found.get(name) != value:
+                raise UserError(
+                    f"{folder} holds the images of another job: {JOB} in it has the {name} "
+                    f"{found.get(name)!r}, expected {value!r}: choose another folder"
+                )
+        remove_leftovers(folder)
+    elif any(folder.glob(NUMBERED)):
+        raise UserError(
+            f"{folder} holds numbered images, but no {JOB} that tells their model and seed: "
+            "choose another folder"
+        )
+    else:
+        write_bytes(record, (json.dumps(job, indent=2) + "\n").encode())
+
+
+def _read_job(record: Path) -> dict[str, object]:
+    try:
+        job = json.loads(read_bytes(record))
+    except ValueError:
+        job = None
+    if not isinstance(job, dict):
+        raise UserError(f"{record} is not the record of a job, expected what an earlier run wrote")
+    return job
+
+
+def _is_whole(path: Path) -> bool:
+    """Say whether an image is there to its end: a power cut can leave less than was written."""
+    try:
+        with path.open("rb") as file:
+            file.seek(-len(PNG_END), os.SEEK_END)
+            return file.read() == PNG_END
+    except OSError:  # it is not there, or shorter than that
+        return False
+
+
+def _write(path: Path, image: np.ndarray) -> None:
+    write_bytes(path, encode_png(image), flush=False)  # flushing takes longer than drawing
+
+
+def _finish(writing: list[Future[None]]) -> None:
+    """Wait until all is written; raises UserError if something could not be."""
+    for future in writing:
+        future.result()

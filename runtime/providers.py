@@ -1,0 +1,42 @@
+"""The command that says what models can run on here: python -m runtime.providers."""
+
+from __future__ import annotations
+
+import argparse
+
+import onnxruntime
+
+from runtime.errors import UserError, add_debug_option, run_command
+from runtime.generator import Generator, shipped_models
+from runtime.session import available_providers
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Try every shipped model on every provider that is here; returns 0."""
+    parser = argparse.ArgumentParser(
+        prog="python -m runtime.providers",
+        description="List the execution providers of the installed onnxruntime, what becomes of "
+        "each shipped model on them, and what --provider auto chooses.",
+    )
+    add_debug_option(parser)
+    parser.parse_args(argv)
+    print(f"onnxruntime {onnxruntime.__version__}")
+    for model in shipped_models():
+        print(model)
+        for provider in (*available_providers(), "auto"):
+            print(f"  {provider:<10}{try_out(model, provider)}")
+    return 0
+
+
+def try_out(model: str, provider: str) -> str:
+    """Draw an image; returns a line that says what that ran on, or why it could not."""
+    try:
+        generator = Generator.load(model, provider)
+        generator.images(seed=0, count=1)
+    except UserError as error:
+        return str(error)
+    return generator.provider_line
+
+
+if __name__ == "__main__":
+    run_command(main)
