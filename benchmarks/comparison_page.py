@@ -118,8 +118,9 @@ def _cell(group: Group, metric: Metric, bold: bool = False) -> str:
     if metric not in group.spreads:
         return ""
     spread = group.spreads[metric]
-    mean = f"**{spread.mean:.3g}**" if bold else f"{spread.mean:.3g}"
-    return f"{mean} ({spread.least:.3g} to {spread.greatest:.3g})" if spread.count > 1 else mean
+    mean, least, greatest = map(measure.short, (spread.mean, spread.least, spread.greatest))
+    mean = f"**{mean}**" if bold else mean
+    return f"{mean} ({least} to {greatest})" if spread.count > 1 else mean
 
 
 def _strip(group: Group) -> str:

@@ -50,7 +50,7 @@ class Spread:
         return cls(statistics.median(values), min(values), max(values), len(values))
 
     def __str__(self) -> str:
-        return f"{_short(self.median)} ({_short(self.least)}-{_short(self.greatest)})"
+        return f"{short(self.median)} ({short(self.least)}-{short(self.greatest)})"
 
 
 class PeerFailed(Exception):  # noqa: N818 (what happened, not whose fault it is)
@@ -345,7 +345,7 @@ def _version(package: str) -> str | None:
     return None
 
 
-def _short(value: float) -> str:
+def short(value: float) -> str:
     """Three digits where that is enough, all before the point where there are more."""
     if value == 0 or not math.isfinite(value):
         return f"{value:g}"

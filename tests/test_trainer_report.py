@@ -486,6 +486,14 @@ def test_what_goes_by_another_name_differs_as_a_whole() -> None:
     }
 
 
+def test_what_is_switched_on_differs_as_a_whole() -> None:
+    noise = {"deviation": 0.1, "steps": 600}
+    off, on = {**DCGAN, "input_noise": None}, {**DCGAN, "input_noise": noise}
+    assert compare.differences(off, on) == {"input_noise": (None, noise)}
+    weaker = {**DCGAN, "input_noise": {**noise, "deviation": 0.05}}
+    assert compare.differences(on, weaker) == {"input_noise.deviation": (0.1, 0.05)}
+
+
 def test_all_pairs_one_setting_apart_are_found() -> None:
     tricks = {
         "plain": DCGAN,

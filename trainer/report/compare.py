@@ -146,14 +146,15 @@ def differences(
 ) -> dict[str, tuple[Any, Any]]:
     """The settings that differ, by dotted key, as (before, after).
 
-    What goes by another name (an objective, an optimizer) is one difference as a whole: the keys
-    beside the name mean something else under each.
+    What goes by another name (an objective, an optimizer), or is switched off in one (input noise),
+    is one difference as a whole: the keys in it mean something else, or nothing, in the other.
     """
     found: dict[str, tuple[Any, Any]] = {}
     for key in {**before, **after}:
         old, new = before.get(key), after.get(key)
+        switched = key in before and key in after and None in (old, new)
         nested = all(value is None or isinstance(value, dict) for value in (old, new))
-        if nested and (old or {}).get("name") == (new or {}).get("name"):
+        if nested and not switched and (old or {}).get("name") == (new or {}).get("name"):
             found.update(differences(old or {}, new or {}, f"{prefix}{key}."))
         elif old != new:
             found[prefix + key] = (old, new)
