@@ -30,7 +30,7 @@ def test_every_seed_is_trained_exported_and_graded(
     found = json.loads(report.read_text())
     assert [result["seed"] for result in found["results"]] == [0, 1]
     for result in found["results"]:
-        assert result["training_seconds"] > result["export_seconds"] > 0
+        assert min(result["training_seconds"], result["export_seconds"]) > 0
         assert result["mean_faces"] <= quick.PASSING
     slowest = max(r["training_seconds"] + r["export_seconds"] for r in found["results"])
     assert found["seconds"]["greatest"] == pytest.approx(slowest)
