@@ -18,16 +18,18 @@ from export.passes import (
 )
 
 TARGETS = ("cpu", "cuda", "web")
-LEVELS = (0, 1, 2)
+LEVELS = (0, 1, 2, 3)
 DEFAULT_TARGET = "cpu"
 DEFAULT_LEVEL = 2
 BYTES_FROM_LEVEL = 2  # a generator's file gives bytes
+INTEGERS_FROM_LEVEL = 3  # a generator's file for the CPU computes in integers what keeps its bound
 
 
 def passes(target: str, level: int) -> list[ModuleType]:
     """The rewrites of a model for ``target``, in their order; each computes the same as before.
 
-    Level 0 has none, level 1 folds what is constant, and level 2 has all that make a file faster.
+    Level 0 has none, level 1 folds what is constant, and from level 2 on there are all that make a
+    file faster.
     """
     chosen = []
     if level >= 1:
