@@ -1,35 +1,30 @@
 """Which rewrites a file gets: by what it is to run on, and by how far it is to be optimised.
 
 Measured with the shipped generator, 64 wide (one core of an Intel Xeon with AVX-512): on the CPU,
-with onnxruntime 1.31.1, phase convolutions take 0.84 of the time of transposed ones. With
-onnxruntime-web 1.30.0, whose WebAssembly has no such kernels for convolutions, they gain nothing.
-For CUDA it was decided without a GPU at hand: cuDNN has kernels for transposed convolutions.
+with onnxruntime 1.31.1, a file with phase convolutions takes 0.83 of the time of one without; with
+onnxruntime-web 1.30.0 (WebAssembly, one thread) they gain nothing. For CUDA it was decided without
+a GPU at hand: cuDNN has kernels for transposed convolutions.
 """
 
 from __future__ import annotations
 
 from types import ModuleType
 
-from export.passes import (
-    fold_batch_norm,
-    fold_constants,
-    matrix_product,
-    phase_convolutions,
-)
+from export.passes import fold_batch_norm, fold_constants, matrix_product, phase_convolutions
 
 TARGETS = ("cpu", "cuda", "web")
 LEVELS = (0, 1, 2, 3)
 DEFAULT_TARGET = "cpu"
 DEFAULT_LEVEL = 2
-BYTES_FROM_LEVEL = 2  # a generator's file gives bytes
-INTEGERS_FROM_LEVEL = 3  # a generator's file for the CPU computes in integers what keeps its bound
+BYTES_FROM_LEVEL = 2  # of a generator: byte_output, which needs its value range, comes last
+INTEGERS_FROM_LEVEL = 3  # of a generator for the CPU: sensitivity chooses the layers
 
 
 def passes(target: str, level: int) -> list[ModuleType]:
     """The rewrites of a model for ``target``, in their order; each computes the same as before.
 
-    Level 0 has none, level 1 folds what is constant, and from level 2 on there are all that make a
-    file faster.
+    Level 0 has none, level 1 folds what is constant, and from level 2 on there is what the target
+    runs faster.
     """
     chosen = []
     if level >= 1:
