@@ -178,9 +178,16 @@ def test_a_range_of_what_a_relu_gives_starts_at_0() -> None:
     before=st.integers(0, 3),
     outputs=st.sampled_from([1, 3, 9]),
     bias=st.booleans(),
+    activation=st.sampled_from(["Relu", "Tanh"]),
 )
 def test_blocks_give_what_the_transposed_convolution_gives(
-    size: tuple[int, int], kernel: int, stride: int, before: int, outputs: int, bias: bool
+    size: tuple[int, int],
+    kernel: int,
+    stride: int,
+    before: int,
+    outputs: int,
+    bias: bool,
+    activation: str,
 ) -> None:
     random = np.random.default_rng(kernel)
     arrays = {"weight": random.normal(size=(2, outputs, kernel, kernel)).astype("f")}
@@ -197,19 +204,21 @@ def test_blocks_give_what_the_transposed_convolution_gives(
         output_padding=[max(-excess, 0)] * 2,
     )
     graph = helper.make_graph(
-        [node],
+        [node, helper.make_node(activation, ["made"], ["active"])],
         "network",
         [helper.make_tensor_value_info("maps", TensorProto.FLOAT, [None, 2, *size])],
-        [helper.make_tensor_value_info("made", TensorProto.FLOAT, [None] * 4)],
+        [helper.make_tensor_value_info("active", TensorProto.FLOAT, [None] * 4)],
         [numpy_helper.from_array(array, name) for name, array in arrays.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
     rewritten = block_convolutions.rewrite(model, ["made"])
     stays = before >= kernel or max(-excess, 0) >= stride
-    operators = [node.op_type for node in rewritten.graph.node]
-    assert operators == (["ConvTranspose"] if stays else ["Conv", "DepthToSpace"])
     if stays:
+        assert rewritten == model
         return
+    operators = [node.op_type for node in rewritten.graph.node]
+    last = ["Relu", "DepthToSpace"] if activation == "Relu" else ["DepthToSpace", "Tanh"]
+    assert operators == ["Conv", *last]
     maps = random.normal(size=(2, 2, *size)).astype("f")
     expected = by_onnx(model, maps)
     np.testing.assert_allclose(verify.output_of(rewritten, maps), expected, atol=1e-4)

@@ -18,7 +18,9 @@ from onnx import helper
 
 from export.passes.graph import (
     TransposedConvolution,
+    activation_after,
     copy_of,
+    copy_of_node,
     initializers,
     replace_nodes,
     set_initializers,
@@ -31,19 +33,24 @@ ENOUGH_CHANNELS = 32  # with fewer, blocks of one input leave an integer kernel 
 def rewrite(model: onnx.ModelProto, outputs: Collection[str]) -> onnx.ModelProto:
     """The model with a Conv and a DepthToSpace for the transposed convolutions that make `outputs`.
 
-    Those stay that do not make an input s times as large, s being their stride.
+    Those stay that do not make an input s times as large, s being their stride. A ReLU that
+    directly follows is moved before the DepthToSpace, to where integers cut off what it does.
     """
     model = copy_of(model)
     arrays = initializers(model)
     known = shapes(model)
-    replaced = {}
+    replaced: dict[str, list[onnx.NodeProto]] = {}
     for node in model.graph.node:
         convolution = TransposedConvolution.of(node, arrays)
         if convolution and node.output[0] in outputs and draws_blocks(convolution):
             even = all(size and size % 2 == 0 for size in known[node.input[0]][2:])
             channels = convolution.weight.shape[1] * convolution.strides[0] ** 2
             inputs = 2 if even and channels < ENOUGH_CHANNELS else 1
-            replaced[node.output[0]] = _block_nodes(node, convolution, inputs, arrays)
+            relu = activation_after(model, node.output[0])
+            relu = relu if relu and relu.op_type == "Relu" else None
+            replaced[node.output[0]] = _block_nodes(node, relu, convolution, inputs, arrays)
+            if relu:
+                replaced[relu.output[0]] = []
     replace_nodes(model, replaced)
     set_initializers(model, arrays)
     return model
@@ -65,6 +72,7 @@ def draws_blocks(convolution: TransposedConvolution) -> bool:
 
 def _block_nodes(
     node: onnx.NodeProto,
+    relu: onnx.NodeProto | None,
     convolution: TransposedConvolution,
     inputs: int,
     arrays: dict[str, np.ndarray],
@@ -81,7 +89,7 @@ def _block_nodes(
     arrays[blocks[1]] = weight.reshape(-1, *weight.shape[3:]).astype(np.float32)
     if len(blocks) > 2:
         arrays[blocks[2]] = np.tile(arrays[node.input[2]], side * side)
-    return [
+    nodes = [
         helper.make_node(
             "Conv",
             [node.input[0], *blocks[1:]],
@@ -90,11 +98,16 @@ def _block_nodes(
             kernel_shape=weight.shape[4:],
             strides=[inputs, inputs],
             pads=[above, before, below, after],
-        ),
-        helper.make_node(
-            "DepthToSpace", [blocks[0]], [result], name=result, blocksize=side, mode="DCR"
-        ),
+        )
     ]
+    if relu:
+        result = relu.output[0]
+        nodes.append(copy_of_node(relu, blocks[0], f"{result}_blocks"))
+    made = nodes[-1].output[0]
+    layout = helper.make_node(
+        "DepthToSpace", [made], [result], name=result, blocksize=side, mode="DCR"
+    )
+    return [*nodes, layout]
 
 
 def _taps(kernel: int, stride: int, padding: int, inputs: int) -> tuple[np.ndarray, int, int]:

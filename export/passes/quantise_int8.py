@@ -182,7 +182,7 @@ def _integer_constants(
     zeros = np.zeros(len(scale), np.int8)
     made = [_dequantise(node.input[1], [stored, scale, zeros], axis, arrays)]
     if len(node.input) > 2:
-        name = f"{node.output[0]}_bias"  # the phases have one bias, in steps of their own
+        name = f"{node.output[0]}_integer_bias"  # phases have one bias, in steps of their own
         steps = scale * reads.scale
         stored = np.rint(bias.astype(np.float64) / steps).astype(np.int32)
         made.append(_dequantise(name, [stored, steps], 0, arrays))
