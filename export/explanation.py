@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -31,15 +31,15 @@ def table(versions: Mapping[str, onnx.ModelProto], inputs: np.ndarray) -> str:
         versions: of one model, by what made them.
         inputs: float32 (25 or more, ...), what the model takes.
     """
-    times = _milliseconds(versions, inputs[:BATCH])
+    times = milliseconds(list(versions.values()), inputs)
     width = max(map(len, versions))
     lines = ["  ".join([" " * width, *TITLES])]
-    for (name, model), milliseconds in zip(versions.items(), times):
+    for (name, model), time_of_one in zip(versions.items(), times):
         cells = (
             str(len(model.graph.node)),
             f"{constant_bytes(model) / 1e6:.2f}",
             f"{multiply_adds(model) / 1e6:.2f}",
-            f"{milliseconds:.3f}",
+            f"{time_of_one:.3f}",
         )
         aligned = (f"{cell:>{len(title)}}" for cell, title in zip(cells, TITLES))
         lines.append("  ".join([f"{name:{width}}", *aligned]))
@@ -54,12 +54,13 @@ def constant_bytes(model: onnx.ModelProto) -> int:
     )
 
 
-def _milliseconds(versions: Mapping[str, onnx.ModelProto], inputs: np.ndarray) -> list[float]:
-    """The median time that each version takes for a row; they are run in turn."""
+def milliseconds(models: Sequence[onnx.ModelProto], inputs: np.ndarray) -> list[float]:
+    """The median time that each model takes for a row of a batch of 25; they are run in turn."""
+    inputs = inputs[:BATCH]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
         sessions = []
-        for model in versions.values():
+        for model in models:
             onnx.save(model, str(path))
             sessions.append(open_session(path, "cpu")[0])
     seconds: list[list[float]] = [[] for _ in sessions]

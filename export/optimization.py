@@ -13,16 +13,18 @@ from types import ModuleType
 from export.passes import fold_batch_norm, fold_constants, matrix_product, phase_convolutions
 
 TARGETS = ("cpu", "cuda", "web")
-LEVELS = (0, 1, 2)
+LEVELS = (0, 1, 2, 3)
 DEFAULT_TARGET = "cpu"
 DEFAULT_LEVEL = 2
 BYTES_FROM_LEVEL = 2  # of a generator: byte_output, which needs its value range, comes last
+INTEGERS_FROM_LEVEL = 3  # of a generator for the CPU: sensitivity chooses the layers
 
 
 def passes(target: str, level: int) -> list[ModuleType]:
     """The rewrites of a model for ``target``, in their order; each computes the same as before.
 
-    Level 0 has none, level 1 folds what is constant, level 2 has what the target runs faster.
+    Level 0 has none, level 1 folds what is constant, and from level 2 on there is what the target
+    runs faster.
     """
     chosen = []
     if level >= 1:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -13,21 +15,31 @@ import numpy as np
 import onnx
 from mxnet.gluon import HybridBlock
 
-from export import optimization, verify
+from export import optimization, sensitivity, verify
 from export.explanation import table
 from export.optimization import (
     BYTES_FROM_LEVEL,
     DEFAULT_LEVEL,
     DEFAULT_TARGET,
+    INTEGERS_FROM_LEVEL,
     LEVELS,
     TARGETS,
 )
-from export.passes import byte_output, constant_initializers, readable_names, store_float16
+from export.passes import (
+    byte_output,
+    constant_initializers,
+    quantise_int8,
+    readable_names,
+    store_float16,
+)
+from export.sensitivity import Choice
 from export.translations import OPSET
 from export.verify import Difference
+from runtime.detector import CascadeNotFound, Detector, find_cascade
 from runtime.errors import UserError, add_debug_option, run_command
 from runtime.files import atomic_write
 from runtime.metadata import DISCRIMINATOR, GENERATOR, PARTS, ModelMetadata
+from runtime.options import positive_number
 from trainer import checkpoint, loop
 from trainer.checkpoint import JUDGE, Checkpoint
 from trainer.recipe import VALUE_RANGES
@@ -36,6 +48,7 @@ EXAMPLES = """\
 examples:
   python -m export.to_onnx runs/dcgan -o dcgan.onnx
   python -m export.to_onnx runs/dcgan -o small.onnx --float16
+  python -m export.to_onnx runs/dcgan -o fast.onnx --optimize 3 --quality 40dB --explain
   python -m export.to_onnx runs/dcgan -o page.onnx --target web --explain
   python -m export.to_onnx runs/wgan/last.npz -o last.onnx --weights generator
   python -m export.to_onnx runs/dcgan -o dcgan.discriminator.onnx --part discriminator
@@ -44,6 +57,7 @@ IR_VERSION = 8  # of the ONNX release of that opset's time, so that older runtim
 INPUT = {GENERATOR: "latent", DISCRIMINATOR: "image"}
 OUTPUT = {GENERATOR: "image", DISCRIMINATOR: "score"}
 WEIGHTS = ("ema", "generator")
+DEFAULT_QUALITY = 40.0  # decibels: a mean error of 2.55 of 255 levels, in the root of the square
 
 
 @dataclass(frozen=True)
@@ -70,11 +84,18 @@ class Exported:
 
     Attributes:
         parity: the float32 graph against the network.
-        float16_loss: float16 storage against that graph, where it was asked for.
+        choice: of the layers that are computed in integers, where they were looked for.
+        decibels: the quality of the file then, float16 storage included.
+        faces: of 25 in the mean, of the file and in float32, where some layer is in integers and
+            they could be counted.
+        float16_loss: float16 storage against the graph before it, where it was asked for.
         versions: the model as translated and after each rewrite, by the rewrite's name.
     """
 
     parity: Difference
+    choice: Choice | None
+    decibels: float | None
+    faces: tuple[float, float] | None
     float16_loss: Difference | None
     versions: dict[str, onnx.ModelProto]
 
@@ -84,9 +105,10 @@ def main(argv: list[str] | None = None) -> int:
 
     Raises:
         UserError: no checkpoint there, a discriminator that scores no single pictures, the parity
-            check failed, or the file cannot be written.
+            check or a bound on quality failed, or the file cannot be written.
     """
     options = _parser().parse_args(argv)
+    _check_level(options)
     if options.part == GENERATOR:
         path = checkpoint.find(Path(options.run))
         source = checkpoint.load(path)
@@ -98,7 +120,12 @@ def main(argv: list[str] | None = None) -> int:
         source = checkpoint.load(path)
         subject = discriminator_of(source, path)
     exported = export(
-        subject, Path(options.output), options.target, options.optimize, options.float16
+        subject,
+        Path(options.output),
+        options.target,
+        options.optimize,
+        options.float16,
+        options.quality or DEFAULT_QUALITY,
     )
     size = Path(options.output).stat().st_size / 1e6
     print(
@@ -116,9 +143,50 @@ def main(argv: list[str] | None = None) -> int:
         else:
             cost = f"changes no score by more than {loss.largest:.2g}"
         print(f"float16 storage {cost}")
+    if exported.choice:
+        print("\n".join(_quality_lines(exported.choice, exported.decibels, exported.faces)))
     if options.explain:
         print(table(exported.versions, subject.inputs))
+        if exported.choice and exported.choice.alone:
+            print(sensitivity.table(exported.choice, subject.inputs))
     return 0
+
+
+def _check_level(options: argparse.Namespace) -> None:
+    """Raise UserError where integers, or their bound, are asked for that are not to be had."""
+    integers = options.optimize >= INTEGERS_FROM_LEVEL
+    if integers and (options.part, options.target) != (GENERATOR, "cpu"):
+        raise UserError(
+            f"--optimize is {options.optimize} for a {options.part} and the target "
+            f"{options.target}, expected for a generator and the target cpu only"
+        )
+    if options.quality is not None and not integers:
+        raise UserError(
+            f"--quality is {options.quality:g}dB, expected with --optimize "
+            f"{INTEGERS_FROM_LEVEL} only"
+        )
+
+
+def _quality_lines(
+    choice: Choice, decibels: float | None, faces: tuple[float, float] | None
+) -> Iterator[str]:
+    """What was computed in integers, and what it cost."""
+    if not choice.layers:
+        yield "no layer is computed in 8-bit integers: none keeps the bound on quality"
+        return
+    in_float32 = [name for name in choice.alone if name not in choice.layers]
+    rest = f", in float32: {', '.join(in_float32)}" if in_float32 else ""
+    yield f"in 8-bit integers: {', '.join(choice.layers)}{rest}; {decibels:.1f} dB"
+    if faces:
+        yield (
+            f"faces of 25, mean of {len(verify.FACE_SEEDS)} grids: {faces[0]:.2f}, "
+            f"in float32 {faces[1]:.2f}"
+        )
+
+
+def _decibels(text: str) -> float:
+    """An argparse type: a positive number of decibels, with the unit or without."""
+    return positive_number("--quality")(text.removesuffix("dB"))
 
 
 def generator_of(source: Checkpoint, weights: str) -> Subject:
@@ -167,17 +235,19 @@ def export(
     target: str = DEFAULT_TARGET,
     level: int = DEFAULT_LEVEL,
     float16: bool = False,
+    least_decibels: float = DEFAULT_QUALITY,
 ) -> Exported:
     """Write one ONNX file that computes what the network computes.
 
     Args:
         target: what it is to run on, one of TARGETS.
-        level: how far it is optimised, one of LEVELS.
+        level: how far it is optimised, one of LEVELS; the last is for a generator on a CPU.
         float16: store the weights in half the bytes.
+        least_decibels: the bound on quality, where layers may be computed in integers.
 
     Raises:
-        UserError: the file's output differs from the network's, or it cannot be written; nothing
-            is written then.
+        UserError: the file's output differs from the network's by more than it may, or it cannot
+            be written; nothing is written then.
     """
     metadata = subject.metadata
     model = _translate(subject)
@@ -189,20 +259,50 @@ def export(
         _save(model, subject, temporary)
         parity = verify.check_parity(temporary, subject.inputs, subject.outputs)
         values = verify.model_output(temporary, subject.inputs)
-        # Arithmetic of reduced precision, measured against these values, has its place here.
+        choice, exact = None, model
+        if level >= INTEGERS_FROM_LEVEL:
+            choice = sensitivity.choose(
+                model, metadata, subject.inputs, subject.outputs, least_decibels
+            )
+            model = choice.model
+            versions[_name(quantise_int8)] = model
+            _save(model, subject, temporary)
+            values = verify.model_output(temporary, subject.inputs)
         float16_loss = None
         if float16:
             model = store_float16.rewrite(model)
             versions[_name(store_float16)] = model
             _save(model, subject, temporary)
-            exact, values = values, verify.model_output(temporary, subject.inputs)
-            float16_loss = verify.compare(values, exact)
+            before, values = values, verify.model_output(temporary, subject.inputs)
+            float16_loss = verify.compare(values, before)
+        decibels = faces = None
+        if choice:
+            decibels = verify.check_quality(
+                values, subject.outputs, metadata.value_range, least_decibels
+            )
         if level >= BYTES_FROM_LEVEL and metadata.part == GENERATOR:
             model = byte_output.rewrite(model, metadata.value_range)
             versions[_name(byte_output)] = model
             _save(model, subject, temporary)
             verify.check_bytes(temporary, subject.inputs, values, metadata.value_range)
-    return Exported(parity, float16_loss, versions)
+        if choice and choice.layers:
+            faces = _check_faces(temporary, exact, subject)
+    return Exported(parity, choice, decibels, faces, float16_loss, versions)
+
+
+def _check_faces(
+    path: Path, exact: onnx.ModelProto, subject: Subject
+) -> tuple[float, float] | None:
+    """The faces of a file and of the model in float32, None with a warning without a cascade."""
+    try:
+        detector = Detector(find_cascade())
+    except CascadeNotFound as error:
+        print(f"warning: {error}; faces are not counted", file=sys.stderr)
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        exact_path = Path(folder) / "float32.onnx"
+        _save(exact, subject, exact_path)
+        return verify.check_faces(path, exact_path, detector)
 
 
 def _save(model: onnx.ModelProto, subject: Subject, path: Path) -> None:
@@ -311,12 +411,21 @@ def _parser() -> argparse.ArgumentParser:
         default=DEFAULT_LEVEL,
         metavar="LEVEL",
         help="0: as translated, layer by layer; 1: constants and batch norms folded; 2 (default): "
-        "also what the target runs faster, and a generator's images as bytes",
+        "also what the target runs faster, and a generator's images as bytes; 3: also, on a CPU, a "
+        "generator's layers in 8-bit integers, as many as --quality and the faces found allow",
+    )
+    parser.add_argument(
+        "--quality",
+        type=_decibels,
+        metavar="DECIBELS",
+        help=f"what --optimize 3 has to keep ({DEFAULT_QUALITY:g}dB): the peak signal-to-noise "
+        "ratio of images in [0, 255] against the network's",
     )
     parser.add_argument(
         "--explain",
         action="store_true",
-        help="print what each rewrite did to nodes, bytes, operations and measured time",
+        help="print what each rewrite did to nodes, bytes, operations and measured time, and what "
+        "each layer costs and saves in integers",
     )
     parser.add_argument("--float16", action="store_true", help="store weights in half the bytes")
     add_debug_option(parser)

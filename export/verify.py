@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import statistics
 from dataclasses import dataclass
 from pathlib import Path
 
 import mxnet as mx
 import numpy as np
 import onnx
+import onnxruntime
 from mxnet.gluon import HybridBlock
+from tqdm import tqdm
 
+from runtime.detector import Detector
 from runtime.errors import UserError
-from runtime.generator import to_bytes
+from runtime.generator import Generator, to_bytes
+from runtime.grid import BASELINE_IMAGES
 from runtime.latent import Stream, draw_latents
 from runtime.metadata import ModelMetadata
+from runtime.score import score_images
 from runtime.session import open_session
 
 EXAMPLES = 64  # latents, or pictures, that every export is checked on
+FACE_SEEDS = range(100)  # whose grids have to have as many faces as before
+MOST_FACES_APART = 0.2
 TOLERANCE = 1e-5  # on values within [-1, 1]: float32 rounding through a network stays below it
 
 
@@ -48,6 +56,26 @@ def model_output(path: Path, inputs: np.ndarray) -> np.ndarray:
     """What the ONNX file gives with onnxruntime on the CPU."""
     session, _ = open_session(path, "cpu")
     return session.run(None, {session.get_inputs()[0].name: inputs})[0]
+
+
+def output_of(model: onnx.ModelProto, inputs: np.ndarray) -> np.ndarray:
+    """What a model of one output gives with onnxruntime on the CPU."""
+    session = session_of(model)
+    return session.run(None, {session.get_inputs()[0].name: inputs})[0]
+
+
+def session_of(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
+    """A model that is no file yet, ready to run on the CPU."""
+    return onnxruntime.InferenceSession(
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+
+
+def decibels(images: np.ndarray, expected: np.ndarray, value_range: tuple[float, float]) -> float:
+    """The peak signal-to-noise ratio of float32 images in a value range, as compare has it."""
+    low, high = value_range
+    to_unit = np.float32(2 / (high - low))
+    return compare(images * to_unit, expected * to_unit).decibels
 
 
 def compare(values: np.ndarray, expected: np.ndarray) -> Difference:
@@ -106,3 +134,46 @@ def check_bytes(
             f"{different} bytes of the ONNX file's images are not those of its values, "
             "expected none: nothing was written"
         )
+
+
+def check_quality(
+    images: np.ndarray,
+    expected: np.ndarray,
+    value_range: tuple[float, float],
+    least_decibels: float,
+) -> float:
+    """Compare images with the network's, float32 both; the decibels where they are enough.
+
+    Raises:
+        UserError: they are not.
+    """
+    found = decibels(images, expected, value_range)
+    if not found >= least_decibels:
+        raise UserError(
+            f"the ONNX file's images are {found:.1f} dB from the network's, expected at least "
+            f"{least_decibels:g} dB: nothing was written"
+        )
+    return found
+
+
+def check_faces(path: Path, exact: Path, detector: Detector) -> tuple[float, float]:
+    """Compare the faces of two generators' files; the means of 25 where they are near enough.
+
+    Raises:
+        UserError: they are more than ``MOST_FACES_APART`` apart.
+    """
+    found, expected = (_mean_faces(Generator.load(file, "cpu"), detector) for file in (path, exact))
+    if abs(found - expected) > MOST_FACES_APART:
+        raise UserError(
+            f"the ONNX file's grids have {found:.2f} faces in the mean, those in float32 "
+            f"{expected:.2f}, expected at most {MOST_FACES_APART} apart: nothing was written"
+        )
+    return found, expected
+
+
+def _mean_faces(generator: Generator, detector: Detector) -> float:
+    """The mean of the faces of 25 that the graders find in the grids of ``FACE_SEEDS``."""
+    return statistics.fmean(
+        score_images(generator.images(seed, BASELINE_IMAGES), detector)
+        for seed in tqdm(FACE_SEEDS, "counting faces", leave=False, disable=None)
+    )

@@ -31,6 +31,7 @@ class Stream(IntEnum):
     DISCRIMINATOR_VIEW = 9  # how the discriminator sees the pictures of its own update
     GENERATOR_VIEW = 10  # and those of the generator's
     OBJECTIVE = 11  # labels, places between pictures: an objective's own randomness
+    CALIBRATION = 12  # what an export measures ranges of numbers on
 
 
 def check_seed(value: int) -> int:

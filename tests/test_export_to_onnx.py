@@ -14,6 +14,7 @@ from onnx import TensorProto
 from export import explanation, to_onnx, verify
 from export.operations import multiply_adds
 from export.passes import byte_output, fold_batch_norm
+from runtime.detector import CascadeNotFound
 from runtime.errors import UserError
 from runtime.generator import Generator, to_bytes
 from runtime.latent import draw_latents
@@ -201,7 +202,7 @@ def test_bad_input_is_one_sentence(run: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "a.onnx").exists()
 
 
-@pytest.mark.parametrize("choice", [["--optimize", "3"], ["--target", "gpu"]])
+@pytest.mark.parametrize("choice", [["--optimize", "4"], ["--target", "gpu"]])
 def test_no_level_or_target_is_offered_that_does_nothing(
     choice: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -209,6 +210,98 @@ def test_no_level_or_target_is_offered_that_does_nothing(
         to_onnx.main(["run", "-o", "a.onnx", *choice])
     assert caught.value.code == 2
     assert "invalid choice" in capsys.readouterr().err
+
+
+@pytest.fixture
+def one_grid(monkeypatch: pytest.MonkeyPatch, cascade: Path) -> None:
+    """Faces counted in one grid, since a hundred take half a minute."""
+    monkeypatch.setattr(verify, "FACE_SEEDS", range(1))
+
+
+@pytest.mark.usefixtures("one_grid")
+def test_integers_keep_the_bound_and_say_what_they_cost(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exact, fast, again = (tmp_path / f"{name}.onnx" for name in ("exact", "fast", "again"))
+    to_onnx.main([str(run), "-o", str(exact), "--optimize", "1"])
+    command = [str(run), "--optimize", "3", "--quality", "15dB"]
+    assert to_onnx.main([*command, "-o", str(fast), "--explain"]) == 0
+    said = capsys.readouterr().out
+    assert "in 8-bit integers: " in said
+    assert "faces of 25, mean of 1 grids: 0.00, in float32 0.00" in said
+    assert "computed in" in said
+    to_onnx.main([*command, "-o", str(again)])
+    assert fast.read_bytes() == again.read_bytes()
+    assert fast.stat().st_size < 0.7 * exact.stat().st_size
+    expected = Generator.load(exact, "cpu").images(5, 30).astype(float)
+    drawn = Generator.load(fast, "cpu").images(5, 30).astype(float)
+    # Of other latents than those that the bound was kept on: about the same.
+    assert 10 * np.log10(255**2 / np.mean((drawn - expected) ** 2)) > 14
+
+
+@pytest.mark.usefixtures("one_grid")
+@pytest.mark.parametrize("float16", [[], ["--float16"]])
+def test_a_bound_that_only_float32_keeps_is_said(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], float16: list[str]
+) -> None:
+    exact, output = tmp_path / "exact.onnx", tmp_path / "model.onnx"
+    to_onnx.main([str(run), "-o", str(exact), *float16])
+    command = [str(run), "-o", str(output), "--optimize", "3", "--quality", "70"]
+    assert to_onnx.main(command + float16) == 0
+    assert "no layer is computed in 8-bit integers" in capsys.readouterr().out
+    assert output.read_bytes() == exact.read_bytes()
+
+
+def test_a_bound_that_cannot_be_kept_writes_nothing(run: Path, tmp_path: Path) -> None:
+    output = tmp_path / "model.onnx"
+    with pytest.raises(UserError, match=r"expected at least 300 dB: nothing was written"):
+        to_onnx.main([str(run), "-o", str(output), "--optimize", "3", "--quality", "300dB"])
+    assert not list(tmp_path.glob("*.onnx"))
+
+
+@pytest.mark.usefixtures("one_grid")
+def test_faces_that_are_lost_write_nothing(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faces = iter([24, 25])  # of the file, and in float32
+    monkeypatch.setattr(verify, "score_images", lambda images, detector: next(faces))
+    with pytest.raises(UserError, match=r"24\.00 faces in the mean, those in float32 25\.00"):
+        to_onnx.main([str(run), "-o", str(tmp_path / "a.onnx"), "--optimize=3", "--quality=30"])
+    assert not list(tmp_path.glob("*.onnx"))
+
+
+def test_without_a_cascade_faces_are_not_counted(
+    run: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def nowhere() -> Path:
+        raise CascadeNotFound("the cascade is not here")
+
+    monkeypatch.setattr(to_onnx, "find_cascade", nowhere)
+    output = tmp_path / "a.onnx"
+    assert to_onnx.main([str(run), "-o", str(output), "--optimize=3", "--quality=30"]) == 0
+    captured = capsys.readouterr()
+    assert "the cascade is not here; faces are not counted" in captured.err
+    assert "faces of 25" not in captured.out
+    assert output.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--optimize=3", "--target=web"], "--optimize is 3 for a generator and the target web"),
+        (["--optimize=3", "--part=discriminator"], "--optimize is 3 for a discriminator"),
+        (["--quality=40dB"], "--quality is 40dB, expected with --optimize 3 only"),
+        (["--optimize=3", "--quality=best"], "--quality is 'best', expected a positive number"),
+    ],
+)
+def test_integers_where_there_are_none_are_one_sentence(
+    run: Path, tmp_path: Path, options: list[str], sentence: str
+) -> None:
+    with pytest.raises(UserError, match=re.escape(sentence)):
+        to_onnx.main([str(run), "-o", str(tmp_path / "a.onnx"), *options])
 
 
 def test_an_output_that_cannot_be_written_is_one_sentence(run: Path, tmp_path: Path) -> None:
