@@ -27,7 +27,7 @@ def write_plan(path: Path, *overrides: str) -> Path:
     everywhere = ", ".join([*TINY, "evaluate_every=1000000", *overrides])
     path.write_text(
         f"everywhere: [{everywhere}]\nruns:\n  small: {{recipe: dcgan, seeds: 2}}\n"
-        "  other: {recipe: wgan, set: [discriminator_steps=2]}\n"
+        "  other: {recipe: dcgan, set: [discriminator_steps=2]}\n"
     )
     return path
 
