@@ -12,6 +12,7 @@ from runtime.files import make_folder, write_bytes
 from runtime.grid import read_picture
 from trainer.report import compare
 from trainer.report.compare import Group, Metric, Pair
+from trainer.report.drawing import jpeg
 from trainer.report.runs import Run, read_runs
 
 PAGE = "comparison.md"
@@ -81,6 +82,7 @@ def _rows(groups: Sequence[Group], metrics: Sequence[Metric]) -> list[list[str]]
 
 
 def _pairs_table(pairs: Sequence[Pair], metrics: Sequence[Metric]) -> str:
+    headlines = [metric for metric in metrics if metric.headline]
     rows = [
         [
             f"{_name(pair.before)} → {_name(pair.after)}",
@@ -89,13 +91,11 @@ def _pairs_table(pairs: Sequence[Pair], metrics: Sequence[Metric]) -> str:
                 + (f", {verdict}" if (verdict := pair.verdict(metric)) else "")
                 if metric in pair.metrics
                 else ""
-                for metric in metrics
-                if metric.headline
+                for metric in headlines
             ),
         ]
         for pair in pairs
     ]
-    headlines = [metric for metric in metrics if metric.headline]
     return measure.table(["runs", *_titles(headlines)], rows)
 
 
@@ -132,6 +132,4 @@ def _write_strip(run: Run, path: Path) -> None:
     row = read_picture(run.grids[-1].path)[: run.recipe["image_size"]]
     height, width = row.shape[:2]
     small = cv2.resize(row, (width * STRIP // height, STRIP), interpolation=cv2.INTER_AREA)
-    bgr = cv2.cvtColor(small, cv2.COLOR_RGB2BGR)
-    encoded = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1]
-    write_bytes(path, encoded.tobytes())
+    write_bytes(path, jpeg(small, JPEG_QUALITY))

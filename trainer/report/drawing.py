@@ -140,9 +140,13 @@ def thumbnail(path: Path) -> str:
     scale = THUMBNAIL_SIDE / max(picture.shape[:2])
     if scale < 1:
         picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return _data_uri("image/jpeg", jpeg(picture, JPEG_QUALITY))
+
+
+def jpeg(picture: np.ndarray, quality: int) -> bytes:
+    """A picture, uint8 (H, W, 3) RGB, as the content of a JPEG file; quality is 0 to 100."""
     bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
-    encoded = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1]
-    return _data_uri("image/jpeg", encoded.tobytes())
+    return cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
 
 
 @contextmanager
