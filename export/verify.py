@@ -54,14 +54,12 @@ def network_output(network: HybridBlock, inputs: np.ndarray) -> np.ndarray:
 
 def model_output(path: Path, inputs: np.ndarray) -> np.ndarray:
     """What the ONNX file gives with onnxruntime on the CPU."""
-    session, _ = open_session(path, "cpu")
-    return session.run(None, {session.get_inputs()[0].name: inputs})[0]
+    return _run(open_session(path, "cpu")[0], inputs)
 
 
 def output_of(model: onnx.ModelProto, inputs: np.ndarray) -> np.ndarray:
     """What a model of one output gives with onnxruntime on the CPU."""
-    session = session_of(model)
-    return session.run(None, {session.get_inputs()[0].name: inputs})[0]
+    return _run(session_of(model), inputs)
 
 
 def session_of(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
@@ -177,3 +175,8 @@ def _mean_faces(generator: Generator, detector: Detector) -> float:
         score_images(generator.images(seed, BASELINE_IMAGES), detector)
         for seed in tqdm(FACE_SEEDS, "counting faces", leave=False, disable=None)
     )
+
+
+def _run(session: onnxruntime.InferenceSession, inputs: np.ndarray) -> np.ndarray:
+    """The one output of a session for its one input."""
+    return session.run(None, {session.get_inputs()[0].name: inputs})[0]
