@@ -39,9 +39,9 @@ def kill(): os.kill(os.getpid(), signal.SIGKILL)
 trainer.fit._face_counter = lambda cascade: None
 trainer.fit.VALIDATION_GRIDS = 1
 update = trainer.loop.Training._update_generator
-def update_or_die(self):
+def update_or_die(self, generated):
     if where == "step" and self.step_count + 1 == number: kill()
-    return update(self)
+    return update(self, generated)
 trainer.loop.Training._update_generator = update_or_die
 replace, count = os.replace, 0
 def replace_or_die(source, target):
@@ -281,10 +281,10 @@ def test_ctrl_c_saves_and_ends_well(
 ) -> None:
     update = trainer.fit.Training._update_generator
 
-    def interrupted(self: trainer.fit.Training) -> dict:
+    def interrupted(self: trainer.fit.Training, generated: object) -> dict:
         if self.step_count == 7:
             os.kill(os.getpid(), number)
-        return update(self)
+        return update(self, generated)
 
     before = signal.getsignal(number)
     with monkeypatch.context() as patched:

@@ -127,9 +127,9 @@ def test_each_update_leaves_the_other_network_alone(monkeypatch: pytest.MonkeyPa
 
     update_generator = training._update_generator
 
-    def recorded_update() -> dict[str, mx.nd.NDArray]:
+    def recorded_update(generated: mx.nd.NDArray) -> dict[str, mx.nd.NDArray]:
         record()
-        return update_generator()
+        return update_generator(generated)
 
     monkeypatch.setattr(training, "_update_generator", recorded_update)
     record()
@@ -141,6 +141,24 @@ def test_each_update_leaves_the_other_network_alone(monkeypatch: pytest.MonkeyPa
     assert all((critic0[name] != critic1[name]).any() for name in critic0)
     # Of a bias before tanh, or of any weight, some number moves.
     assert all((generator1[name] != generator2[name]).any() for name in generator1)
+
+
+@pytest.mark.parametrize("discriminator_steps", [1, 2])
+def test_a_reused_batch_teaches_what_the_same_batch_drawn_again_does(
+    monkeypatch: pytest.MonkeyPatch, discriminator_steps: int
+) -> None:
+    steps = f"discriminator_steps={discriminator_steps}"
+    reused = trained_for(3, 0, steps, "generated_batches=reused").state()
+    draw = Training._draw_latents
+
+    def drawn_for_the_last_update(self: Training, number: int, stream: Stream) -> mx.nd.NDArray:
+        if stream == Stream.GENERATOR_LATENT:
+            last = self.discriminator_optimizer.updates - 1
+            return draw(self, last, Stream.DISCRIMINATOR_LATENT)
+        return draw(self, number, stream)
+
+    monkeypatch.setattr(Training, "_draw_latents", drawn_for_the_last_update)
+    assert_same(trained_for(3, 0, steps).state(), reused)
 
 
 def test_switching_gradients_off_changes_no_update(monkeypatch: pytest.MonkeyPatch) -> None:

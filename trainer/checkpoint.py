@@ -14,6 +14,7 @@ from mxnet.gluon import HybridBlock
 from runtime.errors import UserError
 from runtime.files import atomic_write
 from trainer import recipe as recipes
+from trainer.layers import stored_parameters
 from trainer.recipe import Recipe
 
 FORMAT_VERSION = 1
@@ -109,7 +110,7 @@ def network_arrays(network: HybridBlock) -> dict[str, np.ndarray]:
     """All parameters and running statistics of a network, by name within it."""
     return {
         name[len(network.prefix) :]: parameter.data().asnumpy()
-        for name, parameter in network.collect_params().items()
+        for name, parameter in stored_parameters(network).items()
     }
 
 
@@ -119,7 +120,7 @@ def set_network_arrays(network: HybridBlock, arrays: dict[str, np.ndarray]) -> N
     Raises:
         UserError: names or shapes are those of another network.
     """
-    parameters = network.collect_params()
+    parameters = stored_parameters(network)
     found = {network.prefix + name: array.shape for name, array in arrays.items()}
     expected = {name: parameter.shape for name, parameter in parameters.items()}
     if found != expected:

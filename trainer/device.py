@@ -71,6 +71,21 @@ def choose(name: str) -> mx.Context:
     return mx.gpu(int(number or 0))
 
 
+def check_bfloat16(where: mx.Context) -> None:
+    """Raise UserError where convolutions cannot be computed in bfloat16."""
+    import mxnet as mx
+    from mxnet.contrib.amp.amp import bfloat16
+
+    one = mx.nd.amp_cast(mx.nd.ones((1, 1, 1, 1), ctx=where), dtype=bfloat16)
+    try:
+        mx.nd.Convolution(one, one, kernel=(1, 1), num_filter=1, no_bias=True).wait_to_read()
+    except mx.MXNetError as error:
+        raise UserError(
+            f"precision is bfloat16, which mxnet cannot compute with on this {where.device_type} "
+            "(it needs AVX-512): expected float32"
+        ) from error
+
+
 def _count_gpus() -> int:
     """How many GPUs mxnet can use: none without CUDA, or with a driver that does not work."""
     import mxnet as mx

@@ -14,7 +14,7 @@ from mxnet import autograd
 from mxnet.gluon import HybridBlock, nn
 from mxnet.ndarray import NDArray
 
-from trainer.layers import Reshape
+from trainer.layers import Convolution, Reshape, ToFloat32
 
 TINY = 1e-12  # under the root, whose slope is infinite at 0
 
@@ -54,7 +54,9 @@ def add(critic: HybridBlock, pictures: NDArray, weight: float) -> NDArray:
 def check(critic: HybridBlock) -> None:
     """Raise ValueError where the penalty's gradient at a critic's layer is not known."""
     for layer in _layers(critic):
-        if type(layer) is not nn.Conv2D and not isinstance(layer, (nn.LeakyReLU, Reshape)):
+        if type(layer) is not Convolution and not isinstance(
+            layer, (nn.LeakyReLU, Reshape, ToFloat32)
+        ):
             raise ValueError(
                 f"the gradient penalty knows convolutions and leaky ReLUs only, found "
                 f"{type(layer).__name__} in the discriminator"
@@ -72,7 +74,7 @@ class _Link:
     second place.
     """
 
-    def __init__(self, convolution: nn.Conv2D, input_size: int) -> None:
+    def __init__(self, convolution: Convolution, input_size: int) -> None:
         self.convolution = convolution
         self.input_size = input_size
         self.weight = convolution.weight.data().copy()
@@ -101,9 +103,9 @@ def _follow(critic: HybridBlock, pictures: NDArray) -> tuple[list[_Link | NDArra
     links: list[_Link | NDArray] = []
     x = pictures
     for layer in _layers(critic):
-        if isinstance(layer, nn.Conv2D):
+        if isinstance(layer, Convolution):
             links.append(_Link(layer, x.shape[2]))
-            x = layer(x)
+            x = mx.nd.amp_cast(layer(x), dtype="float32")  # the layer may work in bfloat16
         elif isinstance(layer, nn.LeakyReLU):
             links.append(mx.nd.maximum(x > 0, layer._alpha))
             x = x * links[-1]

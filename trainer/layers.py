@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import mxnet as mx
-from mxnet.gluon import HybridBlock, nn
+from mxnet.contrib.amp.amp import bfloat16
+from mxnet.gluon import HybridBlock, Parameter, nn
 
 NORMS = ("batch", "instance", "spectral", "none")
 ACTIVATIONS = ("relu", "leaky_relu")
 UPSAMPLINGS = ("deconvolution", "pixel_shuffle", "nearest")
 DOWNSAMPLINGS = ("stride", "max_pool", "average_pool")
 SLOPE = 0.2  # of leaky ReLU below 0; DCGAN, section 3
+ROUNDED = "rounded_kernel"
 
 
 class Reshape(HybridBlock):
@@ -25,7 +28,120 @@ class Reshape(HybridBlock):
         return x.reshape(self.shape)
 
 
-class SpectralConvolution(nn.Conv2D):
+class Convolution(nn.Conv2D):
+    """A convolution in float32, or in bfloat16 after ``compute_in_bfloat16``."""
+
+    in_bfloat16 = False
+
+    def hybrid_forward(self, F: Any, x: Any, weight: Any, bias: Any = None) -> Any:  # noqa: N803
+        if self.in_bfloat16:
+            x, weight, bias = _to_bfloat16(F, x, weight, bias)
+        return super().hybrid_forward(F, x, weight, bias)
+
+
+class TransposedConvolution(nn.Conv2DTranspose):
+    """A transposed convolution in float32, or in bfloat16 after ``compute_in_bfloat16``.
+
+    There it takes a rounded copy of its weight, a parameter of its own: mxnet crashes where the
+    weight of a Deconvolution was computed in the same graph.
+    """
+
+    rounded: Parameter | None = None
+
+    def hybrid_forward(
+        self,
+        F: Any,  # noqa: N803 (gluon's name)
+        x: Any,
+        weight: Any,
+        bias: Any = None,
+        rounded: Any = None,
+    ) -> Any:
+        if rounded is not None:
+            x, bias = _to_bfloat16(F, x, bias)
+            weight = rounded
+        return super().hybrid_forward(F, x, weight, bias)
+
+    def add_rounded(self) -> None:
+        """Compute in bfloat16 from now on, once ``round_weights`` has set the copy."""
+        with self.name_scope():
+            self.rounded = self.params.get(ROUNDED, shape=self.weight.shape, dtype=bfloat16)
+        self.rounded.initialize(mx.init.Zero(), ctx=self.weight.list_ctx())
+
+
+class ToFloat32(HybridBlock):
+    """Ends a network that computes in bfloat16."""
+
+    def hybrid_forward(self, F: Any, x: Any) -> Any:  # noqa: N803 (gluon's name)
+        return F.amp_cast(x, dtype="float32")
+
+
+def compute_in_bfloat16(network: HybridBlock) -> None:
+    """Let an initialised network compute in bfloat16, from its first convolution to its output.
+
+    What it takes and gives stays float32, as do its parameters and the statistics of its batch
+    norms: mixed precision as in Kalamkar et al. 2019, section 3, https://arxiv.org/abs/1905.12322.
+    ``round_weights`` is due after each change of weights, ``gather_gradients`` after each backward
+    pass.
+
+    Raises:
+        ValueError: it has a layer that is not known to work in bfloat16.
+    """
+    check_bfloat16(network)
+    # The float32 weights behind rounded copies are not, which mxnet finds worth a warning.
+    warnings.filterwarnings("ignore", "Parameter .* is not used by any computation")
+    for layer in network:
+        if isinstance(layer, Convolution):
+            layer.in_bfloat16 = True
+        elif isinstance(layer, TransposedConvolution):
+            layer.add_rounded()
+    network.add(ToFloat32(prefix=""))
+    round_weights(network)
+
+
+def check_bfloat16(network: HybridBlock) -> None:
+    """Raise ValueError where a network has a layer that is not known to work in bfloat16."""
+    known = (Convolution, TransposedConvolution, nn.BatchNorm, nn.Activation, nn.LeakyReLU, Reshape)
+    layers = network if type(network) is nn.HybridSequential else [network]
+    for layer in layers:
+        if not isinstance(layer, known):
+            raise ValueError(
+                "precision bfloat16 knows convolutions, batch norms and their activations only, "
+                f"found {type(layer).__name__.lstrip('_')}"
+            )
+
+
+def round_weights(network: HybridBlock) -> None:
+    """Set the rounded copies that transposed convolutions compute with in bfloat16."""
+    for layer, rounded in _with_rounded(network):
+        mx.nd.amp_cast(layer.weight.data(), dtype=bfloat16, out=rounded.data())
+
+
+def gather_gradients(network: HybridBlock) -> None:
+    """Take the gradients of rounded copies for those of the weights."""
+    for layer, rounded in _with_rounded(network):
+        mx.nd.amp_cast(rounded.grad(), dtype="float32", out=layer.weight.grad())
+
+
+def stored_parameters(network: HybridBlock) -> dict[str, Parameter]:
+    """All parameters of a network by name, without rounded copies, which follow from others."""
+    parameters = network.collect_params().items()
+    return {name: item for name, item in parameters if not name.endswith(ROUNDED)}
+
+
+def _with_rounded(network: HybridBlock) -> list[tuple[TransposedConvolution, Parameter]]:
+    layers = network._children.values()
+    return [
+        (layer, layer.rounded)
+        for layer in layers
+        if isinstance(layer, TransposedConvolution) and layer.rounded
+    ]
+
+
+def _to_bfloat16(F: Any, *arrays: Any) -> list[Any]:  # noqa: N803 (gluon's name)
+    return [None if array is None else F.amp_cast(array, dtype=bfloat16) for array in arrays]
+
+
+class SpectralConvolution(Convolution):
     """A convolution with its weight divided by its largest singular value.
 
     Miyato et al. 2018, https://arxiv.org/abs/1802.05957, section 2.1 and algorithm 1: the weight
@@ -54,8 +170,8 @@ class SpectralConvolution(nn.Conv2D):
         F: Any,  # noqa: N803 (gluon's name)
         x: Any,
         weight: Any,
-        left: Any,
         bias: Any = None,
+        left: Any = None,
     ) -> Any:
         products = F.dot(left.reshape((1, -1)), weight.reshape((self._channels, -1)))
         norm = products.square().sum().sqrt().reshape((1, 1, 1, 1))
@@ -79,7 +195,7 @@ def convolution(
     name: str,
 ) -> HybridBlock:
     """A convolution before ``normalisation(norm, …)``; it has a bias where that adds none."""
-    kind = SpectralConvolution if norm == "spectral" else nn.Conv2D
+    kind = SpectralConvolution if norm == "spectral" else Convolution
     return kind(
         outputs,
         kernel,
@@ -111,7 +227,7 @@ def doubling(
     if upsampling == "pixel_shuffle":
         return [convolution(inputs, 4 * outputs, 3, 1, 1, norm=norm, name=name), PixelShuffle()]
     return [
-        nn.Conv2DTranspose(
+        TransposedConvolution(
             outputs,
             kernel,
             2,

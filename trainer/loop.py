@@ -14,7 +14,14 @@ from mxnet.gluon import HybridBlock
 from runtime.latent import Stream, draw_latents, philox
 from trainer.augmentation import TRANSFORMATIONS
 from trainer.checkpoint import network_arrays, part_of, set_network_arrays
-from trainer.layers import iterate_spectral_norms
+from trainer.device import check_bfloat16
+from trainer.layers import (
+    compute_in_bfloat16,
+    gather_gradients,
+    iterate_spectral_norms,
+    round_weights,
+    stored_parameters,
+)
 from trainer.networks import Architecture
 from trainer.objectives import Turn
 from trainer.optimizer import NetworkOptimizer, trained_parameters
@@ -54,6 +61,10 @@ class Training:
         _initialise(self.discriminator, recipe.discriminator.architecture, seed, index=1)
         self.average = make_generator(recipe, device)
         set_network_arrays(self.average, network_arrays(self.generator))
+        if recipe.precision == "bfloat16":
+            check_bfloat16(device)
+            compute_in_bfloat16(self.generator)
+            compute_in_bfloat16(self.discriminator)
         self.generator_optimizer = NetworkOptimizer(self.generator, recipe.generator.optimizer)
         self.discriminator_optimizer = NetworkOptimizer(
             self.discriminator, recipe.discriminator.optimizer
@@ -61,11 +72,19 @@ class Training:
 
     def step(self, real_batches: Iterator[np.ndarray]) -> StepResult:
         """Update the discriminator as often as the recipe says, then the generator once."""
-        for _ in range(self.recipe.discriminator_steps):
-            with autograd.train_mode():
+        reused = self.recipe.generated_batches == "reused"
+        for turn in range(1, self.recipe.discriminator_steps + 1):
+            learns_from_it = reused and turn == self.recipe.discriminator_steps
+            with autograd.record() if learns_from_it else autograd.train_mode():
                 generated = self.generator(self._discriminator_latents())
-            discriminator_figures = self._update_discriminator(next(real_batches), generated)
-        generator_figures = self._update_generator()
+            discriminator_figures = self._update_discriminator(
+                next(real_batches), generated.detach()
+            )
+        if not reused:
+            latents = self._draw_latents(self.step_count, Stream.GENERATOR_LATENT)
+            with autograd.record():
+                generated = self.generator(latents)
+        generator_figures = self._update_generator(generated)
         self.step_count += 1
         self._update_average()
         figures = _read({**discriminator_figures, **generator_figures})
@@ -142,6 +161,7 @@ class Training:
             ("discriminator", self.discriminator),
         ):
             set_network_arrays(network, part_of(arrays, part))
+        round_weights(self.generator)
 
     def _update_discriminator(
         self, real_images: np.ndarray, generated_images: mx.nd.NDArray
@@ -168,16 +188,18 @@ class Training:
             "discriminator_gradient_norm": gradient_norm,
         }
 
-    def _update_generator(self) -> dict[str, mx.nd.NDArray]:
-        latents = self._draw_latents(self.step_count, Stream.GENERATOR_LATENT)
+    def _update_generator(self, generated: mx.nd.NDArray) -> dict[str, mx.nd.NDArray]:
+        """Update the generator by the batch that it drew, recorded."""
         view = philox(self.seed, Stream.GENERATOR_VIEW, self.step_count)
         with _no_gradients(self.discriminator):
             with autograd.record():
-                scores = self.discriminator(self._view(self.generator(latents), view))
+                scores = self.discriminator(self._view(generated, view))
                 loss = self.recipe.objective.generator_loss(scores)
             loss.backward()
+        gather_gradients(self.generator)
         gradient_norm = self.generator_optimizer.gradient_norm()
         self.generator_optimizer.step(self.epoch)
+        round_weights(self.generator)
         return {
             "generator_loss": loss,
             "generated_score_of_generator": scores.mean(),
@@ -207,8 +229,8 @@ class Training:
     def _update_average(self) -> None:
         """Move the average towards the generator: faster at first, as it starts untrained."""
         decay = min(self.recipe.ema_decay, (1 + self.step_count) / (10 + self.step_count))
-        average = self.average.collect_params().values()
-        for mean, parameter in zip(average, self.generator.collect_params().values()):
+        average = stored_parameters(self.average).values()
+        for mean, parameter in zip(average, stored_parameters(self.generator).values()):
             array = mean.data()
             array *= decay
             array += (1 - decay) * parameter.data()

@@ -6,6 +6,7 @@ import mxnet as mx
 import numpy as np
 from mxnet.gluon import HybridBlock, Parameter
 
+from trainer.layers import stored_parameters
 from trainer.recipe import OptimizerRecipe
 
 
@@ -13,7 +14,7 @@ def trained_parameters(network: HybridBlock) -> list[Parameter]:
     """The parameters that gradients train: no running statistics, no singular vectors."""
     return [
         parameter
-        for parameter in network.collect_params().values()
+        for parameter in stored_parameters(network).values()
         if not parameter.name.endswith(("running_mean", "running_var", "left_vector"))
     ]
 

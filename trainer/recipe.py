@@ -14,13 +14,15 @@ import yaml
 
 from runtime.errors import UserError
 from runtime.latent import DISTRIBUTIONS
-from trainer import networks, objectives
+from trainer import layers, networks, objectives
 from trainer.augmentation import TRANSFORMATIONS
 from trainer.networks import Latent
 
 FOLDER = Path(__file__).parent / "recipes"
 OPTIMIZERS = ("adam", "rmsprop", "sgd")
 BATCHES = ("apart", "mixed")
+GENERATED_BATCHES = ("fresh", "reused")
+PRECISIONS = ("float32", "bfloat16")
 _OF_EVERY_NETWORK = ("network", "optimizer")
 IMAGE_SIZES = (8, 16, 32, 64, 128, 256, 512)
 VALUE_RANGES = {"signed": (-1.0, 1.0), "unit": (0.0, 1.0)}  # of black and white
@@ -106,14 +108,20 @@ class Recipe:
     the past in the moving average of the generator (0 switches it off).
 
     Of the pictures, the share ``held_out`` is never trained on, so that a generator can be measured
-    against it; ``crop_from`` resizes all to that size before ``image_size`` in their middle is
-    kept; each is turned by an angle uniform in ± ``rotation_degrees``; ``value_range`` names, in
-    ``VALUE_RANGES``, the numbers that black and white are to the networks.
+    against it; of the others the share ``instance_selection`` is, those that are most like all
+    (``trainer.selection``); ``crop_from`` resizes all to that size before ``image_size`` in their
+    middle is kept; each is turned by an angle uniform in ± ``rotation_degrees``; ``value_range``
+    names, in ``VALUE_RANGES``, the numbers that black and white are to the networks.
 
     ``batches`` are shown to the discriminator ``apart``, real and generated, or ``mixed`` in one
-    (tip 4 of ganhacks tells them apart where it has batch norm). ``augmentation`` lists the
+    (tip 4 of ganhacks tells them apart where it has batch norm). ``generated_batches`` are
+    ``fresh`` for each update, or ``reused``: the generator learns from the pictures that the
+    discriminator's last update was shown, and draws once less a step. ``augmentation`` lists the
     transformations of ``trainer.augmentation`` that all pictures go through before the
     discriminator.
+
+    ``precision`` is the number format that convolutions multiply in while training: ``bfloat16``
+    is faster on processors that have it, and weights are float32 all the same.
     """
 
     name: str
@@ -132,7 +140,10 @@ class Recipe:
     crop_from: Optional[int] = None  # noqa: UP045 (dacite evaluates it, on Python 3.9 too)
     value_range: str = "signed"
     held_out: float = 0.1
+    instance_selection: float = 1.0
     batches: str = "apart"
+    generated_batches: str = "fresh"
+    precision: str = "float32"
     augmentation: tuple[str, ...] = ()
     input_noise: Optional[InputNoise] = None  # noqa: UP045 (likewise)
 
@@ -140,6 +151,8 @@ class Recipe:
         _check_at_least("latent.size", self.latent.size, 1)
         _check_choice("latent.distribution", self.latent.distribution, DISTRIBUTIONS)
         _check_choice("batches", self.batches, BATCHES)
+        _check_choice("generated_batches", self.generated_batches, GENERATED_BATCHES)
+        _check_choice("precision", self.precision, PRECISIONS)
         for transformation in self.augmentation:
             _check_choice("augmentation", transformation, list(TRANSFORMATIONS))
         _check_at_least("batch_size", self.batch_size, 1)
@@ -150,10 +163,19 @@ class Recipe:
         _check_between("rotation_degrees", self.rotation_degrees, 0, 180)
         _check_choice("value_range", self.value_range, tuple(VALUE_RANGES))
         _check_fraction("held_out", self.held_out)
+        if not 0 < self.instance_selection <= 1:
+            raise ValueError(
+                f"instance_selection is {self.instance_selection}, expected more than 0, up to 1"
+            )
         if self.image_size not in IMAGE_SIZES:
             raise ValueError(f"image_size is {self.image_size}, expected one of {IMAGE_SIZES}")
         self.discriminator.architecture.check(self.image_size)
         self.objective.check(self.discriminator.architecture, self.image_size)
+        if self.precision == "bfloat16":
+            layers.check_bfloat16(
+                self.generator.architecture.build(self.latent, self.image_size, self.value_range)
+            )
+            layers.check_bfloat16(self.discriminator.architecture.build(self.image_size))
         if self.crop_from is not None:
             _check_between("crop_from", self.crop_from, self.image_size, MOST_CROP_FROM)
 

@@ -76,7 +76,7 @@ class Generator(networks.Generator):
         return network
 
     def _from_one_pixel(self, inputs: int, outputs: int, norm: str, name: str) -> list[HybridBlock]:
-        deconvolution = nn.Conv2DTranspose(
+        deconvolution = layers.TransposedConvolution(
             outputs, 4, in_channels=inputs, use_bias=norm == "none", prefix=f"{name}_"
         )
         return [Reshape((-1, inputs, 1, 1)), deconvolution]
