@@ -29,6 +29,7 @@ from trainer.data import Batches, pack, split
 from trainer.loop import Training
 from trainer.monitor import Monitor, TrainingFailed
 from trainer.recipe import VALUE_RANGES, Recipe
+from trainer.selection import select
 
 T = TypeVar("T")
 
@@ -204,7 +205,7 @@ def real_batches(
     training_indices, _ = split(pictures.count, recipe.held_out)
     return Batches(
         pictures,
-        training_indices,
+        select(pictures, training_indices, recipe.instance_selection),
         recipe.batch_size,
         seed,
         recipe.horizontal_flip,
