@@ -304,6 +304,16 @@ def test_onnxruntime_draws_what_the_graph_says(chosen: sensitivity.Choice, layer
     assert verify.decibels(drawn, expected, (-1, 1)) > 55
 
 
+def test_an_output_takes_nine_bytes_beside_its_weights(chosen: sensitivity.Choice) -> None:
+    """A scale, a bias, and a zero point where onnxruntime needs it stated."""
+    arrays = initializers(chosen.model)
+    weights = [array for array in arrays.values() if array.dtype == np.int8 and array.ndim > 1]
+    outputs = sum(len(array) if array.ndim == 4 else array.shape[1] for array in weights)
+    described = [array for array in arrays.values() if array.ndim == 1 and array.dtype != np.int64]
+    assert outputs >= 32 * 16 + 32 + 3
+    assert sum(array.nbytes for array in described) <= 9 * outputs
+
+
 def test_two_products_fit_in_16_bits(chosen: sensitivity.Choice) -> None:
     arrays = initializers(chosen.model)
     weights = [array.astype(int) for array in arrays.values() if array.dtype == np.int8]
