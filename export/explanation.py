@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import statistics
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 import onnx
 import onnxruntime
 
+from export import verify
 from export.operations import multiply_adds
 from runtime.generator import to_bytes
-from runtime.session import open_session
 
 BATCH = 25
 ROUNDS = 7  # of which the median is taken
@@ -57,12 +55,7 @@ def constant_bytes(model: onnx.ModelProto) -> int:
 def milliseconds(models: Sequence[onnx.ModelProto], inputs: np.ndarray) -> list[float]:
     """The median time that each model takes for a row of a batch of 25; they are run in turn."""
     inputs = inputs[:BATCH]
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.onnx"
-        sessions = []
-        for model in models:
-            onnx.save(model, str(path))
-            sessions.append(open_session(path, "cpu")[0])
+    sessions = [verify.session_of(model) for model in models]
     seconds: list[list[float]] = [[] for _ in sessions]
     for _ in range(1 + ROUNDS):
         for session, measured in zip(sessions, seconds):

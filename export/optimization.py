@@ -1,5 +1,9 @@
 """Which rewrites a file gets: by what it is to run on, and by how far it is to be optimised.
 
+From level 3 on, a generator is computed with fewer bits, by what its target has kernels for that
+are faster: onnxruntime's CPU and WebAssembly for 8-bit integers, CUDA for float16. Of bfloat16 it
+has none for convolutions on a CPU; WebGPU has some for float16, but not in every browser.
+
 Measured with the shipped generator, 64 wide (one core of an Intel Xeon with AVX-512): on the CPU,
 with onnxruntime 1.31.1, a file with phase convolutions takes 0.83 of the time of one without; with
 onnxruntime-web 1.30.0 (WebAssembly, one thread) they gain nothing. For CUDA it was decided without
@@ -17,7 +21,8 @@ LEVELS = (0, 1, 2, 3)
 DEFAULT_TARGET = "cpu"
 DEFAULT_LEVEL = 2
 BYTES_FROM_LEVEL = 2  # of a generator: byte_output, which needs its value range, comes last
-INTEGERS_FROM_LEVEL = 3  # of a generator for the CPU: sensitivity chooses the layers
+FEWER_BITS_FROM_LEVEL = 3  # of a generator: what keeps the bound on quality is taken
+FLOAT16_TARGETS = ("cuda",)  # the others compute in 8-bit integers
 
 
 def passes(target: str, level: int) -> list[ModuleType]:

@@ -1,13 +1,12 @@
 """Sensitivity: what each layer costs in 8-bit integers, and which ones a bound on quality allows.
 
 Layers are tried one at a time, each as the only one in integers. Then all are, and the one that
-cost most goes back to float32, and the next, until what is left keeps the bound. Quality is the
-peak signal-to-noise ratio on [0, 255], against the network's own images.
+cost most goes back to float32, and the next, until what is left keeps the bound.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +15,7 @@ import onnx
 from export import calibration, verify
 from export.explanation import milliseconds
 from export.passes import phase_convolutions, quantise_int8
+from export.reduction import Reduction
 from runtime.latent import Stream, draw_latents
 from runtime.metadata import ModelMetadata
 
@@ -27,25 +27,19 @@ TITLES = ("dB alone", "ms saved", "computed in")
 
 
 @dataclass(frozen=True)
-class Choice:
+class Choice(Reduction):
     """Which layers are computed in integers, and by what they were chosen.
 
     Attributes:
-        model: with those layers in integers.
-        decibels: its quality.
         layers: their names; none of them where the bound allows none.
         alone: the quality with a layer as the only one in integers, by the names of all that could
             be, the costliest first.
-        all_in_integers: the model with all of these in integers.
-        all_but: the model with all but one in integers, by that one's name.
+        in_integers: makes the model with the layers of these names in integers.
     """
 
-    model: onnx.ModelProto
-    decibels: float
     layers: list[str]
     alone: dict[str, float]
-    all_in_integers: onnx.ModelProto
-    all_but: dict[str, onnx.ModelProto]
+    in_integers: Callable[[Collection[str]], onnx.ModelProto]
 
 
 def choose(
@@ -78,13 +72,15 @@ def choose(
     first = 0
     while (decibels := quality(names[first:])) < least_decibels and first < len(names):
         first += 1
+    chosen, rest = names[first:], names[:first]
     return Choice(
-        in_integers(names[first:]),
+        in_integers(chosen),
         decibels,
-        names[first:],
+        bool(chosen),
+        _line(chosen, rest),
+        chosen,
         {name: alone[name] for name in names},
-        in_integers(names),
-        {name: in_integers([other for other in names if other != name]) for name in names},
+        in_integers,
     )
 
 
@@ -97,7 +93,9 @@ def table(choice: Choice, inputs: np.ndarray) -> str:
     Args:
         inputs: latents to measure the time on, float32 (25 or more, latent_size).
     """
-    times = milliseconds([choice.all_in_integers, *choice.all_but.values()], inputs)
+    names = list(choice.alone)
+    tried = [names, *([other for other in names if other != name] for name in names)]
+    times = milliseconds([choice.in_integers(layers) for layers in tried], inputs)
     width = max(map(len, choice.alone))
     lines = ["  ".join([" " * width, *TITLES])]
     for (name, decibels), time in zip(choice.alone.items(), times[1:]):
@@ -106,6 +104,13 @@ def table(choice: Choice, inputs: np.ndarray) -> str:
         aligned = (f"{cell:>{len(title)}}" for cell, title in zip(cells, TITLES))
         lines.append("  ".join([f"{name:{width}}", *aligned]))
     return "\n".join(lines)
+
+
+def _line(layers: Collection[str], in_float32: Collection[str]) -> str:
+    if not layers:
+        return "no layer is computed in 8-bit integers: none keeps the bound on quality"
+    rest = f", in float32: {', '.join(in_float32)}" if in_float32 else ""
+    return f"in 8-bit integers: {', '.join(layers)}{rest}"
 
 
 def _calibration_latents(metadata: ModelMetadata) -> np.ndarray:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -21,17 +20,20 @@ from export.optimization import (
     BYTES_FROM_LEVEL,
     DEFAULT_LEVEL,
     DEFAULT_TARGET,
-    INTEGERS_FROM_LEVEL,
+    FEWER_BITS_FROM_LEVEL,
+    FLOAT16_TARGETS,
     LEVELS,
     TARGETS,
 )
 from export.passes import (
     byte_output,
+    compute_float16,
     constant_initializers,
     quantise_int8,
     readable_names,
     store_float16,
 )
+from export.reduction import Reduction, to_float16
 from export.sensitivity import Choice
 from export.translations import OPSET
 from export.verify import Difference
@@ -50,6 +52,7 @@ examples:
   python -m export.to_onnx runs/dcgan -o small.onnx --float16
   python -m export.to_onnx runs/dcgan -o fast.onnx --optimize 3 --quality 40dB --explain
   python -m export.to_onnx runs/dcgan -o page.onnx --target web --explain
+  python -m export.to_onnx runs/dcgan -o gpu.onnx --target cuda --optimize 3
   python -m export.to_onnx runs/wgan/last.npz -o last.onnx --weights generator
   python -m export.to_onnx runs/dcgan -o dcgan.discriminator.onnx --part discriminator
 """
@@ -84,16 +87,16 @@ class Exported:
 
     Attributes:
         parity: the float32 graph against the network.
-        choice: of the layers that are computed in integers, where they were looked for.
-        decibels: the quality of the file then, float16 storage included.
-        faces: of 25 in the mean, of the file and in float32, where some layer is in integers and
+        reduction: what is computed with fewer bits, where that was asked for.
+        decibels: the least that was measured of the quality then, float16 storage included.
+        faces: of 25 in the mean, of the file and in float32, where some layer has fewer bits and
             they could be counted.
         float16_loss: float16 storage against the graph before it, where it was asked for.
         versions: the model as translated and after each rewrite, by the rewrite's name.
     """
 
     parity: Difference
-    choice: Choice | None
+    reduction: Reduction | None
     decibels: float | None
     faces: tuple[float, float] | None
     float16_loss: Difference | None
@@ -143,44 +146,31 @@ def main(argv: list[str] | None = None) -> int:
         else:
             cost = f"changes no score by more than {loss.largest:.2g}"
         print(f"float16 storage {cost}")
-    if exported.choice:
-        print("\n".join(_quality_lines(exported.choice, exported.decibels, exported.faces)))
+    if exported.reduction:
+        print(f"{exported.reduction.line}; {exported.decibels:.1f} dB")
+    if exported.faces:
+        print(
+            f"faces of 25, mean of {len(verify.FACE_SEEDS)} grids: {exported.faces[0]:.2f}, "
+            f"in float32 {exported.faces[1]:.2f}"
+        )
     if options.explain:
         print(table(exported.versions, subject.inputs))
-        if exported.choice and exported.choice.alone:
-            print(sensitivity.table(exported.choice, subject.inputs))
+        if isinstance(exported.reduction, Choice) and exported.reduction.alone:
+            print(sensitivity.table(exported.reduction, subject.inputs))
     return 0
 
 
 def _check_level(options: argparse.Namespace) -> None:
-    """Raise UserError where integers, or their bound, are asked for that are not to be had."""
-    integers = options.optimize >= INTEGERS_FROM_LEVEL
-    if integers and (options.part, options.target) != (GENERATOR, "cpu"):
+    """Raise UserError where fewer bits, or their bound, are asked for that are not to be had."""
+    fewer_bits = options.optimize >= FEWER_BITS_FROM_LEVEL
+    if fewer_bits and options.part != GENERATOR:
         raise UserError(
-            f"--optimize is {options.optimize} for a {options.part} and the target "
-            f"{options.target}, expected for a generator and the target cpu only"
+            f"--optimize is {options.optimize} for a {options.part}, expected for a generator only"
         )
-    if options.quality is not None and not integers:
+    if options.quality is not None and not fewer_bits:
         raise UserError(
             f"--quality is {options.quality:g}dB, expected with --optimize "
-            f"{INTEGERS_FROM_LEVEL} only"
-        )
-
-
-def _quality_lines(
-    choice: Choice, decibels: float | None, faces: tuple[float, float] | None
-) -> Iterator[str]:
-    """What was computed in integers, and what it cost."""
-    if not choice.layers:
-        yield "no layer is computed in 8-bit integers: none keeps the bound on quality"
-        return
-    in_float32 = [name for name in choice.alone if name not in choice.layers]
-    rest = f", in float32: {', '.join(in_float32)}" if in_float32 else ""
-    yield f"in 8-bit integers: {', '.join(choice.layers)}{rest}; {decibels:.1f} dB"
-    if faces:
-        yield (
-            f"faces of 25, mean of {len(verify.FACE_SEEDS)} grids: {faces[0]:.2f}, "
-            f"in float32 {faces[1]:.2f}"
+            f"{FEWER_BITS_FROM_LEVEL} only"
         )
 
 
@@ -241,53 +231,93 @@ def export(
 
     Args:
         target: what it is to run on, one of TARGETS.
-        level: how far it is optimised, one of LEVELS; the last is for a generator on a CPU.
+        level: how far it is optimised, one of LEVELS; the last is for a generator.
         float16: store the weights in half the bytes.
-        least_decibels: the bound on quality, where layers may be computed in integers.
+        least_decibels: the bound on quality, where fewer bits may be computed with.
 
     Raises:
         UserError: the file's output differs from the network's by more than it may, or it cannot
             be written; nothing is written then.
     """
-    metadata = subject.metadata
-    model = _translate(subject)
-    versions = {"as translated": model}
-    for rewrite in optimization.passes(target, level):
-        model = rewrite.rewrite(model)
-        versions[_name(rewrite)] = model
+    generator = subject.metadata.part == GENERATOR
+    decibels = faces = reduced = float16_loss = None
     with atomic_write(output) as temporary:
-        _save(model, subject, temporary)
-        parity = verify.check_parity(temporary, subject.inputs, subject.outputs)
-        values = verify.model_output(temporary, subject.inputs)
-        choice, exact = None, model
-        if level >= INTEGERS_FROM_LEVEL:
-            choice = sensitivity.choose(
-                model, metadata, subject.inputs, subject.outputs, least_decibels
-            )
-            model = choice.model
-            versions[_name(quantise_int8)] = model
-            _save(model, subject, temporary)
-            values = verify.model_output(temporary, subject.inputs)
-        float16_loss = None
+        draft = _Draft(subject, temporary)
+        for rewrite in optimization.passes(target, level):
+            draft.add(rewrite, rewrite.rewrite(draft.model))
+        draft.write()
+        parity, exact = verify.check_parity(draft.values, subject.outputs), draft.model
+        if level >= FEWER_BITS_FROM_LEVEL:
+            reduced = _reduce(draft, target, least_decibels)
         if float16:
-            model = store_float16.rewrite(model)
-            versions[_name(store_float16)] = model
-            _save(model, subject, temporary)
-            before, values = values, verify.model_output(temporary, subject.inputs)
-            float16_loss = verify.compare(values, before)
-        decibels = faces = None
-        if choice:
-            decibels = verify.check_quality(
-                values, subject.outputs, metadata.value_range, least_decibels
+            float16_loss = _store_in_float16(draft)
+        if reduced:
+            found = verify.check_quality(
+                draft.values, subject.outputs, subject.metadata.value_range, least_decibels
             )
-        if level >= BYTES_FROM_LEVEL and metadata.part == GENERATOR:
-            model = byte_output.rewrite(model, metadata.value_range)
-            versions[_name(byte_output)] = model
-            _save(model, subject, temporary)
-            verify.check_bytes(temporary, subject.inputs, values, metadata.value_range)
-        if choice and choice.layers:
+            decibels = min(found, reduced.decibels)
+        if level >= BYTES_FROM_LEVEL and generator:
+            _convert_to_bytes(draft)
+        if reduced and reduced.taken:
             faces = _check_faces(temporary, exact, subject)
-    return Exported(parity, choice, decibels, faces, float16_loss, versions)
+    return Exported(parity, reduced, decibels, faces, float16_loss, draft.versions)
+
+
+class _Draft:
+    """A file in the making.
+
+    Attributes:
+        subject: what it is made of.
+        versions: the model as translated and after each rewrite, by the rewrite's name.
+        values: what the file gave for the subject's inputs when it was written last.
+    """
+
+    def __init__(self, subject: Subject, path: Path) -> None:
+        self.subject = subject
+        self.versions = {"as translated": _translate(subject)}
+        self.values = np.empty(0)
+        self._path = path
+
+    @property
+    def model(self) -> onnx.ModelProto:
+        """The last version."""
+        return list(self.versions.values())[-1]
+
+    def add(self, rewrite: ModuleType, model: onnx.ModelProto) -> None:
+        """Make what a rewrite made the last version."""
+        self.versions[_name(rewrite)] = model
+
+    def write(self) -> None:
+        """Write the last version, and run it."""
+        _save(self.model, self.subject, self._path)
+        self.values = verify.model_output(self._path, self.subject.inputs)
+
+
+def _reduce(draft: _Draft, target: str, least_decibels: float) -> Reduction:
+    """Compute with fewer bits as far as the bound allows, in the target's number format."""
+    subject = draft.subject
+    given = (draft.model, subject.metadata, subject.inputs, subject.outputs, least_decibels)
+    in_float16 = target in FLOAT16_TARGETS
+    reduced: Reduction = to_float16(*given) if in_float16 else sensitivity.choose(*given)
+    draft.add(compute_float16 if in_float16 else quantise_int8, reduced.model)
+    draft.write()
+    return reduced
+
+
+def _store_in_float16(draft: _Draft) -> Difference:
+    """Store the weights in half the bytes; returns what that changes."""
+    before = draft.values
+    draft.add(store_float16, store_float16.rewrite(draft.model))
+    draft.write()
+    return verify.compare(draft.values, before)
+
+
+def _convert_to_bytes(draft: _Draft) -> None:
+    """Have the file make bytes of its values, and check that they are those of the runtime."""
+    values, value_range = draft.values, draft.subject.metadata.value_range
+    draft.add(byte_output, byte_output.rewrite(draft.model, value_range))
+    draft.write()
+    verify.check_bytes(draft.values, values, value_range)
 
 
 def _check_faces(
@@ -411,8 +441,9 @@ def _parser() -> argparse.ArgumentParser:
         default=DEFAULT_LEVEL,
         metavar="LEVEL",
         help="0: as translated, layer by layer; 1: constants and batch norms folded; 2 (default): "
-        "also what the target runs faster, and a generator's images as bytes; 3: also, on a CPU, a "
-        "generator's layers in 8-bit integers, as many as --quality and the faces found allow",
+        "also what the target runs faster, and a generator's images as bytes; 3: also a "
+        "generator's layers in 8-bit integers, as many as --quality allows, or with --target cuda "
+        "in float16",
     )
     parser.add_argument(
         "--quality",

@@ -64,9 +64,7 @@ def output_of(model: onnx.ModelProto, inputs: np.ndarray) -> np.ndarray:
 
 def session_of(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
     """A model that is no file yet, ready to run on the CPU."""
-    return onnxruntime.InferenceSession(
-        model.SerializeToString(), providers=["CPUExecutionProvider"]
-    )
+    return open_session(model.SerializeToString(), "cpu")[0]
 
 
 def decibels(images: np.ndarray, expected: np.ndarray, value_range: tuple[float, float]) -> float:
@@ -98,14 +96,14 @@ def check_structure(model: onnx.ModelProto, input_name: str, output_name: str) -
         raise ValueError(f"the graph has inputs {inputs} and outputs {outputs}")
 
 
-def check_parity(path: Path, inputs: np.ndarray, expected: np.ndarray) -> Difference:
+def check_parity(output: np.ndarray, expected: np.ndarray) -> Difference:
     """Compare an ONNX file's output with the network's; the difference where it is small enough.
 
     Raises:
         UserError: some value is more than ``TOLERANCE`` apart, or that share of the largest one
             where that is above 1.
     """
-    difference = compare(model_output(path, inputs), expected)
+    difference = compare(output, expected)
     most = TOLERANCE * max(1.0, float(np.abs(expected).max()))
     if not difference.largest <= most:  # so that NaN fails too
         raise UserError(
@@ -115,18 +113,17 @@ def check_parity(path: Path, inputs: np.ndarray, expected: np.ndarray) -> Differ
     return difference
 
 
-def check_bytes(
-    path: Path, inputs: np.ndarray, values: np.ndarray, value_range: tuple[float, float]
-) -> None:
+def check_bytes(images: np.ndarray, values: np.ndarray, value_range: tuple[float, float]) -> None:
     """Check that an ONNX file gives the bytes that the runtime makes of float32 values.
 
     Args:
-        values: float32 (N, 3, S, S), what the graph gave for ``inputs`` before it made bytes.
+        images: uint8 (N, S, S, 3), what it gives.
+        values: float32 (N, 3, S, S), what the graph gave before it made bytes.
 
     Raises:
         UserError: some byte is another.
     """
-    different = int((model_output(path, inputs) != to_bytes(values, value_range)).sum())
+    different = int((images != to_bytes(values, value_range)).sum())
     if different:
         raise UserError(
             f"{different} bytes of the ONNX file's images are not those of its values, "

@@ -64,30 +64,31 @@ PROVIDERS = {
 
 
 def open_session(
-    path: str | Path, provider: str = "auto"
+    model: str | Path | bytes, provider: str = "auto"
 ) -> tuple[onnxruntime.InferenceSession, str]:
-    """Open an ONNX file for inference.
+    """Open an ONNX model for inference.
 
     Args:
-        path: the file.
+        model: its file, or what would stand in one.
         provider: a key of PROVIDERS, or "auto": CUDA where it works, else the CPU.
 
     Returns:
         The session, and a line for the user that says what it runs on, and why.
 
     Raises:
-        UserError: the file cannot be read or is no ONNX model, or a provider was asked for by name
-            and does not work.
+        UserError: the file cannot be read, there is no ONNX model in it, or a provider was asked
+            for by name and does not work.
     """
-    content = read_bytes(path)
+    content = model if isinstance(model, bytes) else read_bytes(model)
+    name = "the model" if isinstance(model, bytes) else model
     onnxruntime.set_default_logger_severity(SILENT)
     if provider == "cpu":
-        return _open_on_cpu(content, path), "running on the CPU (as asked)"
+        return _open_on_cpu(content, name), "running on the CPU (as asked)"
     wanted = PROVIDERS["cuda" if provider == "auto" else provider]
     session, reason = _open_on(wanted, content)
     if session is not None:
         return session, f"running on the {wanted.device} ({wanted.name})"
-    session = _open_on_cpu(content, path)  # before blaming the provider: the file may be at fault
+    session = _open_on_cpu(content, name)  # before blaming the provider: the file may be at fault
     if provider != "auto":
         raise UserError(f"provider {provider} does not work here: {reason}")
     return session, f"running on the CPU ({reason})"
@@ -109,12 +110,12 @@ def _runs_on(session: onnxruntime.InferenceSession, provider: Provider) -> bool:
     return session.get_providers()[0] == provider.name
 
 
-def _open_on_cpu(content: bytes, path: str | Path) -> onnxruntime.InferenceSession:
+def _open_on_cpu(content: bytes, name: str | Path) -> onnxruntime.InferenceSession:
     try:
         return onnxruntime.InferenceSession(content, _options(), providers=[PROVIDERS["cpu"].name])
     except Exception as error:  # onnxruntime's errors have no common base
         raise UserError(
-            f"{path} is not a whole ONNX model: {_first_line(error)} ({len(content)} bytes read)"
+            f"{name} is not a whole ONNX model: {_first_line(error)} ({len(content)} bytes read)"
         ) from error
 
 

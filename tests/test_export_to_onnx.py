@@ -240,15 +240,62 @@ def test_integers_keep_the_bound_and_say_what_they_cost(
 
 
 @pytest.mark.usefixtures("one_grid")
-@pytest.mark.parametrize("float16", [[], ["--float16"]])
+def test_the_web_gets_the_integers_of_the_cpu(run: Path, tmp_path: Path) -> None:
+    cpu, web = tmp_path / "cpu.onnx", tmp_path / "web.onnx"
+    for output, target in ((cpu, "cpu"), (web, "web")):
+        command = [str(run), "-o", str(output), "--target", target]
+        assert to_onnx.main([*command, "--optimize", "3", "--quality", "15dB"]) == 0
+    operators = [node.op_type for node in onnx.load(str(web)).graph.node]
+    assert "DequantizeLinear" in operators
+    assert "ConvTranspose" not in operators
+    assert web.read_bytes() == cpu.read_bytes()
+
+
+@pytest.mark.usefixtures("one_grid")
+def test_cuda_gets_float16_that_keeps_the_bound_and_says_what_it_costs(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exact, half = tmp_path / "exact.onnx", tmp_path / "half.onnx"
+    command = [str(run), "--target", "cuda"]
+    to_onnx.main([*command, "-o", str(exact)])
+    assert to_onnx.main([*command, "-o", str(half), "--optimize", "3", "--explain"]) == 0
+    said = capsys.readouterr().out
+    (decibels,) = map(float, re.findall(r"in float16: all layers; ([\d.]+) dB", said))
+    assert 60 < decibels < 100
+    assert "faces of 25, mean of 1 grids: 0.00, in float32 0.00" in said
+    assert re.search(r"^compute_float16 ", said, re.MULTILINE)
+    assert half.stat().st_size < 0.65 * exact.stat().st_size
+    model = onnx.load(str(half))
+    assert signature(model) == (TensorProto.UINT8, "batch", [16, 16, 3])
+    assert model.graph.input[0].type.tensor_type.elem_type == TensorProto.FLOAT
+    drawn, expected = (
+        Generator.load(path, "cpu").images(5, 30).astype(int) for path in (half, exact)
+    )
+    assert np.abs(drawn - expected).max() <= 1  # a value at a half may round either way
+
+
+@pytest.mark.usefixtures("one_grid")
+@pytest.mark.parametrize(
+    ("options", "quality", "format_name"),
+    [
+        ([], "70", "8-bit integers"),
+        (["--float16"], "70", "8-bit integers"),
+        (["--target=cuda"], "110", "float16"),
+    ],
+)
 def test_a_bound_that_only_float32_keeps_is_said(
-    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], float16: list[str]
+    run: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+    quality: str,
+    format_name: str,
 ) -> None:
     exact, output = tmp_path / "exact.onnx", tmp_path / "model.onnx"
-    to_onnx.main([str(run), "-o", str(exact), *float16])
-    command = [str(run), "-o", str(output), "--optimize", "3", "--quality", "70"]
-    assert to_onnx.main(command + float16) == 0
-    assert "no layer is computed in 8-bit integers" in capsys.readouterr().out
+    to_onnx.main([str(run), "-o", str(exact), *options])
+    command = [str(run), "-o", str(output), *options, "--optimize", "3", "--quality", quality]
+    assert to_onnx.main(command) == 0
+    assert f"no layer is computed in {format_name}" in capsys.readouterr().out
     assert output.read_bytes() == exact.read_bytes()
 
 
@@ -291,13 +338,15 @@ def test_without_a_cascade_faces_are_not_counted(
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--optimize=3", "--target=web"], "--optimize is 3 for a generator and the target web"),
-        (["--optimize=3", "--part=discriminator"], "--optimize is 3 for a discriminator"),
+        (
+            ["--optimize=3", "--part=discriminator"],
+            "--optimize is 3 for a discriminator, expected for a generator only",
+        ),
         (["--quality=40dB"], "--quality is 40dB, expected with --optimize 3 only"),
         (["--optimize=3", "--quality=best"], "--quality is 'best', expected a positive number"),
     ],
 )
-def test_integers_where_there_are_none_are_one_sentence(
+def test_fewer_bits_where_there_are_none_are_one_sentence(
     run: Path, tmp_path: Path, options: list[str], sentence: str
 ) -> None:
     with pytest.raises(UserError, match=re.escape(sentence)):

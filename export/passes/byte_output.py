@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from export.passes.graph import copy_of, initializers, set_initializers
+from export.passes.graph import copy_of, initializers, rename_tensor, set_initializers
 
 
 def rewrite(model: onnx.ModelProto, value_range: tuple[float, float]) -> onnx.ModelProto:
@@ -23,10 +23,7 @@ def rewrite(model: onnx.ModelProto, value_range: tuple[float, float]) -> onnx.Mo
     model = copy_of(model)
     graph = model.graph
     image = graph.output[0].name
-    for node in graph.node:
-        node.input[:] = ["values" if name == image else name for name in node.input]
-        node.output[:] = ["values" if name == image else name for name in node.output]
-        node.name = node.output[0]
+    rename_tensor(model, image, "values")
     graph.node.extend(
         [
             helper.make_node("Sub", ["values", "least_value"], ["above_least"], name="above_least"),

@@ -17,7 +17,8 @@ from export.passes.graph import (
     initializers,
     replace_nodes,
     set_initializers,
-    shapes,
+    shape_of,
+    types,
 )
 
 
@@ -29,20 +30,15 @@ def rewrite(model: onnx.ModelProto) -> onnx.ModelProto:
     """
     model = copy_of(model)
     arrays = initializers(model)
-    known = shapes(model)
-    inferred = onnx.shape_inference.infer_shapes(model).graph.value_info
-    bytes_ = {
-        value.name for value in inferred if value.type.tensor_type.elem_type == TensorProto.UINT8
-    }
+    known = types(model)
     replaced = {}
     for node in model.graph.node:
-        if (
-            node.op_type == "DepthToSpace"
-            and attributes(node).get("mode", b"DCR") == b"DCR"
-            and node.input[0] in bytes_
-            and None not in known[node.input[0]][1:]
-        ):
-            replaced[node.output[0]] = _interleaving(node, known[node.input[0]], arrays)
+        if node.op_type != "DepthToSpace" or attributes(node).get("mode", b"DCR") != b"DCR":
+            continue
+        read = known[node.input[0]]
+        shape = shape_of(read)
+        if read.elem_type == TensorProto.UINT8 and shape and None not in shape[1:]:
+            replaced[node.output[0]] = _interleaving(node, shape, arrays)
     replace_nodes(model, replaced)
     set_initializers(model, arrays)
     return model

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import onnx
-import onnxruntime
 from onnx import helper
 
 from export.passes.graph import copy_of, initializers, set_initializers
+from runtime.session import open_session
 
 
 def rewrite(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -49,7 +49,5 @@ def _values(
     constants = helper.make_model(
         graph, opset_imports=model.opset_import, ir_version=model.ir_version
     )
-    session = onnxruntime.InferenceSession(
-        constants.SerializeToString(), providers=["CPUExecutionProvider"]
-    )
+    session, _ = open_session(constants.SerializeToString(), "cpu")
     return dict(zip(wanted, session.run(wanted, {})))

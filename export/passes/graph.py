@@ -64,6 +64,14 @@ def set_initializers(model: onnx.ModelProto, arrays: dict[str, np.ndarray]) -> N
     )
 
 
+def rename_tensor(model: onnx.ModelProto, old: str, new: str) -> None:
+    """Give a tensor another name in all nodes; a graph's output keeps the old one."""
+    for node in model.graph.node:
+        node.input[:] = [new if name == old else name for name in node.input]
+        node.output[:] = [new if name == old else name for name in node.output]
+        node.name = node.output[0]
+
+
 def consumers(model: onnx.ModelProto, tensor: str) -> list[onnx.NodeProto]:
     """The nodes that read ``tensor``."""
     return [node for node in model.graph.node if tensor in node.input]
@@ -74,16 +82,22 @@ def attributes(node: onnx.NodeProto) -> dict[str, Any]:
     return {item.name: onnx.helper.get_attribute_value(item) for item in node.attribute}
 
 
+def types(model: onnx.ModelProto) -> dict[str, onnx.TypeProto.Tensor]:
+    """The types of the graph's tensors, constants apart, as far as they can be inferred."""
+    graph = onnx.shape_inference.infer_shapes(model).graph
+    values = [*graph.input, *graph.value_info, *graph.output]
+    return {value.name: value.type.tensor_type for value in values}
+
+
+def shape_of(found: onnx.TypeProto.Tensor) -> list[int | None]:
+    """The shape that a type tells; None is any size."""
+    return [size.dim_value if size.HasField("dim_value") else None for size in found.shape.dim]
+
+
 def shapes(model: onnx.ModelProto) -> dict[str, list[int | None]]:
     """The shapes of the graph's tensors as far as they can be inferred; None is any size."""
-    graph = onnx.shape_inference.infer_shapes(model).graph
     return {
-        value.name: [
-            size.dim_value if size.HasField("dim_value") else None
-            for size in value.type.tensor_type.shape.dim
-        ]
-        for value in [*graph.input, *graph.value_info, *graph.output]
-        if value.type.tensor_type.HasField("shape")
+        name: shape_of(found) for name, found in types(model).items() if found.HasField("shape")
     }
 
 

@@ -116,7 +116,7 @@ def rewrite(
         made
         for layer in quantised
         for node in layer.nodes
-        for made in _integer_constants(node, ranges[layer.reads], arrays)
+        for made in _integer_constants(node, layer.reads, ranges[layer.reads], arrays)
     ]
     nodes = [*weights, *_nodes_around_bytes(model, in_bytes, ranges, arrays)]
     del model.graph.node[:]
@@ -162,11 +162,16 @@ def _last_of(model: onnx.ModelProto) -> dict[str, str]:
 
 
 def _integer_constants(
-    node: onnx.NodeProto, reads: Range, arrays: dict[str, np.ndarray]
+    node: onnx.NodeProto, read: str, reads: Range, arrays: dict[str, np.ndarray]
 ) -> list[onnx.NodeProto]:
     """Give a node integer weights and bias; returns the nodes that tell what they stand for.
 
     A bias counts in steps of a product's size: the scale of what is read times that of the weights.
+    The graph multiplies them as it is loaded, which spares the bytes of as many numbers.
+
+    Args:
+        read: the tensor that has the numbers that the node reads.
+        reads: the range of these.
     """
     weight = arrays.pop(node.input[1])
     axis = 0 if node.op_type == "Conv" or attributes(node).get("transB", 0) else 1
@@ -179,24 +184,26 @@ def _integer_constants(
     scale = np.where(scale > 0, scale, 1).astype(np.float32)
     by_channel = scale.reshape([-1 if other == axis else 1 for other in range(weight.ndim)])
     stored = np.rint(weight / by_channel).astype(np.int8)
-    zeros = np.zeros(len(scale), np.int8)
-    made = [_dequantise(node.input[1], [stored, scale, zeros], axis, arrays)]
+    name = node.input[1]
+    constants = {f"{name}_stored": stored, f"{name}_scale": scale}
+    if node.op_type == "Gemm":  # onnxruntime has it in integers only if zeros are stated
+        constants[f"{name}_zero_point"] = np.zeros(len(scale), np.int8)
+    arrays.update(constants)
+    made = [_dequantise(list(constants), name, axis)]
     if len(node.input) > 2:
-        name = f"{node.output[0]}_integer_bias"  # phases have one bias, in steps of their own
-        steps = scale * reads.scale
-        stored = np.rint(bias.astype(np.float64) / steps).astype(np.int32)
-        made.append(_dequantise(name, [stored, steps], 0, arrays))
-        node.input[2] = name
+        bias_name = f"{node.output[0]}_integer_bias"  # phases have one bias, in steps of their own
+        stored_bias, steps = f"{bias_name}_stored", f"{bias_name}_scale"
+        counts = np.rint(bias.astype(np.float64) / (scale * reads.scale))
+        arrays[stored_bias] = counts.astype(np.int32)
+        factors = [f"{read}_scale", f"{name}_scale"]
+        made.append(helper.make_node("Mul", factors, [steps], name=steps))
+        made.append(_dequantise([stored_bias, steps], bias_name, 0))
+        node.input[2] = bias_name
     return made
 
 
-def _dequantise(
-    name: str, constants: list[np.ndarray], axis: int, arrays: dict[str, np.ndarray]
-) -> onnx.NodeProto:
-    """The node that makes a tensor of integers, their scales and, unless all 0, zero points."""
-    names = [f"{name}_{part}" for part in ("stored", "scale", "zero_point")[: len(constants)]]
-    arrays.update(zip(names, constants))
-    return helper.make_node("DequantizeLinear", names, [name], name=name, axis=axis)
+def _dequantise(read: list[str], made: str, axis: int) -> onnx.NodeProto:
+    return helper.make_node("DequantizeLinear", read, [made], name=made, axis=axis)
 
 
 def _nodes_around_bytes(

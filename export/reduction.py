@@ -1,0 +1,59 @@
+"""Fewer bits: a generator in another number format, as far as a bound on quality allows.
+
+Quality is the peak signal-to-noise ratio on [0, 255], against the network's own images.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+
+from export import verify
+from export.passes import compute_float16
+from runtime.metadata import ModelMetadata
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """What was made of a generator, or was not, since the bound does not allow it.
+
+    Attributes:
+        model: with fewer bits, or as it was.
+        decibels: its quality.
+        taken: whether anything in it has fewer bits.
+        line: what has, and what not, for the user.
+    """
+
+    model: onnx.ModelProto
+    decibels: float
+    taken: bool
+    line: str
+
+
+def to_float16(
+    model: onnx.ModelProto,
+    metadata: ModelMetadata,
+    inputs: np.ndarray,
+    expected: np.ndarray,
+    least_decibels: float,
+) -> Reduction:
+    """Compute a generator in float16 if the bound allows it, with every number rounded to that.
+
+    Args:
+        model: the generator in float32.
+        inputs: latents that quality is measured on, float32 (N, latent_size).
+        expected: the network's images of them, float32 (N, 3, S, S) in the value range.
+        least_decibels: the bound.
+    """
+
+    def quality(tried: onnx.ModelProto) -> float:
+        return verify.decibels(verify.output_of(tried, inputs), expected, metadata.value_range)
+
+    in_float16 = compute_float16.rewrite(model)
+    decibels = quality(compute_float16.rounded(in_float16))
+    if decibels >= least_decibels:
+        return Reduction(in_float16, decibels, True, "in float16: all layers")
+    line = f"no layer is computed in float16: that is {decibels:.1f} dB, less than the bound"
+    return Reduction(model, quality(model), False, line)
