@@ -96,6 +96,7 @@ def float_network(model: Path, given: Path | None, folder: Path, threads: int) -
     elif peers.is_plain(model):
         return FloatNetwork(model, "its own weights", True)
     else:
+        measure.progress("the network of the peers, with random weights", "making")
         path = folder / "network.onnx"
         with Worker(random_network, model, threads=threads) as worker:
             worker.call(path)

@@ -192,7 +192,6 @@ def _network(
     path: Path, options: argparse.Namespace, folder: Path, left_out: dict[str, str]
 ) -> FloatNetwork | None:
     """The network that the peers compute; why there is none goes to ``left_out``."""
-    measure.progress("the peers' network", "making")
     try:
         return networks.float_network(path, options.network, folder, options.threads)
     except PeerFailed as error:
