@@ -13,10 +13,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks import measure, peers
+from benchmarks import measure, networks, peers
 from benchmarks.measure import PeerFailed, Run, Spread, Worker
+from benchmarks.networks import FloatNetwork
 from runtime.cores import available_cores
 from runtime.errors import UserError, run_command
+from runtime.generator import find_model
 
 EXAMPLES = """\
 examples:
@@ -63,13 +65,17 @@ def main(argv: list[str] | None = None) -> int:
             ],
         }
         _first_run(commands[OURS])
+        network = None
         try:
-            commands[PYTORCH] = _pytorch_command(model, folder)
+            network = networks.float_network(
+                find_model(model), options.network, folder, available_cores()
+            )
+            commands[PYTORCH] = _pytorch_command(network, folder)
         except PeerFailed as error:
             left_out[PYTORCH] = str(error)
         results = _measure_commands(commands, options.repetitions)
         parts = _measure_parts(model, folder, options.repetitions)
-        if PYTORCH in commands:
+        if PYTORCH in commands and network and network.is_the_models:
             difference = _picture_difference(folder / "generate.png", folder / "pytorch.png")
         else:
             difference = None
@@ -78,6 +84,7 @@ def main(argv: list[str] | None = None) -> int:
         "machine": measure.machine(available_cores()),
         "versions": measure.versions(PACKAGES),
         "model": options.model,
+        "network": network.origin if network else None,
         "results": results,
         "parts_seconds": parts,
         "pytorch_picture_difference_levels": difference,
@@ -89,24 +96,23 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def pytorch_files(model: str, folder: Path) -> Run:
+def pytorch_files(network: Path, folder: Path) -> Run:
     """In a process of its own: write the state dict and the latents that the script reads."""
     import numpy as np
     import torch
 
-    from runtime.generator import Generator, find_model
     from runtime.grid import BASELINE_IMAGES
     from runtime.latent import draw_latents
     from runtime.options import DEFAULT_SEED
 
-    metadata = Generator.load(model, "cpu").metadata
-    network = peers.pytorch_network(find_model(model), batch_norm=True)
+    metadata = peers.metadata_of(network)
+    weights = peers.pytorch_network(network, batch_norm=True).state_dict()
     latents = draw_latents(
         DEFAULT_SEED, BASELINE_IMAGES, metadata.latent_size, metadata.latent_distribution
     )
 
     def write(_: None) -> None:
-        torch.save(network.state_dict(), folder / "weights.pth")
+        torch.save(weights, folder / "weights.pth")
         np.save(folder / "latents.npy", latents)
 
     return write
@@ -125,12 +131,11 @@ def _first_run(command: list[str]) -> None:
         raise UserError(f"./run_gan.sh failed: {_last_line(finished.output)}")
 
 
-def _pytorch_command(model: str, folder: Path) -> list[str]:
+def _pytorch_command(network: FloatNetwork, folder: Path) -> list[str]:
     """What runs the PyTorch script; raises PeerFailed where it cannot be run."""
-    for package in ("torch", "onnx"):
-        if not measure.is_installed(package):
-            raise PeerFailed(f"{package} is not installed: pip install '.[train,benchmark]'")
-    with Worker(pytorch_files, model, folder, threads=available_cores()) as worker:
+    if not measure.is_installed("torch"):
+        raise PeerFailed("torch is not installed: pip install '.[train,benchmark]'")
+    with Worker(pytorch_files, network.path, folder, threads=available_cores()) as worker:
         worker.call()
     script = str(Path(__file__).with_name("pytorch_grid.py"))
     arguments = [str(folder / name) for name in ("weights.pth", "latents.npy", "pytorch.png")]
@@ -202,6 +207,8 @@ def _print(report: dict[str, Any]) -> None:
     print(measure.table(("command", "seconds", "theirs / ours", "peak memory, MB"), rows))
     parts = list(report["parts_seconds"].items())
     print("\n" + measure.table(("part of run_gan.sh's Python", "seconds"), parts))
+    if report["network"]:
+        print(f"\nPyTorch's script computes the same network with {report['network']}")
     difference = report["pytorch_picture_difference_levels"]
     if difference is not None:
         print(f"\nPyTorch's picture differs from ours by at most {difference} of 255 levels")
@@ -222,6 +229,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         default="dcgan",
         help="a shipped model's name, or the path of an exported .onnx (dcgan)",
     )
+    networks.add_network_option(parser)
     measure.add_options(parser, repetitions=11)
     return parser.parse_args(argv)
 

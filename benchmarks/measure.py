@@ -14,6 +14,7 @@ import math
 import multiprocessing
 import os
 import platform
+import shutil
 import statistics
 import subprocess
 import sys
@@ -94,6 +95,10 @@ class Worker:
         """The time that a series of calls takes, in seconds."""
         return float(self._ask("seconds", argument, calls))
 
+    def median_seconds(self, argument: Any = None, calls: int = 1) -> float:
+        """The median of the times that single calls take, in seconds."""
+        return float(self._ask("median_seconds", argument, calls))
+
     def peak_memory(self) -> float:
         """The most main memory that the process has had so far, in MB."""
         return float(self._ask("peak_memory", None, 1))
@@ -131,6 +136,13 @@ def seconds_of(
     for _ in range(calls):
         run(argument)
     return clock() - started
+
+
+def median_seconds_of(
+    run: Run, argument: Any, calls: int, clock: Callable[[], float] = time.perf_counter
+) -> float:
+    """Time calls one by one; the median, in seconds."""
+    return statistics.median(seconds_of(run, argument, 1, clock) for _ in range(calls))
 
 
 def warm_up(time_calls: Callable[[int], float], seconds: float) -> int:
@@ -212,6 +224,11 @@ def is_installed(package: str) -> bool:
     return _version(package) is not None
 
 
+def has_compiler() -> bool:
+    """Whether there is a C++ compiler, which PyTorch's own compiler needs."""
+    return any(map(shutil.which, ("c++", "g++", "clang++")))
+
+
 def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """A table in Markdown, padded so that it reads well as plain text too."""
     cells = [[str(cell) for cell in row] for row in [headers, *rows]]
@@ -241,9 +258,9 @@ def write_json(path: Path, report: Mapping[str, Any]) -> None:
         temporary.write_text(text + "\n", encoding="utf-8")
 
 
-def progress(text: str) -> None:
-    """Tell who waits what is being measured."""
-    print(f"measuring {text} …", file=sys.stderr, flush=True)
+def progress(what: str, doing: str = "measuring") -> None:
+    """Tell who waits what is being measured, or made for it."""
+    print(f"{doing} {what} …", file=sys.stderr, flush=True)
 
 
 def add_options(parser: argparse.ArgumentParser, repetitions: int) -> None:
@@ -257,6 +274,12 @@ def add_options(parser: argparse.ArgumentParser, repetitions: int) -> None:
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the report as JSON too")
     add_debug_option(parser)
+
+
+def whole_numbers(option: str, least: int, greatest: int) -> Callable[[str], list[int]]:
+    """An argparse type: whole numbers in a range, with commas between them."""
+    one = whole_number(option, least, greatest)
+    return lambda text: [one(part) for part in text.split(",")]
 
 
 def add_threads_option(parser: argparse.ArgumentParser) -> None:
@@ -300,6 +323,8 @@ def _serve(
                 answer = run(argument)
             elif what == "seconds":
                 answer = seconds_of(run, argument, calls)
+            elif what == "median_seconds":
+                answer = median_seconds_of(run, argument, calls)
             else:
                 answer = _own_peak_memory()
         except KeyboardInterrupt:

@@ -1,16 +1,18 @@
 """What a user could generate with instead, each from the same ONNX file and so the same weights.
 
-A maker takes the file and a number of threads and returns what turns latents, float32
-(N, latent_size), into images, float32 (N, 3, H, W). Libraries are imported inside the makers, as
-each runs in a process of its own.
+A maker takes a file and a number of threads and returns what turns latents, float32
+(N, latent_size), into images: float32 (N, 3, S, S), or uint8 (N, S, S, 3) where the file itself
+makes bytes. Libraries are imported inside the makers, as each runs in a process of its own.
 
-Our files have batch norm folded into the convolutions before it. Networks with batch norm are made
-from them by one of scale 1 that adds the bias: it computes the same, and costs what any other does.
+Peers other than onnxruntime read a file of level 1, which has batch norm folded into the
+convolutions before it. Networks with batch norm are made from it by one of scale 1 that adds the
+bias: it computes the same, and costs what any other does.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -19,13 +21,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from runtime.errors import UserError
+from runtime.files import read_bytes
+from runtime.metadata import ModelMetadata
 
 if TYPE_CHECKING:
+    import onnx
     import torch
     from mxnet.gluon import HybridBlock
 
+OPENVINO_PRODUCTS = ("Convolution", "Deconvolution", "FullyConnected", "MatMul")
+OPENVINO_FORMATS = {"f32": "float32", "bf16": "bfloat16", "f16": "float16"}
+
 Generate = Callable[[np.ndarray], np.ndarray]
 
+LAYERS = frozenset(("Reshape", "ConvTranspose", "Relu", "Tanh"))  # that a network may consist of
 BATCH_NORM_EPSILON = 1e-5  # the default of mxnet and PyTorch
 UNIT_SCALE = math.sqrt(1 + BATCH_NORM_EPSILON)  # makes a batch norm of variance 1 change nothing
 
@@ -39,7 +48,7 @@ def edgegan(path: Path, threads: int) -> Generate:
 
 
 def edgegan_images(path: Path, threads: int) -> Generate:
-    """Our runtime as it is called: seed 0 in, uint8 images out (here as float32, to compare)."""
+    """Our runtime as it is called: seed 0 in, uint8 images out."""
     from runtime.generator import Generator
 
     generator = Generator.load(path, "cpu")
@@ -85,32 +94,32 @@ def openvino_default(path: Path, threads: int) -> Generate:
     return _openvino_generate(path, threads, {})
 
 
+def openvino_format(path: Path, threads: int) -> Callable[[np.ndarray], str]:
+    """The number format that OpenVINO as it comes multiplies in, or several with a plus between.
+
+    It is read from what was compiled: the processor may have a format, and a layer no kernel of it.
+    """
+    compile_for = _openvino_compiler(path, threads, {})
+
+    def find(latents: np.ndarray) -> str:
+        operations = compile_for(latents.shape).get_runtime_model().get_ordered_ops()
+        facts = [operation.get_rt_info() for operation in operations]
+        found = {
+            fact["runtimePrecision"].astype(str)
+            for fact in facts
+            if fact["layerType"].astype(str) in OPENVINO_PRODUCTS
+        }
+        return " + ".join(sorted(OPENVINO_FORMATS.get(name, name) for name in found))
+
+    return find
+
+
 def mxnet(path: Path, threads: int) -> Generate:
     """The network that the file came from in mxnet, hybridized."""
-    network = _gluon_network(path)
+    network = gluon_network(path)
     import mxnet as mx
 
     return lambda latents: network(mx.nd.array(latents)).asnumpy()
-
-
-def mxnet_exporter(path: Path, threads: int) -> Callable[[Path], None]:
-    """A function that writes what mxnet's own exporter makes of the network to a file."""
-    network = _gluon_network(path)
-    import mxnet as mx
-
-    latent_size = latent_size_of(path)
-
-    def export(output: Path) -> None:
-        mx.onnx.export_model(
-            network(mx.sym.var("latent")),
-            {name: parameter.data() for name, parameter in network.collect_params().items()},
-            [(1, latent_size)],
-            onnx_file_path=str(output),
-            dynamic=True,
-            dynamic_input_shapes=[("batch", latent_size)],
-        )
-
-    return export
 
 
 def pytorch_network(path: Path, batch_norm: bool = False) -> torch.nn.Sequential:
@@ -141,11 +150,59 @@ def pytorch_network(path: Path, batch_norm: bool = False) -> torch.nn.Sequential
     return torch.nn.Sequential(*layers).eval()
 
 
-def latent_size_of(path: Path) -> int:
-    """The length of the latents that an ONNX file takes."""
-    import onnx
+def is_plain(path: Path) -> bool:
+    """Whether a file is a chain of transposed convolutions, as our exporter writes at level 1.
 
-    return int(onnx.load(str(path)).graph.input[0].type.tensor_type.shape.dim[1].dim_value)
+    Raises:
+        UserError: it cannot be read or is no ONNX model.
+    """
+    nodes, _ = _read_graph(path)
+    kinds = {node.op_type for node, _ in nodes}
+    return kinds <= LAYERS and bool(_convolutions(nodes))
+
+
+def metadata_of(path: Path) -> ModelMetadata:
+    """What one of our files says about itself; raises UserError if it is none."""
+    strings = {item.key: item.value for item in _read_model(path).metadata_props}
+    return ModelMetadata.from_strings(strings, path)
+
+
+def gluon_network(path: Path) -> HybridBlock:
+    """The recipe's generator in mxnet with a plain file's weights; batch norms change nothing.
+
+    Raises:
+        UserError: the file's recipe is none of the trainer's.
+    """
+    from trainer import device, loop, recipe
+
+    metadata = metadata_of(path)
+    nodes, arrays = _read_graph(path)
+    layers = [_weight_and_bias(node, arrays) for node in _convolutions(nodes)]
+    weights, biases = map(list, zip(*layers))
+
+    shipped = recipe.load(metadata.recipe)
+    network = loop.make_generator(
+        dataclasses.replace(
+            shipped,
+            latent=dataclasses.replace(shipped.latent, size=metadata.latent_size),
+            generator=dataclasses.replace(
+                shipped.generator,
+                architecture=dataclasses.replace(
+                    shipped.generator.architecture, width=len(weights[-1])
+                ),
+            ),
+            image_size=metadata.image_size,
+        ),
+        device.choose("cpu"),
+    )
+    for name, parameter in network.collect_params().items():
+        if name.endswith("_weight"):
+            parameter.set_data(weights.pop(0))
+        elif name.endswith(("_beta", "_bias")):
+            parameter.set_data(biases.pop(0))
+        elif name.endswith("_gamma"):
+            parameter.set_data(np.full(parameter.shape, UNIT_SCALE, np.float32))
+    return network
 
 
 def _pytorch_convolution(
@@ -189,72 +246,45 @@ def _pytorch_generate(network: Callable[..., torch.Tensor], threads: int) -> Gen
     return generate
 
 
-def _openvino_generate(path: Path, threads: int, hints: dict[str, Any]) -> Generate:
-    """Compiled once a batch size, since fixed shapes are what OpenVINO is best at."""
+def _openvino_compiler(
+    path: Path, threads: int, hints: dict[str, Any]
+) -> Callable[[tuple[int, ...]], Any]:
+    """Compiles once a shape of latents, since fixed shapes are what OpenVINO is best at."""
     import openvino
 
     core = openvino.Core()
-    compiled: dict[int, Any] = {}
+    settings = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, **hints}
 
-    def generate(latents: np.ndarray) -> np.ndarray:
-        count = len(latents)
-        if count not in compiled:
-            model = core.read_model(str(path))
-            model.reshape(list(latents.shape))
-            settings = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, **hints}
-            compiled[count] = core.compile_model(model, "CPU", settings)
-        return compiled[count](latents)[0]
+    @functools.cache
+    def compile_for(shape: tuple[int, ...]) -> Any:
+        model = core.read_model(str(path))
+        model.reshape(list(shape))
+        return core.compile_model(model, "CPU", settings)
 
-    return generate
+    return compile_for
 
 
-def _gluon_network(path: Path) -> HybridBlock:
-    """The recipe's generator with the file's weights, and batch norms that change nothing.
+def _openvino_generate(path: Path, threads: int, hints: dict[str, Any]) -> Generate:
+    compile_for = _openvino_compiler(path, threads, hints)
+    return lambda latents: compile_for(latents.shape)(latents)[0]
 
-    Raises:
-        UserError: the file's recipe is none of the trainer's.
-    """
+
+def _read_model(path: Path) -> onnx.ModelProto:
+    """An ONNX file; raises UserError if it cannot be read or is none."""
     import onnx
+    from google.protobuf.message import DecodeError
 
-    from runtime.metadata import ModelMetadata
-    from trainer import device, loop, recipe
-
-    strings = {item.key: item.value for item in onnx.load(str(path)).metadata_props}
-    metadata = ModelMetadata.from_strings(strings, path)
-    nodes, arrays = _read_graph(path)
-    layers = [_weight_and_bias(node, arrays) for node in _convolutions(nodes)]
-    weights, biases = map(list, zip(*layers))
-
-    shipped = recipe.load(metadata.recipe)
-    network = loop.make_generator(
-        dataclasses.replace(
-            shipped,
-            latent=dataclasses.replace(shipped.latent, size=metadata.latent_size),
-            generator=dataclasses.replace(
-                shipped.generator,
-                architecture=dataclasses.replace(
-                    shipped.generator.architecture, width=len(weights[-1])
-                ),
-            ),
-            image_size=metadata.image_size,
-        ),
-        device.choose("cpu"),
-    )
-    for name, parameter in network.collect_params().items():
-        if name.endswith("_weight"):
-            parameter.set_data(weights.pop(0))
-        elif name.endswith(("_beta", "_bias")):
-            parameter.set_data(biases.pop(0))
-        elif name.endswith("_gamma"):
-            parameter.set_data(np.full(parameter.shape, UNIT_SCALE, np.float32))
-    return network
+    try:
+        return onnx.load_model_from_string(read_bytes(path))
+    except DecodeError as error:
+        raise UserError(f"{path} is not a whole ONNX model: {error}") from error
 
 
 def _read_graph(path: Path) -> tuple[list[tuple[Any, dict[str, Any]]], dict[str, np.ndarray]]:
     """A file's nodes with their attributes, and its constants, those stored in float16 cast."""
     import onnx
 
-    graph = onnx.load(str(path)).graph
+    graph = _read_model(path).graph
     arrays = {item.name: onnx.numpy_helper.to_array(item).copy() for item in graph.initializer}
     nodes = []
     for node in graph.node:

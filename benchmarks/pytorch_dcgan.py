@@ -1,16 +1,18 @@
-"""Training the same GAN in PyTorch, as its DCGAN example does: eager, float32, nothing tuned.
+"""Training the same GAN in PyTorch, as its DCGAN example does: nothing tuned.
 
-Networks, losses, optimizers and the moving average are those of the recipe. Where the example and
-our loop go about the same thing in different ways, this follows the example: the generator's
-step uses the pictures that the discriminator has just seen, where ours draws new ones, real and
-generated pictures are propagated back one after the other, and in the generator's step gradients
-of the discriminator's weights are computed too.
+Networks, losses, optimizers and the moving average are those of the recipe. How to compute them is
+this module's own: number formats are asked for here, whatever the recipe says, and where the
+example and our loop go about the same thing in different ways, this follows the example. The
+generator's step uses the pictures that the discriminator has just seen, real and generated
+pictures are propagated back one after the other, and in the generator's step gradients of the
+discriminator's weights are computed too.
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +21,24 @@ from torch import nn
 from runtime.errors import UserError
 
 SLOPE = 0.2  # of the leaky ReLU
+# The values of a recipe that the peer has another form of, or none of.
+ONLY: dict[str, Any] = {
+    "generator.network": "dcgan",
+    "generator.kernel": 4,
+    "generator.norm": "batch",
+    "generator.activation": "relu",
+    "generator.upsampling": "deconvolution",
+    "generator.dropout": 0,
+    "discriminator.network": "dcgan",
+    "discriminator.kernel": 4,
+    "discriminator.norm": "batch",
+    "discriminator.normalise_first": False,
+    "discriminator.activation": "leaky_relu",
+    "discriminator.downsampling": "stride",
+    "batches": "apart",
+    "augmentation": [],
+    "input_noise": None,
+}
 
 
 class Training:
@@ -26,12 +46,20 @@ class Training:
 
     Args:
         recipe: a trainer's recipe as plain values.
+        bfloat16: whether to compute forward and back in bfloat16, by torch.autocast; weights,
+            their updates and the losses stay in float32.
+        compiled: whether both networks go through torch.compile.
+
+    Raises:
+        UserError: the recipe asks for something that this training lacks.
     """
 
-    def __init__(self, recipe: dict) -> None:
-        for part in ("generator", "discriminator"):
-            if recipe[part]["network"] != "dcgan":
-                raise UserError(f"the PyTorch peer has no {part} {recipe[part]['network']!r}")
+    def __init__(self, recipe: dict, bfloat16: bool = False, compiled: bool = False) -> None:
+        for key, value in ONLY.items():
+            part, _, name = key.rpartition(".")
+            found = (recipe[part] if part else recipe)[name]
+            if found != value:
+                raise UserError(f"the PyTorch peer has no {key} {found!r}")
         torch.manual_seed(0)
         size = recipe["image_size"]
         self.recipe = recipe
@@ -39,6 +67,10 @@ class Training:
         self.generator = make_generator(self.latent_size, recipe["generator"]["width"], size)
         self.discriminator = make_discriminator(recipe["discriminator"]["width"], size)
         self.average = copy.deepcopy(self.generator)
+        if compiled:
+            self.generator.compile(dynamic=False)
+            self.discriminator.compile(dynamic=False)
+        self.bfloat16 = bfloat16
         self.generator_optimizer = _optimizer(self.generator, recipe["generator"]["optimizer"])
         self.discriminator_optimizer = _optimizer(
             self.discriminator, recipe["discriminator"]["optimizer"]
@@ -51,11 +83,12 @@ class Training:
         """One generator step after its discriminator steps; returns both losses."""
         for _, batch in zip(range(self.recipe["discriminator_steps"]), real_batches):
             real = torch.from_numpy(batch)
-            generated = self.generator(torch.randn(len(real), self.latent_size))
+            generated = self._forward(self.generator, torch.randn(len(real), self.latent_size))
             self.discriminator_optimizer.zero_grad()
-            on_real = self.real_loss(self.discriminator(real))
+            on_real = self.real_loss(self._forward(self.discriminator, real))
             on_real.backward()
-            on_generated = self.generated_loss(self.discriminator(generated.detach()))
+            scores = self._forward(self.discriminator, generated.detach())
+            on_generated = self.generated_loss(scores)
             on_generated.backward()
             self.discriminator_optimizer.step()
             if self.clip:
@@ -63,12 +96,16 @@ class Training:
                     for parameter in self.discriminator.parameters():
                         parameter.clamp_(-self.clip, self.clip)
         self.generator_optimizer.zero_grad()
-        loss = self.generator_loss(self.discriminator(generated))
+        loss = self.generator_loss(self._forward(self.discriminator, generated))
         loss.backward()
         self.generator_optimizer.step()
         self.step_count += 1
         self._update_average()
         return on_real.item() + on_generated.item(), loss.item()
+
+    def _forward(self, network: nn.Module, inputs: torch.Tensor) -> torch.Tensor:
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.bfloat16):
+            return network(inputs).float()
 
     @torch.no_grad()
     def _update_average(self) -> None:
@@ -121,7 +158,9 @@ def _optimizer(network: nn.Module, recipe: dict) -> torch.optim.Optimizer:
     if recipe["name"] == "adam":
         betas = (recipe["beta1"], recipe["decay"])
         return torch.optim.Adam(network.parameters(), recipe["learning_rate"], betas)
-    return torch.optim.RMSprop(network.parameters(), recipe["learning_rate"], recipe["decay"])
+    if recipe["name"] == "rmsprop":
+        return torch.optim.RMSprop(network.parameters(), recipe["learning_rate"], recipe["decay"])
+    raise UserError(f"the PyTorch peer has no optimizer {recipe['name']!r}")
 
 
 Loss = Callable[[torch.Tensor], torch.Tensor]

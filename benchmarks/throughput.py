@@ -1,9 +1,14 @@
-"""Images generated a second, beside what a user could pick: python -m benchmarks.throughput."""
+"""Images a second and the latency of one, beside what a user could pick, and what limits them.
+
+python -m benchmarks.throughput. Timed is what turns latents that are there into images that are
+there, in the numbers that the network itself gives: bytes where our file makes them in its graph,
+else floating-point numbers, whose conversion to bytes a user of those peers would have to add. Only
+the row "seed to uint8" is all that a user waits for: drawing the latents, images as bytes.
+"""
 
 from __future__ import annotations
 
 import argparse
-import shutil
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -14,105 +19,167 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks import measure, peers
+from benchmarks import limit, measure, networks, peers
+from benchmarks.limit import Share
 from benchmarks.measure import PeerFailed, Spread, Worker
+from benchmarks.networks import INSTALL_TRAIN, FloatNetwork
 from runtime.errors import UserError, run_command
-from runtime.generator import Generator, find_model
+from runtime.generator import Generator, find_model, from_bytes
 from runtime.latent import draw_latents
-from runtime.options import DEFAULT_MODEL, whole_number
+from runtime.options import DEFAULT_MODEL
 
 EXAMPLES = """\
 examples:
   python -m benchmarks.throughput
+  python -m benchmarks.throughput --network level_1.onnx --json throughput.json
   python -m benchmarks.throughput --model runs/dcgan.onnx --batches 1,8 --threads 1
-  python -m benchmarks.throughput --repetitions 21 --seconds 1 --json throughput.json
 """
 PACKAGES = ("onnxruntime", "torch", "openvino", "mxnet", "onnx", "numpy")
 INSTALL_ALL = "pip install '.[train,benchmark]'"
-INSTALL_TRAIN = "pip install '.[train]'"
 
-EXACT = 1e-4  # how far float32 peers may be from us, in [-1, 1]
-ONE_LEVEL = 1.01 / 127.5  # how far uint8 images may be
-COARSE = 0.25  # how far a precision that a library picks may be: bfloat16 has 8 bits
+# Least agreement with the float32 network's images, in decibels on [0, 255].
+EXACT = 80.0  # float32: the largest difference is some hundredths of a level
+ROUNDED = 55.0  # float32, then bytes: rounding alone leaves 59
+COARSE = 30.0  # numbers of 8 bits somewhere: bfloat16, or integers
 
 
 @dataclass(frozen=True)
 class Peer:
-    """Something that generates: its maker in ``peers``, and what has to be installed for it."""
+    """Something that generates.
+
+    Attributes:
+        make: its maker in ``peers``.
+        file: what it reads: "model", the file that is measured; "network", the same network in
+            float32 at level 1; or what that is made into, a key of ``MADE``.
+        packages: what has to be installed for it, by ``install``.
+        ours: whether it is what the others are compared with, in some form.
+        agreement: with the float32 network's images, in decibels.
+    """
 
     name: str
     make: Callable[[Path, int], peers.Generate]
+    file: str = "network"
     packages: tuple[str, ...] = ()
-    install: str = ""
-    tolerance: float = EXACT
-    takes_plain_export: bool = False  # the file of mxnet's own exporter in place of ours
+    install: str = INSTALL_ALL
+    ours: bool = False
+    agreement: float = EXACT
     needs_compiler: bool = False
 
 
-OURS = Peer("edgegan", peers.edgegan)
+MADE: dict[str, Callable[[Path], Callable[[Path], None]]] = {
+    "mxnet's": networks.mxnets_exporter,
+    "level 2": partial(networks.exporter, level=2),
+    "level 3": partial(networks.exporter, level=3),
+}
+OURS = Peer("edgegan", peers.edgegan, "model", ours=True, agreement=COARSE)
+REFERENCE = Peer("onnxruntime, level 1", peers.onnxruntime_plain)
+EAGER = Peer("PyTorch eager", peers.pytorch_batch_norm, packages=("torch",))
 PEERS = (
     OURS,
-    Peer("edgegan, seed to uint8", peers.edgegan_images, tolerance=ONE_LEVEL),
+    Peer("edgegan, seed to uint8", peers.edgegan_images, "model", ours=True, agreement=COARSE),
     Peer(
-        "onnxruntime, mxnet's own export",
-        peers.onnxruntime_plain,
-        ("mxnet", "onnx"),
-        INSTALL_TRAIN,
-        takes_plain_export=True,
+        "edgegan, level 3 of the peers' weights",
+        peers.edgegan,
+        "level 3",
+        ours=True,
+        agreement=COARSE,
     ),
-    Peer("PyTorch eager", peers.pytorch_batch_norm, ("torch", "onnx"), INSTALL_ALL),
-    Peer("PyTorch eager, folded", peers.pytorch, ("torch", "onnx"), INSTALL_ALL),
+    Peer("edgegan, level 2", peers.edgegan, "level 2", ours=True, agreement=ROUNDED),
+    REFERENCE,
+    Peer("onnxruntime, mxnet's own export", peers.onnxruntime_plain, "mxnet's"),
+    EAGER,
+    Peer("PyTorch eager, folded", peers.pytorch, packages=("torch",)),
     Peer(
         "PyTorch compiled, folded",
         peers.pytorch_compiled,
-        ("torch", "onnx"),
-        INSTALL_ALL,
+        packages=("torch",),
         needs_compiler=True,
     ),
-    Peer("OpenVINO float32", peers.openvino_float32, ("openvino",), INSTALL_ALL),
-    Peer("OpenVINO as it comes", peers.openvino_default, ("openvino",), INSTALL_ALL, COARSE),
-    Peer("mxnet", peers.mxnet, ("mxnet", "onnx"), INSTALL_TRAIN),
+    Peer("OpenVINO float32", peers.openvino_float32, packages=("openvino",)),
+    Peer("OpenVINO as it comes", peers.openvino_default, packages=("openvino",), agreement=COARSE),
+    # Our graph, so none of the others' doings: OpenVINO has more kernels for convolutions.
+    Peer(
+        "OpenVINO as it comes, edgegan's level 2",
+        peers.openvino_default,
+        "level 2",
+        ("openvino",),
+        ours=True,
+        agreement=COARSE,
+    ),
+    Peer("mxnet", peers.mxnet, packages=("mxnet",), install=INSTALL_TRAIN),
 )
 
 
 @dataclass
 class Result:
-    """One peer at one batch size."""
+    """One peer at one batch size; ``decibels`` from the float32 network's images, if it is that."""
 
     peer: str
     batch: int
     images_per_second: Spread
     ours_over_theirs: Spread
-    difference: float  # largest, from our images in [-1, 1]
+    decibels: float | None
     agrees: bool
+
+
+@dataclass
+class Latency:
+    """One peer's time for one image: the median of a round's single calls, over the rounds."""
+
+    peer: str
+    milliseconds: Spread
+    ours_over_theirs: Spread
+
+
+@dataclass
+class Comparison:
+    """Ours over that of one peer."""
+
+    what: str
+    peer: str
+    ours_over_theirs: Spread
 
 
 def main(argv: list[str] | None = None) -> int:
     """Measure and print; returns 0.
 
     Raises:
-        UserError: bad options or model, or a report that cannot be written.
+        UserError: bad options, model or network, or a report that cannot be written.
     """
     options = _parse(argv)
     path = find_model(options.model).resolve()
-    generator = Generator.load(path, "cpu")
-    metadata = generator.metadata
+    metadata = Generator.load(path, "cpu").metadata
     left_out: dict[str, str] = {}
+    latencies: list[Latency] = []
+    results: list[Result] = []
     with ExitStack() as stack:
-        workers = _start_workers(path, options.threads, stack, left_out)
-        results = []
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        network = _network(path, options, folder, left_out)
+        files = _files(path, network, folder, options.threads, left_out)
+        workers = _start_workers(files, options.threads, stack, left_out)
+
+        def draw(count: int) -> np.ndarray:
+            return draw_latents(0, count, metadata.latent_size, metadata.latent_distribution)
+
         for batch in options.batches:
-            latents = draw_latents(0, batch, metadata.latent_size, metadata.latent_distribution)
-            results += _measure_batch(workers, latents, options, left_out)
+            results += _measure_batch(workers, draw(batch), network, options, left_out)
+        latencies = _measure_latency(workers, draw(1), options, left_out)
         peak_memory = {peer.name: worker.peak_memory() for peer, worker in workers.items()}
+        rates = limit.rates(options.threads, options.seconds, options.repetitions, left_out)
+        shares = _shares(results, rates, files, draw(max(options.batches)), options.threads)
 
     report = {
         "benchmark": "throughput",
         "machine": measure.machine(options.threads),
         "versions": measure.versions(PACKAGES),
         "model": path.name,
+        "network": network.origin if network else None,
         "results": results,
+        "latencies": latencies,
+        "comparisons": _comparisons(results, latencies),
         "peak_memory_mb": peak_memory,
+        "rates": rates,
+        "shares": shares,
         "left_out": left_out,
     }
     _print(report)
@@ -121,8 +188,39 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
+def _network(
+    path: Path, options: argparse.Namespace, folder: Path, left_out: dict[str, str]
+) -> FloatNetwork | None:
+    """The network that the peers compute; why there is none goes to ``left_out``."""
+    try:
+        return networks.float_network(path, options.network, folder, options.threads)
+    except PeerFailed as error:
+        left_out["all peers"] = str(error)
+        return None
+
+
+def _files(
+    path: Path, network: FloatNetwork | None, folder: Path, threads: int, left_out: dict[str, str]
+) -> dict[str, Path]:
+    """What the peers read, by the name that ``Peer.file`` has for it."""
+    files = {"model": path}
+    if network is None:
+        return files
+    files["network"] = network.path
+    for name in sorted({peer.file for peer in PEERS} & MADE.keys()):
+        measure.progress(f"the {name} file of it", "making")
+        output = folder / f"{name.replace(' ', '_')}.onnx"
+        try:
+            with Worker(MADE[name], network.path, threads=threads) as worker:
+                worker.call(output)
+            files[name] = output
+        except PeerFailed as error:
+            left_out[f"the file {name}"] = str(error)
+    return files
+
+
 def _start_workers(
-    path: Path, threads: int, stack: ExitStack, left_out: dict[str, str]
+    files: dict[str, Path], threads: int, stack: ExitStack, left_out: dict[str, str]
 ) -> dict[Peer, Worker]:
     """A process for each peer that can run here; why the others cannot goes to ``left_out``."""
     workers = {}
@@ -130,42 +228,80 @@ def _start_workers(
         missing = [name for name in peer.packages if not measure.is_installed(name)]
         if missing:
             left_out[peer.name] = f"{missing[0]} is not installed: {peer.install}"
-            continue
-        if peer.needs_compiler and not any(map(shutil.which, ("c++", "g++", "clang++"))):
+        elif peer.needs_compiler and not measure.has_compiler():
             left_out[peer.name] = "there is no C++ compiler"
-            continue
-        try:
-            file = plain_export(path, threads, stack) if peer.takes_plain_export else path
-        except PeerFailed as error:
-            left_out[peer.name] = str(error)
-            continue
-        workers[peer] = stack.enter_context(Worker(peer.make, file, threads, threads=threads))
+        elif peer.file in files:
+            worker = Worker(peer.make, files[peer.file], threads, threads=threads)
+            workers[peer] = stack.enter_context(worker)
     return workers
-
-
-def plain_export(path: Path, threads: int, stack: ExitStack) -> Path:
-    """The network as mxnet's own exporter writes it, batch norm and all, in a temporary file."""
-    output = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "plain.onnx"
-    with Worker(peers.mxnet_exporter, path, threads, threads=threads) as exporter:
-        exporter.call(output)
-    return output
 
 
 def _measure_batch(
     workers: dict[Peer, Worker],
     latents: np.ndarray,
+    network: FloatNetwork | None,
     options: argparse.Namespace,
     left_out: dict[str, str],
 ) -> list[Result]:
-    """Compare all peers' images with ours, warm all up, then time them in turn."""
-    batch = len(latents)
-    measure.progress(f"batch {batch}, {options.repetitions} rounds of {len(workers)} peers")
-    ours = workers[OURS].call(latents)
-    differences: dict[Peer, float] = {}
+    """Compare all peers' images with the float32 network's, then time them in turn."""
+    measure.progress(f"batch {len(latents)}, {options.repetitions} rounds of {len(workers)} peers")
+    seconds = _seconds_an_image(workers, latents, Worker.seconds, options, left_out)
+    expected = workers[REFERENCE].call(latents) if REFERENCE in workers else None
+    results = []
+    for peer, values in seconds.items():
+        comparable = network and (peer.file != "model" or network.is_the_models)
+        found = (
+            decibels(workers[peer].call(latents), expected)
+            if comparable and expected is not None
+            else None
+        )
+        results.append(
+            Result(
+                peer.name,
+                len(latents),
+                Spread.of([1 / value for value in values]),
+                measure.ratio(values, seconds[OURS]),
+                found,
+                found is None or found >= peer.agreement,
+            )
+        )
+    return results
+
+
+def _measure_latency(
+    workers: dict[Peer, Worker],
+    latents: np.ndarray,
+    options: argparse.Namespace,
+    left_out: dict[str, str],
+) -> list[Latency]:
+    """Time single calls for one image, all peers in turn."""
+    measure.progress(f"latency, {options.repetitions} rounds of {len(workers)} peers")
+    seconds = _seconds_an_image(workers, latents, Worker.median_seconds, options, left_out)
+    return [
+        Latency(
+            peer.name,
+            Spread.of([value * 1e3 for value in values]),
+            measure.ratio(seconds[OURS], values),
+        )
+        for peer, values in seconds.items()
+    ]
+
+
+def _seconds_an_image(
+    workers: dict[Peer, Worker],
+    latents: np.ndarray,
+    timing: Callable[[Worker, np.ndarray, int], float],
+    options: argparse.Namespace,
+    left_out: dict[str, str],
+) -> dict[Peer, list[float]]:
+    """Warm all peers up, then time them in turn; those that fail leave ``workers``.
+
+    Args:
+        timing: Worker.seconds, of all calls of a round together, or Worker.median_seconds.
+    """
     calls: dict[Peer, int] = {}
     for peer, worker in list(workers.items()):
         try:
-            differences[peer] = difference(worker.call(latents), ours)
             calls[peer] = measure.warm_up(partial(worker.seconds, latents), options.seconds)
         except PeerFailed as error:
             if peer is OURS:
@@ -174,50 +310,107 @@ def _measure_batch(
             del workers[peer]
     seconds = measure.interleave(
         {
-            peer.name: partial(worker.seconds, latents, calls[peer])
+            peer.name: partial(timing, worker, latents, calls[peer])
             for peer, worker in workers.items()
         },
         options.repetitions,
     )
-    rates = {
-        peer: [calls[peer] * batch / value for value in seconds[peer.name]] for peer in workers
-    }
-    return [
-        Result(
-            peer.name,
-            batch,
-            Spread.of(rates[peer]),
-            measure.ratio(rates[OURS], rates[peer]),
-            differences[peer],
-            differences[peer] <= peer.tolerance,
-        )
-        for peer in workers
-    ]
+    images = {peer: len(latents) * calls[peer] for peer in workers}
+    if timing is Worker.median_seconds:  # of one call
+        images = dict.fromkeys(workers, len(latents))
+    return {peer: [value / images[peer] for value in seconds[peer.name]] for peer in workers}
 
 
-def difference(images: np.ndarray, ours: np.ndarray) -> float:
-    """The largest difference between two batches of images, in [-1, 1]."""
-    if images.dtype == np.uint8:
-        images = images.transpose(0, 3, 1, 2) / 127.5 - 1
-    return float(np.abs(images - ours).max())
+def decibels(images: np.ndarray, expected: np.ndarray) -> float:
+    """The peak signal-to-noise ratio on [0, 255] of images: infinite where they are the same.
+
+    Args:
+        images: float32 (N, 3, S, S) in [-1, 1], or uint8 (N, S, S, 3).
+        expected: float32 (N, 3, S, S) in [-1, 1].
+    """
+    values = from_bytes(images) if images.dtype == np.uint8 else images
+    mean_square = float(np.mean(((values.astype(np.float64) - expected) * 127.5) ** 2))
+    return float(10 * np.log10(255**2 / mean_square)) if mean_square else float("inf")
+
+
+def _comparisons(results: list[Result], latencies: list[Latency]) -> list[Comparison]:
+    """Ours over PyTorch eager's and over the best peer's, for each batch and for the latency."""
+    ours = {peer.name for peer in PEERS if peer.ours}
+    found = []
+    for batch in dict.fromkeys(result.batch for result in results):
+        theirs = [each for each in results if each.batch == batch and each.peer not in ours]
+        best = sorted(theirs, key=lambda each: each.images_per_second.median)[-1:]
+        found += [
+            Comparison(f"images/s, batch {batch}", each.peer, each.ours_over_theirs)
+            for each in [*(each for each in theirs if each.peer == EAGER.name), *best]
+        ]
+    others = [each for each in latencies if each.peer not in ours]
+    for latency in sorted(others, key=lambda each: each.milliseconds.median)[:1]:
+        found.append(Comparison("latency of one", latency.peer, latency.ours_over_theirs))
+    return found
+
+
+def _shares(
+    results: list[Result],
+    rates: list[limit.Rate],
+    files: dict[str, Path],
+    latents: np.ndarray,
+    threads: int,
+) -> list[Share]:
+    """How much of each peer's time its multiply-adds account for.
+
+    Args:
+        latents: of a batch, whose number format stands for that of all.
+    """
+    if "network" not in files:  # they cannot be counted either
+        return []
+    with Worker(networks.operations, threads=threads) as worker:
+        operations = {name: worker.call(path) for name, path in files.items()}
+    found = []
+    for peer in PEERS:
+        speeds = {
+            result.batch: result.images_per_second.median
+            for result in results
+            if result.peer == peer.name
+        }
+        if speeds:
+            floating = "float32"
+            if peer.make is peers.openvino_default:
+                file = files[peer.file]
+                with Worker(peers.openvino_format, file, threads, threads=threads) as worker:
+                    floating = worker.call(latents)
+            found.append(limit.share(peer.name, floating, operations[peer.file], speeds, rates))
+    return [each for each in found if each]
 
 
 def _print(report: dict[str, Any]) -> None:
-    measure.print_header(f"Images generated a second, {report['model']}", report)
-    rows = [
+    title = f"Images generated a second, {report['model']}"
+    if report["network"]:
+        title += f"; the peers compute the same network with {report['network']}"
+    measure.print_header(title, report)
+    print("From latents to what the network gives: bytes of ours at levels 2 and 3, else floats.\n")
+    rows: list[tuple[object, ...]] = [
         (
             result.batch,
             result.peer,
             result.images_per_second,
             result.ours_over_theirs,
-            f"{result.difference:.0e}" + ("" if result.agrees else ", DISAGREES"),
+            "" if result.decibels is None else f"{result.decibels:.0f}",
+            "" if result.agrees else "DISAGREES",
         )
         for result in report["results"]
     ]
-    headers = ("batch", "peer", "images/s", "ours / theirs", "largest difference from ours")
+    headers = ("batch", "peer", "images/s", "ours / theirs", "dB from float32", "")
     print(measure.table(headers, rows))
-    memory = [(name, f"{peak:.0f}") for name, peak in report["peak_memory_mb"].items()]
-    print("\n" + measure.table(("peer", "peak memory, MB"), memory))
+    rows = [(each.peer, each.milliseconds, each.ours_over_theirs) for each in report["latencies"]]
+    print("\nLatency of one image: the median of a round's calls, one at a time:\n")
+    print(measure.table(("peer", "ms", "ours / theirs"), rows))
+    rows = [(each.what, each.peer, each.ours_over_theirs) for each in report["comparisons"]]
+    print("\nAgainst PyTorch eager and against the best peer:\n")
+    print(measure.table(("what", "peer", "ours / theirs"), rows))
+    rows = [(name, f"{peak:.0f}") for name, peak in report["peak_memory_mb"].items()]
+    print("\n" + measure.table(("peer", "peak memory, MB"), rows))
+    limit.print_tables(report["rates"], report["shares"])
     for name, reason in report["left_out"].items():
         print(f"\nleft out: {name}: {reason}")
 
@@ -225,7 +418,8 @@ def _print(report: dict[str, Any]) -> None:
 def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.throughput",
-        description="Images generated a second, by us and by what a user could pick instead. "
+        description="Images generated a second and the latency of one, by us and by what a user "
+        "could pick instead, and how much of the time the multiplications take. "
         '"Folded" is a network whose batch norm is part of its convolutions, as in our files.',
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -235,9 +429,10 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         default=DEFAULT_MODEL,
         help=f"a shipped model's name, or the path of an exported .onnx ({DEFAULT_MODEL})",
     )
+    networks.add_network_option(parser)
     parser.add_argument(
         "--batches",
-        type=_batches,
+        type=measure.whole_numbers("--batches", 1, 4096),
         default=[1, 25, 64],
         metavar="N,N,…",
         help="batch sizes (1,25,64)",
@@ -246,10 +441,6 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     measure.add_seconds_option(parser, 0.5)
     measure.add_options(parser, repetitions=11)
     return parser.parse_args(argv)
-
-
-def _batches(text: str) -> list[int]:
-    return [whole_number("--batches", 1, 4096)(part) for part in text.split(",")]
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import os
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -30,7 +30,8 @@ examples:
 """
 PACKAGES = ("mxnet", "torch", "numpy", "opencv-python")
 ROOT = Path(__file__).parents[1]
-OURS, PYTORCH = "edgegan", "PyTorch eager"
+OURS = "edgegan"
+COMPILED = "PyTorch compiled"
 SYNTHETIC_BATCHES = 4
 PICTURE_SIZE = 96  # pixels, as face crops come
 
@@ -104,16 +105,25 @@ def edgegan(name: str, overrides: list[str]) -> Run:
     return lambda _: training.step(batches)
 
 
-def pytorch(values: dict[str, Any], threads: int) -> Run:
-    """Steps of the same training in PyTorch on the same pictures."""
+def pytorch(
+    values: dict[str, Any], threads: int, bfloat16: bool = False, compiled: bool = False
+) -> Run:
+    """Steps of the same training in PyTorch on the same pictures; see pytorch_dcgan.Training."""
     import torch
 
     from benchmarks.pytorch_dcgan import Training
 
     torch.set_num_threads(threads)
-    training = Training(values)
+    training = Training(values, bfloat16, compiled)
     batches = synthetic_batches(values["batch_size"], values["image_size"])
     return lambda _: training.step(batches)
+
+
+PYTORCH: dict[str, Callable[[dict[str, Any], int], Run]] = {
+    "PyTorch eager": pytorch,
+    "PyTorch eager, bfloat16 autocast": partial(pytorch, bfloat16=True),
+    COMPILED: partial(pytorch, compiled=True),
+}
 
 
 def synthetic_batches(batch_size: int, image_size: int) -> Iterator[np.ndarray]:
@@ -127,13 +137,7 @@ def _measure_speed(
     recipe: dict[str, Any], options: argparse.Namespace, left_out: dict[str, str]
 ) -> list[SpeedResult]:
     with ExitStack() as stack:
-        workers = {OURS: Worker(edgegan, options.recipe, options.set, threads=options.threads)}
-        if measure.is_installed("torch"):
-            workers[PYTORCH] = Worker(pytorch, recipe, options.threads, threads=options.threads)
-        else:
-            left_out[PYTORCH] = "torch is not installed: pip install '.[train,benchmark]'"
-        for worker in workers.values():
-            stack.enter_context(worker)
+        workers = _start_workers(recipe, options, stack, left_out)
         measure.progress(f"speed, {options.repetitions} rounds of {len(workers)} peers")
         steps: dict[str, int] = {}
         for name, worker in list(workers.items()):
@@ -161,6 +165,27 @@ def _measure_speed(
             )
             for name, worker in workers.items()
         ]
+
+
+def _start_workers(
+    recipe: dict[str, Any],
+    options: argparse.Namespace,
+    stack: ExitStack,
+    left_out: dict[str, str],
+) -> dict[str, Worker]:
+    """A process for each peer that can run here; why the others cannot goes to ``left_out``."""
+    threads = options.threads
+    workers = {OURS: Worker(edgegan, options.recipe, options.set, threads=threads)}
+    for name, make in PYTORCH.items():
+        if not measure.is_installed("torch"):
+            left_out[name] = "torch is not installed: pip install '.[train,benchmark]'"
+        elif name == COMPILED and not measure.has_compiler():
+            left_out[name] = "there is no C++ compiler"
+        else:
+            workers[name] = Worker(make, recipe, threads, threads=threads)
+    for worker in workers.values():
+        stack.enter_context(worker)
+    return workers
 
 
 def _measure_memory(options: argparse.Namespace) -> list[MemoryResult]:

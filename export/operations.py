@@ -16,11 +16,28 @@ def multiply_adds(model: onnx.ModelProto) -> int:
     Those of convolutions, also with the zeros of their padding, of matrix products and of batch
     norms are counted; activations and what only moves numbers are not.
     """
+    return sum(by_layer(model).values())
+
+
+def multiply_adds_in_integers(model: onnx.ModelProto) -> int:
+    """Those of them that are of integers: of layers whose weights are stored as such."""
+    made = {node.output[0]: node for node in model.graph.node}
+    counts = by_layer(model)
+    return sum(
+        count
+        for name, count in counts.items()
+        if made[name].input[1] in made and made[made[name].input[1]].op_type == "DequantizeLinear"
+    )
+
+
+def by_layer(model: onnx.ModelProto) -> dict[str, int]:
+    """The multiply-adds of each node that takes any, by what it makes, in the graph's order."""
     model = copy_of(model)
     model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
     known: dict[str, Any] = dict(shapes(model))
     known.update({tensor.name: list(tensor.dims) for tensor in model.graph.initializer})
-    return sum(_of_node(node, known) for node in model.graph.node)
+    counts = {node.output[0]: _of_node(node, known) for node in model.graph.node}
+    return {name: count for name, count in counts.items() if count}
 
 
 def _of_node(node: onnx.NodeProto, known: dict[str, Any]) -> int:

@@ -3,17 +3,29 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from benchmarks import cold_start, gradient_penalty, measure, throughput, training
+from benchmarks import (
+    cold_start,
+    gradient_penalty,
+    limit,
+    measure,
+    networks,
+    peers,
+    scaling,
+    throughput,
+    training,
+)
+from benchmarks.limit import Rate
 from benchmarks.measure import PeerFailed, Spread, Worker
+from benchmarks.networks import Operations
 from runtime.errors import UserError
 from runtime.latent import draw_latents
 
@@ -79,6 +91,16 @@ def test_seconds_of_times_all_calls_together():
         clock.now += argument
 
     assert measure.seconds_of(run, 0.25, calls=4, clock=clock) == 1.0
+
+
+def test_median_seconds_of_times_calls_one_by_one():
+    clock = Clock()
+    lengths = iter([0.5, 9.0, 0.25])
+
+    def run(_: None) -> None:
+        clock.now += next(lengths)
+
+    assert measure.median_seconds_of(run, None, calls=3, clock=clock) == 0.5
 
 
 @pytest.mark.parametrize("seconds_per_call", [0.001, 0.3, 5.0])
@@ -156,6 +178,7 @@ def test_worker_runs_in_its_own_process():
     with Worker(_make_adder, 40, threads=1) as worker:
         assert worker.call(2) == 42
         assert worker.seconds(2, calls=3) > 0
+        assert worker.median_seconds(2, calls=3) > 0
         assert worker.peak_memory() > 1
 
 
@@ -173,41 +196,195 @@ def test_worker_says_why_it_failed(make, message):
         worker.call()
 
 
+@pytest.fixture
+def made(make_generator, tmp_path) -> Callable[[str], Path]:
+    """What ``throughput.Peer.file`` names, of a small generator of level 1."""
+    path = make_generator()
+
+    def make(file: str) -> Path:
+        if file not in throughput.MADE:
+            return path
+        pytest.importorskip("mxnet")
+        output = tmp_path / "made.onnx"
+        with Worker(throughput.MADE[file], path, threads=1) as worker:
+            worker.call(output)
+        return output
+
+    return make
+
+
 @pytest.mark.parametrize("peer", throughput.PEERS, ids=lambda peer: peer.name)
-def test_generating_peers_agree_with_ours(make_generator, peer):
+def test_generating_peers_agree_with_the_float32_network(made, peer):
     missing = [name for name in peer.packages if not measure.is_installed(name)]
     if missing:
         pytest.skip(f"{missing[0]} is not installed")
-    if peer.needs_compiler and not shutil.which("c++"):
+    if peer.needs_compiler and not measure.has_compiler():
         pytest.skip("there is no C++ compiler")
-    path = make_generator()
     latents = draw_latents(0, 3, 16, "normal")
-    with throughput.ExitStack() as stack:
-        file = throughput.plain_export(path, 1, stack) if peer.takes_plain_export else path
-        ours = stack.enter_context(Worker(throughput.OURS.make, path, 1, threads=1))
-        theirs = stack.enter_context(Worker(peer.make, file, 1, threads=1))
-        expected = ours.call(latents)
+    with (
+        Worker(throughput.REFERENCE.make, made("network"), 1, threads=1) as reference,
+        Worker(peer.make, made(peer.file), 1, threads=1) as theirs,
+    ):
+        expected = reference.call(latents)
         assert np.ptp(expected) > 0.5
-        assert throughput.difference(theirs.call(latents), expected) <= peer.tolerance
+        assert throughput.decibels(theirs.call(latents), expected) >= peer.agreement
+
+
+def test_decibels_are_those_of_the_formula():
+    expected = np.zeros((1, 3, 4, 4), np.float32)
+    assert throughput.decibels(expected, expected) == float("inf")
+    # everywhere 2 of 255 levels apart
+    apart = throughput.decibels(expected + np.float32(2 / 127.5), expected)
+    assert apart == pytest.approx(20 * np.log10(255 / 2), abs=1e-4)
+    grey = np.full((1, 4, 4, 3), 128, np.uint8)  # half a level above 0
+    assert throughput.decibels(grey, expected) == pytest.approx(20 * np.log10(510), abs=1e-3)
 
 
 def test_throughput_reports_all_peers(make_generator, tmp_path, monkeypatch, capsys):
-    absent = throughput.Peer("absent", throughput.OURS.make, ("no-such-package",), "pip install it")
-    monkeypatch.setattr(throughput, "PEERS", (*throughput.PEERS[:2], absent))
+    absent = throughput.Peer(
+        "absent", throughput.OURS.make, "model", ("no-such-package",), "get it"
+    )
+    chosen = (*throughput.PEERS[:2], throughput.REFERENCE, absent)
+    monkeypatch.setattr(throughput, "PEERS", chosen)
+    monkeypatch.setattr(limit, "SIZE", 8)
+    monkeypatch.setattr(limit, "PRODUCTS", limit.PRODUCTS[:2])
     report = tmp_path / "report.json"
     arguments = ["--model", str(make_generator()), "--batches", "1,3", "--json", str(report)]
     assert throughput.main([*arguments, "--seconds", "0.001", "--repetitions", "5"]) == 0
     printed = capsys.readouterr().out
-    assert "left out: absent: no-such-package is not installed: pip install it" in printed
+    assert "left out: absent: no-such-package is not installed: get it" in printed
     assert "onnxruntime 1." in printed
-    results = json.loads(report.read_text())["results"]
-    assert [(result["batch"], result["peer"]) for result in results] == list(
-        itertools.product((1, 3), ("edgegan", "edgegan, seed to uint8"))
+    assert "the same network with its own weights" in printed
+    found = json.loads(report.read_text())
+    names = [peer.name for peer in chosen[:3]]
+    assert [(result["batch"], result["peer"]) for result in found["results"]] == list(
+        itertools.product((1, 3), names)
     )
-    for result in results:
+    for result in found["results"]:
         assert result["agrees"]
+        assert result["decibels"] >= throughput.COARSE
         assert result["images_per_second"]["repetitions"] == 5
         assert result["ours_over_theirs"]["median"] > 0
+    assert [each["peer"] for each in found["latencies"]] == names
+    assert all(each["milliseconds"]["median"] > 0 for each in found["latencies"])
+    # There is one peer that is not ours, so it is the best.
+    assert [(each["what"], each["peer"]) for each in found["comparisons"]] == [
+        (what, throughput.REFERENCE.name)
+        for what in ("images/s, batch 1", "images/s, batch 3", "latency of one")
+    ]
+    assert {rate["number_format"] for rate in found["rates"]} == {"float32", "int8"}
+    taps, pixels = 16, (1, 16, 64)  # of 16 -> 64 -> 32 -> 3 channels
+    channels = (16 * 64, 64 * 32, 32 * 3)
+    counted = sum(taps * size * count for size, count in zip(pixels, channels))
+    assert {share["multiply_adds"] for share in found["shares"]} == {counted}
+
+
+def test_latency_and_comparison_are_ours_over_theirs():
+    def result(peer: str, batch: int, rate: float) -> throughput.Result:
+        spread = Spread.of([rate])
+        return throughput.Result(peer, batch, spread, Spread.of([100 / rate]), None, True)
+
+    def latency(peer: str, time: float) -> throughput.Latency:
+        return throughput.Latency(peer, Spread.of([time]), Spread.of([1 / time]))
+
+    rates = {"edgegan": 100, "PyTorch eager": 20, "OpenVINO float32": 50, "mxnet": 40}
+    found = throughput._comparisons(
+        [result(peer, 25, rate) for peer, rate in rates.items()],
+        [latency("edgegan", 1), latency("mxnet", 2), latency("OpenVINO float32", 4)],
+    )
+    assert [(each.what, each.peer, each.ours_over_theirs.median) for each in found] == [
+        ("images/s, batch 25", "PyTorch eager", 5),
+        ("images/s, batch 25", "OpenVINO float32", 2),
+        ("latency of one", "mxnet", 0.5),
+    ]
+
+
+def test_share_is_the_time_of_the_multiply_adds_over_the_whole():
+    rates = [
+        Rate("float32", "slow", Spread.of([50.0])),
+        Rate("float32", "fast", Spread.of([100.0])),
+        Rate("int8", "any", Spread.of([400.0])),
+    ]
+    # 0.1 billion at 100 a second take 1 ms, 0.2 billion at 400 take half of one
+    operations = Operations(floating=100_000_000, integers=200_000_000, first_layer=1)
+    found = limit.share("ours", "float32", operations, {1: 100.0, 25: 400.0}, rates)
+    assert found is not None
+    assert found.least_milliseconds == pytest.approx(1.5)
+    assert found.by_batch == pytest.approx({1: 0.15, 25: 0.6})
+    assert found.number_format == "int8 + float32"
+    assert limit.share("theirs", "bfloat16", operations, {1: 100.0}, rates) is None
+
+
+@pytest.mark.parametrize("product", limit.PRODUCTS, ids=lambda item: item.library)
+def test_matrix_products_are_measured(product, monkeypatch):
+    for package in product.packages:
+        if not measure.is_installed(package):
+            pytest.skip(f"{package} is not installed")
+    monkeypatch.setattr(limit, "PRODUCTS", (product,))
+    left_out: dict[str, str] = {}
+    (rate,) = limit.rates(1, 0.001, 2, left_out, size=16)
+    assert not left_out
+    assert rate.billions_per_second.repetitions == 2
+    assert rate.billions_per_second.least > 0
+
+
+def test_peers_of_a_file_in_integers_get_random_weights(make_generator, tmp_path, monkeypatch):
+    """As wide as the recipe has it, or else the network has to be given."""
+    pytest.importorskip("mxnet")
+    plain, integers = make_generator(), tmp_path / "integers.onnx"
+    with Worker(networks.exporter, plain, 3, threads=1) as worker:
+        worker.call(integers)
+    assert not peers.is_plain(integers)
+    assert networks.float_network(plain, None, tmp_path, 1).path == plain
+    given = networks.float_network(integers, plain, tmp_path, 1)
+    assert (given.path, given.is_the_models) == (plain, True)
+    # The recipe's 64 channels next to the picture are 128 a layer before; here they are 64.
+    message = r"first layer of .*integers.onnx takes 16384 multiply-adds, that of random weights"
+    with pytest.raises(UserError, match=message + r".* 32768: give the network"):
+        networks.float_network(integers, None, tmp_path, 1)
+    with pytest.raises(UserError, match=r"integers.onnx is no chain of transposed convolutions"):
+        networks.float_network(plain, integers, tmp_path, 1)
+    monkeypatch.setattr(measure, "is_installed", lambda name: name != "mxnet")
+    with pytest.raises(PeerFailed, match="mxnet is not installed: pip install"):
+        networks.float_network(integers, None, tmp_path, 1)
+
+
+def test_random_weights_draw_pictures_of_contrast(make_generator, tmp_path):
+    pytest.importorskip("mxnet")
+    path = tmp_path / "random.onnx"
+    with Worker(networks.random_network, make_generator(), threads=1) as worker:
+        worker.call(path)
+    assert peers.is_plain(path)
+    assert peers.metadata_of(path).latent_size == 16
+    with Worker(peers.onnxruntime_plain, path, 1, threads=1) as worker:
+        images = worker.call(draw_latents(0, 16, 16, "normal"))
+    # The last layer adds 4 taps of 64 channels, half of them 0, by weights N(0, 0.02).
+    expected = 0.02 * np.sqrt(4 * 64 / 2)
+    assert images.std() == pytest.approx(expected, rel=0.3)
+
+
+def test_scaling_reports_threads_batches_and_folders(
+    make_generator, tmp_path, capsys, one_repetition
+):
+    report = tmp_path / "report.json"
+    arguments = ["--model", str(make_generator()), "--batches", "1,4", "--counts", "2,70"]
+    arguments += [*one_repetition, "--seconds", "0.001", "--json", str(report)]
+    assert scaling.main(arguments) == 0
+    found = json.loads(report.read_text())
+    cores = measure.machine(1)["cores"]
+    assert 1 <= len(found["threads"]) <= cores
+    assert found["threads"][0]["over_first"]["median"] == 1
+    assert [each["batch"] for each in found["batches"]] == [1, 4]
+    ratio = found["batches"][1]["over_first"]["median"]
+    rates = [each["images_per_second"]["median"] for each in found["batches"]]
+    assert ratio == pytest.approx(rates[1] / rates[0])
+    assert [each["images"] for each in found["folders"]] == [2, 70]
+    for each in found["folders"]:
+        assert each["images_per_second"]["median"] * each["seconds"]["median"] == pytest.approx(
+            each["images"]
+        )
+        assert each["peak_memory_mb"]["median"] > 1
+    assert "images written" in capsys.readouterr().out
 
 
 def test_training_reports_speed_and_memory(tmp_path, capsys, one_repetition):
@@ -219,7 +396,8 @@ def test_training_reports_speed_and_memory(tmp_path, capsys, one_repetition):
     assert [result["pictures"] for result in found["memory"]] == [8, 16]
     assert found["speed"][0]["peer"] == "edgegan"
     assert found["speed"][0]["images_per_second"]["median"] > 0
-    assert ("PyTorch eager" in found["left_out"]) != (len(found["speed"]) == 2)
+    peers_of_ours = {result["peer"] for result in found["speed"][1:]}
+    assert peers_of_ours | found["left_out"].keys() == training.PYTORCH.keys()
     assert "to the first row" in capsys.readouterr().out
 
 
@@ -267,8 +445,39 @@ def test_pytorch_trains_the_same_networks(name):
         with Worker(_make_parameter_shapes, framework, recipe, threads=1) as worker:
             shapes.append(worker.call())
     assert shapes[0] == shapes[1]
-    with Worker(training.pytorch, recipe, 1, threads=1) as worker:
-        assert np.isfinite(worker.call()).all()
+    losses = {}
+    # A recipe's keys that say how our trainer computes are not for the peer.
+    for how, extra in (("float32", {}), ("bfloat16", {"precision": "bfloat16"})):
+        make = partial(training.pytorch, bfloat16=how == "bfloat16")
+        with Worker(make, {**recipe, **extra}, 1, threads=1) as worker:
+            losses[how] = np.array(worker.call())
+    assert np.isfinite(losses["float32"]).all()
+    # The same draws in 8 bits of precision: near, and not the same.
+    assert losses["bfloat16"] == pytest.approx(losses["float32"], rel=0.05, abs=0.01)
+    assert (losses["bfloat16"] != losses["float32"]).any()
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("generator.kernel=5", "no generator.kernel 5"),
+        ("augmentation=[colour]", r"no augmentation \['colour'\]"),
+        ("discriminator.optimizer.name=sgd", "no optimizer 'sgd'"),
+        ("objective={name: least_squares}", "no objective 'least_squares'"),
+    ],
+)
+def test_pytorch_refuses_what_it_would_compute_otherwise(override, message):
+    pytest.importorskip("mxnet")
+    if not measure.is_installed("torch"):
+        pytest.skip("torch is not installed")
+    arguments = ("dcgan", [*TINY[1::2], override])
+    with Worker(training.recipe_values, *arguments, threads=1) as worker:
+        recipe = worker.call()
+    with (
+        Worker(training.pytorch, recipe, 1, threads=1) as worker,
+        pytest.raises(PeerFailed, match=message),
+    ):
+        worker.call()
 
 
 def test_cold_start_reports_commands_and_parts(
@@ -299,6 +508,10 @@ def test_cold_start_reports_commands_and_parts(
         (["throughput", "--batches", "1,x"], ["--batches is 'x'", "a whole number from 1"]),
         (["throughput", "--threads", "999999"], ["--threads is '999999'"]),
         (["throughput", "--seconds", "0"], ["--seconds is '0'", "a positive number"]),
+        (["throughput", "--network", "none.onnx"], ["cannot read", "none.onnx"]),
+        (["scaling", "--counts", "0"], ["--counts is '0'", "a whole number from 1"]),
+        (["scaling", "--batches", "1,x"], ["--batches is 'x'"]),
+        (["scaling", "--model", "none.onnx"], ["cannot read", "none.onnx"]),
         (["training", "--repetitions", "4"], ["--repetitions is '4'", "a whole number from 5"]),
         (["training", "--pictures", "-1"], ["--pictures is '-1'"]),
         (["training", "--recipe", "dcgn"], ["recipe 'dcgn' does not exist", "dcgan"]),

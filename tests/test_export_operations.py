@@ -7,7 +7,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from export.operations import multiply_adds
+from export.operations import by_layer, multiply_adds, multiply_adds_in_integers
 from export.passes import matrix_product, phase_convolutions, store_float16
 from runtime.generator import MODELS
 
@@ -56,6 +56,22 @@ def test_a_batch_norm_takes_one_for_a_number() -> None:
     node = helper.make_node("BatchNormalization", ["input", *names], ["output"])
     model = model_of([node], [6, 4, 4], **dict.fromkeys(names, (6,)))
     assert multiply_adds(model) == 6 * 4 * 4
+
+
+def test_layers_of_integer_weights_are_told_apart() -> None:
+    """Two dense layers, 7 -> 11 -> 2: the first has weights of bytes."""
+    nodes = [
+        helper.make_node("DequantizeLinear", ["bytes", "scale", "zero"], ["weight"]),
+        helper.make_node("MatMul", ["input", "weight"], ["hidden"]),
+        helper.make_node("MatMul", ["hidden", "second"], ["output"]),
+    ]
+    model = model_of(nodes, [7], second=(11, 2))
+    constants = {"bytes": np.ones((7, 11), "i1"), "scale": np.float32(1), "zero": np.int8(0)}
+    model.graph.initializer.extend(
+        numpy_helper.from_array(np.asarray(array), name) for name, array in constants.items()
+    )
+    assert by_layer(model) == {"hidden": 7 * 11, "output": 11 * 2}
+    assert multiply_adds_in_integers(model) == 7 * 11
 
 
 def test_the_shipped_generator_takes_as_many_in_every_form() -> None:

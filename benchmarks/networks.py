@@ -1,0 +1,204 @@
+"""The network that the peers compute in floating point, and the files that are made of it.
+
+Weights cannot be taken back out of layers in 8-bit integers. So the peers of such a file get the
+network's float32 weights from a file of level 1 (``--network``), or else random weights in the
+architecture of its recipe, which anybody can have. That is fair to all, since dense products take
+as long whatever the numbers are, but for two kinds: denormal ones (below 1e-38) are slow on many
+processors, and an infinity or NaN may be. There are none here: batch norms that have settled keep
+all layers' numbers near 1. That zeros after a ReLU cost as much as others, and tanh as much
+everywhere, is checked by measuring: ``throughput`` has a row for the shipped file and one for the
+same kind of file with the peers' weights.
+
+Whatever loads mxnet runs in a process of its own: its maker returns what is called there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks import measure, peers
+from benchmarks.measure import PeerFailed, Worker
+from runtime.errors import UserError
+
+if TYPE_CHECKING:
+    from mxnet.gluon import HybridBlock
+
+    from export.to_onnx import Subject
+    from runtime.metadata import ModelMetadata
+
+INSTALL_TRAIN = "pip install '.[train]'"
+SETTLING_BATCHES = 100  # what batch norms had at first then counts for 0.9 ** 100
+SETTLING_BATCH = 16
+
+
+@dataclass(frozen=True)
+class FloatNetwork:
+    """A network's float32 weights.
+
+    Attributes:
+        path: a file of level 1, float32 (N, latent_size) to (N, 3, S, S).
+        origin: where they are from, as words for a sentence.
+        is_the_models: whether they are those that the model's file was made of.
+    """
+
+    path: Path
+    origin: str
+    is_the_models: bool
+
+
+@dataclass(frozen=True)
+class Operations:
+    """Multiply-adds that a file takes for an image.
+
+    Attributes:
+        floating, integers: of floating-point numbers and of 8-bit integers.
+        first_layer: those of the first layer: as many in every form of a network.
+    """
+
+    floating: int
+    integers: int
+    first_layer: int
+
+
+def add_network_option(parser: argparse.ArgumentParser) -> None:
+    """Declare --network."""
+    parser.add_argument(
+        "--network",
+        type=Path,
+        metavar="FILE",
+        help="what the peers compute: the model's network exported with --optimize 1; without it "
+        "the model itself where it is such a file, else random weights of the same architecture",
+    )
+
+
+def float_network(model: Path, given: Path | None, folder: Path, threads: int) -> FloatNetwork:
+    """The network of a model in float32; what has to be made for it is put in ``folder``.
+
+    Raises:
+        UserError: ``given`` is not a file of level 1, or the network is another than the model's.
+        PeerFailed: it cannot be had here.
+    """
+    for package in ("onnx", "mxnet"):
+        if not measure.is_installed(package):
+            raise PeerFailed(f"{package} is not installed: {INSTALL_TRAIN}")
+    if given is not None:
+        if not peers.is_plain(given):
+            raise UserError(
+                f"{given} is no chain of transposed convolutions, expected a generator exported "
+                "with --optimize 1"
+            )
+        network = FloatNetwork(given, f"the weights of {given.name}", True)
+    elif peers.is_plain(model):
+        return FloatNetwork(model, "its own weights", True)
+    else:
+        measure.progress("the network of the peers, with random weights", "making")
+        path = folder / "network.onnx"
+        with Worker(random_network, model, threads=threads) as worker:
+            worker.call(path)
+        network = FloatNetwork(path, "random weights in the architecture of its recipe", False)
+    with Worker(operations, threads=threads) as worker:
+        found, expected = worker.call(network.path), worker.call(model)
+    if found.first_layer != expected.first_layer:
+        raise UserError(
+            f"the first layer of {model} takes {expected.first_layer} multiply-adds, that of "
+            f"{network.origin} {found.first_layer}: give the network it was made of with --network"
+        )
+    return network
+
+
+def random_network(model: Path) -> Callable[[Path], None]:
+    """A function that writes a file of level 1: a model's recipe, its weights as first drawn.
+
+    Batch norms have settled on what the layers before them then compute, as in training.
+    """
+    from mxnet import autograd, nd
+
+    from export import to_onnx
+    from runtime.latent import draw_latents
+    from trainer import device, loop, recipe
+
+    metadata = peers.metadata_of(model)
+    shipped = recipe.load(metadata.recipe)
+    chosen = dataclasses.replace(
+        shipped,
+        latent=dataclasses.replace(shipped.latent, size=metadata.latent_size),
+        image_size=metadata.image_size,
+    )
+    network = loop.Training(chosen, 0, device.choose("cpu"), pictures=1).generator
+    for number in range(SETTLING_BATCHES):
+        latents = draw_latents(
+            number, SETTLING_BATCH, metadata.latent_size, metadata.latent_distribution
+        )
+        with autograd.record():
+            images = network(nd.array(latents))
+        images.backward()  # in which mxnet brings the batch norms' averages up to date
+    nd.waitall()
+
+    def write(output: Path) -> None:
+        to_onnx.export(_subject(network, metadata), output, level=1)
+
+    return write
+
+
+def exporter(network: Path, level: int) -> Callable[[Path], None]:
+    """A function that writes a file of level 1 as one of another level, as our exporter does."""
+    from export import to_onnx
+
+    subject = _subject(peers.gluon_network(network), peers.metadata_of(network))
+
+    def write(output: Path) -> None:
+        to_onnx.export(subject, output, level=level)
+
+    return write
+
+
+def mxnets_exporter(network: Path) -> Callable[[Path], None]:
+    """A function that writes a file of level 1 as mxnet's own exporter does, batch norm and all."""
+    import mxnet as mx
+
+    gluon = peers.gluon_network(network)
+    latent_size = peers.metadata_of(network).latent_size
+
+    def write(output: Path) -> None:
+        mx.onnx.export_model(
+            gluon(mx.sym.var("latent")),
+            {name: parameter.data() for name, parameter in gluon.collect_params().items()},
+            [(1, latent_size)],
+            onnx_file_path=str(output),
+            dynamic=True,
+            dynamic_input_shapes=[("batch", latent_size)],
+        )
+
+    return write
+
+
+def operations() -> Callable[[Path], Operations]:
+    """A function that counts the multiply-adds of one of our files."""
+    import onnx
+
+    from export.operations import by_layer, multiply_adds_in_integers
+
+    def count(path: Path) -> Operations:
+        model = onnx.load(str(path))
+        counts = list(by_layer(model).values())
+        integers = multiply_adds_in_integers(model)
+        return Operations(sum(counts) - integers, integers, counts[0])
+
+    return count
+
+
+def _subject(network: HybridBlock, metadata: ModelMetadata) -> Subject:
+    """What the exporter takes."""
+    import mxnet as mx
+
+    from export import verify
+    from export.to_onnx import Subject
+
+    latents = verify.parity_latents(metadata)
+    symbol = network(mx.sym.var("latent"))
+    return Subject(network, symbol, metadata, latents, verify.network_output(network, latents))

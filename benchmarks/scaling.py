@@ -1,0 +1,222 @@
+"""How cost grows with threads, batches and the number of images: python -m benchmarks.scaling.
+
+Threads and batches are those of the model's file in onnxruntime, from latents to what the network
+gives. The runtime itself computes at most 64 images at once, so more than that cost its users what
+64 do. Images are written by the command, with all cores: drawing, encoding and writing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from benchmarks import measure, peers
+from benchmarks.measure import PeerFailed, Spread, Worker
+from runtime.cores import available_cores
+from runtime.errors import UserError, run_command
+from runtime.generator import Generator, find_model
+from runtime.latent import draw_latents
+from runtime.options import DEFAULT_MODEL
+
+EXAMPLES = """\
+examples:
+  python -m benchmarks.scaling
+  python -m benchmarks.scaling --batches 1,64 --counts 1000,10000 --json scaling.json
+"""
+PACKAGES = ("onnxruntime", "opencv-python", "numpy")
+ROOT = Path(__file__).parents[1]
+BATCH_OF_THREADS = 25
+
+
+@dataclass
+class Speed:
+    """Images a second of one batch size with so many threads."""
+
+    threads: int
+    batch: int
+    images_per_second: Spread
+    over_first: Spread
+    peak_memory_mb: float
+
+
+@dataclass
+class Folder:
+    """The command that writes so many images to a folder, from its start to its end."""
+
+    images: int
+    seconds: Spread
+    images_per_second: Spread
+    peak_memory_mb: Spread
+    peak_over_first: Spread
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Measure and print; returns 0.
+
+    Raises:
+        UserError: bad options or model, a command that fails, or a report that cannot be written.
+    """
+    options = _parse(argv)
+    path = find_model(options.model).resolve()
+    cores = available_cores()
+    report = {
+        "benchmark": "scaling",
+        "machine": measure.machine(cores),
+        "versions": measure.versions(PACKAGES),
+        "model": path.name,
+        "threads": _speeds(
+            path, [(number, BATCH_OF_THREADS) for number in range(1, cores + 1)], options
+        ),
+        "batches": _speeds(path, [(cores, batch) for batch in options.batches], options),
+        "folders": _folders(path, options),
+    }
+    _print(report)
+    if options.json:
+        measure.write_json(options.json, report)
+    return 0
+
+
+def _speeds(
+    path: Path, settings: list[tuple[int, int]], options: argparse.Namespace
+) -> list[Speed]:
+    """Time threads and batches in turn, each in a process of its own."""
+    metadata = Generator.load(path, "cpu").metadata
+    measure.progress(f"{options.repetitions} rounds of {len(settings)} threads or batches")
+    takes, images, workers = {}, {}, {}
+    with ExitStack() as stack:
+        for threads, batch in settings:
+            latents = draw_latents(0, batch, metadata.latent_size, metadata.latent_distribution)
+            worker = stack.enter_context(Worker(peers.edgegan, path, threads, threads=threads))
+            try:
+                calls = measure.warm_up(partial(worker.seconds, latents), options.seconds)
+            except PeerFailed as error:
+                raise UserError(f"{path} cannot be measured: {error}") from error
+            name = f"{threads}, {batch}"
+            takes[name] = partial(worker.seconds, latents, calls)
+            images[name], workers[name] = calls * batch, worker
+        seconds = measure.interleave(takes, options.repetitions)
+        rates = {name: [images[name] / value for value in seconds[name]] for name in takes}
+        first = next(iter(rates.values()))
+        return [
+            Speed(
+                threads,
+                batch,
+                Spread.of(rates[name]),
+                measure.ratio(rates[name], first),
+                workers[name].peak_memory(),
+            )
+            for (threads, batch), name in zip(settings, rates)
+        ]
+
+
+def _folders(path: Path, options: argparse.Namespace) -> list[Folder]:
+    """Write folders of images in turn."""
+    peaks: dict[str, list[float]] = {str(count): [] for count in options.counts}
+
+    def take(count: int) -> float:
+        measure.progress(f"{count} images written to a folder")
+        finished = _write_images(path, count)
+        peaks[str(count)].append(finished.peak_memory)
+        return finished.seconds
+
+    seconds = measure.interleave(
+        {str(count): partial(take, count) for count in options.counts}, options.repetitions
+    )
+    first = peaks[str(options.counts[0])]
+    return [
+        Folder(
+            count,
+            Spread.of(seconds[str(count)]),
+            Spread.of([count / value for value in seconds[str(count)]]),
+            Spread.of(peaks[str(count)]),
+            measure.ratio(peaks[str(count)], first),
+        )
+        for count in options.counts
+    ]
+
+
+def _write_images(path: Path, count: int) -> measure.Finished:
+    """Run the command on an empty folder; raises UserError if it fails."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "runtime.generate", "--model", str(path)]
+        command += ["--images", f"{folder}/images", "--count", str(count), "--provider", "cpu"]
+        paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
+        environment = {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
+        finished = measure.run_process(command, environment)
+    if finished.status:
+        last = (finished.output.strip().splitlines() or ["it said nothing"])[-1]
+        raise UserError(f"writing {count} images failed: {last}")
+    return finished
+
+
+def _print(report: dict[str, Any]) -> None:
+    measure.print_header(f"How cost grows, {report['model']}", report)
+    for key, first in (("threads", "one thread"), ("batches", "the first batch")):
+        speeds = [
+            (
+                each.threads,
+                each.batch,
+                each.images_per_second,
+                each.over_first,
+                measure.short(1e3 / each.images_per_second.median),
+                f"{each.peak_memory_mb:.0f}",
+            )
+            for each in report[key]
+        ]
+        headers = ("threads", "batch", "images/s", f"to {first}", "ms an image", "peak memory, MB")
+        print(measure.table(headers, speeds) + "\n")
+    folders = [
+        (
+            f"{each.images:,}",
+            each.seconds,
+            each.images_per_second,
+            each.peak_memory_mb,
+            each.peak_over_first,
+        )
+        for each in report["folders"]
+    ]
+    titles = ("images written", "seconds", "images/s", "peak memory, MB", "to the first row")
+    print(measure.table(titles, folders))
+
+
+def _parse(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.scaling",
+        description="Images a second by threads and by batch size, and the time and memory of "
+        "writing few images and many, which takes long: 100,000 of them, five times.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--model",
+        default=DEFAULT_MODEL,
+        help=f"a shipped model's name, or the path of an exported .onnx ({DEFAULT_MODEL})",
+    )
+    parser.add_argument(
+        "--batches",
+        type=measure.whole_numbers("--batches", 1, 4096),
+        default=[1, 2, 4, 8, 16, 32, 64, 128, 256],
+        metavar="N,N,…",
+        help="batch sizes (1,2,4,8,16,32,64,128,256)",
+    )
+    parser.add_argument(
+        "--counts",
+        type=measure.whole_numbers("--counts", 1, 10_000_000),
+        default=[1_000, 100_000],
+        metavar="N,N,…",
+        help="images to write (1000,100000)",
+    )
+    measure.add_seconds_option(parser, 0.5)
+    measure.add_options(parser, repetitions=5)
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    run_command(main)
