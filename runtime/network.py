@@ -39,7 +39,7 @@ class Network:
         self.path = path
         many = prefer == THROUGHPUT
         self._session, self.provider_line = open_session(path, provider, 1 if many else None)
-        self.workers = available_cores() if many and self.provider == "cpu" else 1
+        self.workers = min(available_cores(), BATCH) if many and self.provider == "cpu" else 1
         self.metadata = ModelMetadata.from_strings(
             self._session.get_modelmeta().custom_metadata_map, path, part
         )
@@ -53,7 +53,7 @@ class Network:
     def run(self, rows: np.ndarray) -> np.ndarray:
         """Compute the output of one or more rows of input, whatever their number, row by row."""
         name = self._session.get_inputs()[0].name
-        at_once = max(1, BATCH // self.workers)
+        at_once = max(1, BATCH // self.workers)  # a batch in all, since all workers are at it
         batches = [rows[start : start + at_once] for start in range(0, len(rows), at_once)]
         outputs = [self._session.run(None, {name: batch})[0] for batch in batches]
         return outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
