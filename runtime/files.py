@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import platformdirs
-
 from runtime.errors import UserError
 
 TOKEN_BYTES = 4  # of a temporary file's name
@@ -93,7 +91,11 @@ def make_folder(path: str | Path) -> None:
 def cache_directory() -> Path:
     """Return the user's cache for this program: $EDGEGAN_CACHE, else the system's own place."""
     chosen = os.environ.get("EDGEGAN_CACHE")
-    return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("edgegan"))
+    if chosen:
+        return Path(chosen)
+    import platformdirs  # for this only
+
+    return Path(platformdirs.user_cache_dir("edgegan"))
 
 
 def _flush_to_disk(path: Path) -> None:

@@ -28,7 +28,7 @@ def main(argv: list[str] | None = None) -> int:
         UserError: a bad model or seed, or an output that cannot be written.
     """
     options = _parse(argv)
-    generator = Generator.load(options.model, options.provider, options.best_of)
+    generator = Generator.load(options.model, options.provider, options.best_of, options.prefer)
     print(generator.provider_line)
     if options.output is not None:
         write_png(options.output, _draw_grid(generator, options))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,8 +13,12 @@ from runtime.errors import UserError
 from runtime.files import read_bytes
 from runtime.latent import draw_latents
 from runtime.metadata import DISCRIMINATOR, GENERATOR
-from runtime.network import BATCH, Network
-from runtime.options import DEFAULT_MODEL
+from runtime.network import Network
+from runtime.options import DEFAULT_MODEL, PREFERENCES, THROUGHPUT
+from runtime.session import BATCH
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 MODELS = Path(__file__).parent / "models"
 DISCRIMINATOR_SUFFIX = ".discriminator.onnx"  # of the file beside NAME.onnx
@@ -34,10 +40,15 @@ class Generator:
         self._network = network
         self._discriminator = discriminator
         self._best_of = best_of
+        self._threads: ThreadPoolExecutor | None = None
 
     @classmethod
     def load(
-        cls, model: str | Path = DEFAULT_MODEL, provider: str = "auto", best_of: int = 1
+        cls,
+        model: str | Path = DEFAULT_MODEL,
+        provider: str = "auto",
+        best_of: int = 1,
+        prefer: str = THROUGHPUT,
     ) -> Generator:
         """Load a shipped model by its name, or one of our ONNX files by its path.
 
@@ -45,6 +56,8 @@ class Generator:
             provider: a key of PROVIDERS, or "auto": CUDA where it works, else the CPU.
             best_of: candidates drawn for each image, at least 1; the one that the discriminator
                 beside the file scores highest is kept.
+            prefer: one of PREFERENCES: what the CPU's cores do, most images a second
+                ("throughput") or one image soonest ("latency"). The images are the same.
 
         Raises:
             UserError: no such model, a file that is damaged or not one of ours, no discriminator
@@ -53,8 +66,10 @@ class Generator:
         """
         if best_of < 1:
             raise ValueError(f"best_of is {best_of}, expected at least 1")
-        network = Network(find_model(model), provider, GENERATOR)
-        discriminator = _discriminator_of(network) if best_of > 1 else None
+        if prefer not in PREFERENCES:
+            raise ValueError(f"prefer is {prefer!r}, expected one of {PREFERENCES}")
+        network = Network(find_model(model), provider, GENERATOR, prefer)
+        discriminator = _discriminator_of(network, prefer) if best_of > 1 else None
         return cls(network, discriminator, best_of)
 
     def identity(self) -> dict[str, object]:
@@ -91,16 +106,12 @@ class Generator:
         Raises:
             UserError: the seed is negative or too large.
         """
-        size = self.metadata.image_size
-        images = np.empty((count, size, size, 3), dtype=np.uint8)
-        images_at_once = max(1, BATCH // self._best_of)
-        for start in range(0, count, images_at_once):
-            batch = images[start : start + images_at_once]
-            latents = self.latents(
-                seed, len(batch) * self._best_of, first=(first + start) * self._best_of
-            )
-            batch[:] = self._best(self.images_of(latents))
-        return images
+
+        def draw(start: int, end: int) -> np.ndarray:
+            candidates, place = (end - start) * self._best_of, (first + start) * self._best_of
+            return self._best(self._convert(self.latents(seed, candidates, first=place)))
+
+        return self._side_by_side(count, max(1, BATCH // self._best_of), draw)
 
     def images_of(self, latents: np.ndarray) -> np.ndarray:
         """Generate the images of one or more latents, one of each.
@@ -111,6 +122,42 @@ class Generator:
         Returns:
             uint8 (N, H, W, 3), RGB.
         """
+        return self._side_by_side(
+            len(latents), BATCH, lambda start, end: self._convert(latents[start:end])
+        )
+
+    def _side_by_side(
+        self, count: int, at_once: int, draw: Callable[[int, int], np.ndarray]
+    ) -> np.ndarray:
+        """Put together uint8 (count, H, W, 3) of what `draw` makes of images start to end - 1.
+
+        Args:
+            at_once: how many images all workers together may be at.
+        """
+        size, workers = self.metadata.image_size, self._network.workers
+        images = np.empty((count, size, size, 3), dtype=np.uint8)
+        shares = -(-count // at_once) * workers  # equal ones, so that none waits for another
+        share = -(-count // max(1, shares))
+
+        def fill(start: int) -> None:
+            end = min(start + share, count)
+            images[start:end] = draw(start, end)
+
+        for _ in self._map(fill, range(0, count, max(1, share))):
+            pass  # it raises what a worker raised
+        return images
+
+    def _map(self, fill: Callable[[int], None], starts: range) -> Iterable[None]:
+        if self._network.workers == 1 or len(starts) == 1:
+            return map(fill, starts)
+        if self._threads is None:
+            from concurrent.futures import ThreadPoolExecutor  # not needed for one image
+
+            self._threads = ThreadPoolExecutor(self._network.workers)
+        return self._threads.map(fill, starts)
+
+    def _convert(self, latents: np.ndarray) -> np.ndarray:
+        """Generate the images of latents, as bytes."""
         output = self._network.run(latents)
         if output.dtype == np.uint8:  # converted in the file's own graph
             return output
@@ -171,7 +218,7 @@ def find_model(model: str | Path) -> Path:
     )
 
 
-def _discriminator_of(generator: Network) -> Network:
+def _discriminator_of(generator: Network, prefer: str) -> Network:
     """Open the discriminator beside a generator's file, on the same provider.
 
     Raises:
@@ -183,7 +230,7 @@ def _discriminator_of(generator: Network) -> Network:
             f"{generator.path} has no discriminator beside it to choose by: make {path} with "
             f"python -m export.to_onnx RUN -o {path} --part {DISCRIMINATOR}"
         )
-    discriminator = Network(path, generator.provider, DISCRIMINATOR)
+    discriminator = Network(path, generator.provider, DISCRIMINATOR, prefer)
     for name in ("recipe", "image_size", "value_range"):
         found = getattr(discriminator.metadata, name)
         expected = getattr(generator.metadata, name)

@@ -25,7 +25,8 @@ def write_images(generator: Generator, seed: int, count: int, folder: Path) -> i
     """Write images 0 to count - 1 of a seed as 000000.png and so on, but for those that are there.
 
     While a batch is drawn the one before is written, so memory does not grow with the count. Only
-    one process at a time may write to a folder.
+    one process at a time may write to a folder. One with threads does: what an image takes is spent
+    in onnxruntime, OpenCV's encoder and the file system, which all run beside Python.
 
     Returns:
         How many were written.

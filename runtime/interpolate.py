@@ -35,7 +35,7 @@ def main(argv: list[str] | None = None) -> int:
             nor an animation or cannot be written.
     """
     options = _parse(argv)
-    generator = Generator.load(options.model, options.provider)
+    generator = Generator.load(options.model, options.provider, prefer=options.prefer)
     print(generator.provider_line)
     waypoints = np.concatenate([generator.latents(seed, 1) for seed in options.seeds])
     images = generator.images_of(walk(waypoints, options.frames, PATHS[options.path]))

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+from runtime.cores import available_cores
 from runtime.errors import UserError
 from runtime.metadata import GENERATOR, ModelMetadata
-from runtime.session import open_session, provider_of
-
-BATCH = 64  # rows computed at once: enough to keep the cores busy, and memory stays bounded
+from runtime.options import THROUGHPUT
+from runtime.session import BATCH, open_session, provider_of
 
 
 class Network:
@@ -22,17 +22,24 @@ class Network:
         path: its file.
         metadata: what the file says about itself.
         provider_line: a line that says what it runs on, and why.
+        workers: how many threads should run it at the same time.
     """
 
-    def __init__(self, path: Path, provider: str, part: str) -> None:
+    def __init__(self, path: Path, provider: str, part: str, prefer: str = THROUGHPUT) -> None:
         """Open a file on a provider as open_session does, and check that it holds that part.
+
+        Args:
+            prefer: one of PREFERENCES. Of the CPU's cores each computes a batch of its own, which
+                keeps all of them busy all the time, or all compute one, which is done sooner.
 
         Raises:
             UserError: the file is damaged, not one of ours or another part, the network is not
                 what its metadata says, or a provider was asked for by name and does not work.
         """
         self.path = path
-        self._session, self.provider_line = open_session(path, provider)
+        many = prefer == THROUGHPUT
+        self._session, self.provider_line = open_session(path, provider, 1 if many else None)
+        self.workers = min(available_cores(), BATCH) if many and self.provider == "cpu" else 1
         self.metadata = ModelMetadata.from_strings(
             self._session.get_modelmeta().custom_metadata_map, path, part
         )
@@ -45,15 +52,11 @@ class Network:
 
     def run(self, rows: np.ndarray) -> np.ndarray:
         """Compute the output of one or more rows of input, whatever their number, row by row."""
-        batches = [rows[start : start + BATCH] for start in range(0, len(rows), BATCH)]
-        return np.concatenate([self._run_batch(batch) for batch in batches])
-
-    def _run_batch(self, batch: np.ndarray) -> np.ndarray:
-        count = len(batch)
-        if self.provider != "cpu":
-            # cuDNN rounds by the shape of a batch, and TensorRT compiles anew for each shape.
-            batch = np.resize(batch, (BATCH, *batch.shape[1:]))
-        return self._session.run(None, {self._session.get_inputs()[0].name: batch})[0][:count]
+        name = self._session.get_inputs()[0].name
+        at_once = max(1, BATCH // self.workers)  # a batch in all, since all workers are at it
+        batches = [rows[start : start + at_once] for start in range(0, len(rows), at_once)]
+        outputs = [self._session.run(None, {name: batch})[0] for batch in batches]
+        return outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
 
     def _check_signature(self) -> None:
         """Raise UserError unless the network takes and gives what its metadata says."""

@@ -16,6 +16,8 @@ DEFAULT_SEED = 0
 MOST_SEEDS = 1_000_000  # a month of grading
 MOST_CANDIDATES = 1_000
 PROVIDERS = ("auto", "cpu", "cuda", "tensorrt", "openvino")
+THROUGHPUT, LATENCY = "throughput", "latency"
+PREFERENCES = (THROUGHPUT, LATENCY)
 
 
 def whole_number(option: str, least: int, greatest: int | None = None) -> Callable[[str], int]:
@@ -62,13 +64,13 @@ def parse_seeds(text: str) -> list[int]:
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
-    """Declare --model and --provider: what draws, and where it is computed."""
+    """Declare --model, --provider and --prefer: what draws, and where and how it is computed."""
     parser.add_argument(
         "--model",
         default=DEFAULT_MODEL,
         help=f"a shipped model's name, or the path of an exported .onnx ({DEFAULT_MODEL})",
     )
-    add_provider_option(parser)
+    add_device_options(parser)
 
 
 def add_seed_option(parser: argparse.ArgumentParser) -> None:
@@ -89,9 +91,15 @@ def add_best_of_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_provider_option(parser: argparse.ArgumentParser) -> None:
-    """Declare --provider."""
+def add_device_options(parser: argparse.ArgumentParser) -> None:
+    """Declare --provider and --prefer."""
     parser.add_argument("--provider", choices=PROVIDERS, default="auto", help="where to run (auto)")
+    parser.add_argument(
+        "--prefer",
+        choices=PREFERENCES,
+        default=THROUGHPUT,
+        help="on the CPU: a batch on each core, or all cores on one batch (throughput)",
+    )
 
 
 def add_cascade_option(parser: argparse.ArgumentParser) -> None:

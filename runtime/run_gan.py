@@ -29,7 +29,7 @@ def main(argv: list[str] | None = None) -> int:
     """
     options = _parse(argv)
     original = _original(options)
-    generator = Generator.load(options.model, options.provider)
+    generator = Generator.load(options.model, options.provider, prefer=options.prefer)
     print(generator.provider_line)
     grid = baseline_grid(generator.images(options.seed, BASELINE_IMAGES))
     write_png(options.output, grid)

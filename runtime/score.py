@@ -21,7 +21,7 @@ from runtime.grid import BASELINE_IMAGES, baseline_grid, read_picture, write_png
 from runtime.options import (
     add_best_of_option,
     add_cascade_option,
-    add_provider_option,
+    add_device_options,
     parse_seeds,
 )
 
@@ -75,7 +75,9 @@ def main(argv: list[str] | None = None) -> int:
     options = _parse(argv)
     detector = Detector(find_cascade(options.cascade))
     generator = (
-        Generator.load(options.model, options.provider, options.best_of) if options.model else None
+        Generator.load(options.model, options.provider, options.best_of, options.prefer)
+        if options.model
+        else None
     )
     if generator is not None:
         grids = _grids_of_seeds(generator, Path(options.model).stem, options.seeds)
@@ -174,7 +176,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--model", help="grade a model's own grids: a shipped name or an .onnx")
     parser.add_argument("--seeds", type=parse_seeds, help="of those grids: 3, 0-99 or 0-9,20")
     add_best_of_option(parser)
-    add_provider_option(parser)
+    add_device_options(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object instead")
     parser.add_argument(
         "--annotate", type=Path, metavar="PATH", help="draw the faces found: a .png, or a folder"

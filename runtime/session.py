@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Union
 
 import numpy as np
 import onnxruntime
@@ -16,8 +16,12 @@ import onnxruntime
 from runtime.cores import available_cores
 from runtime.errors import UserError
 from runtime.files import read_bytes
+from runtime.fixed_batch import FixedBatchSession
 
+BATCH = 64  # rows computed at once: enough to keep a device busy, and memory stays bounded
 SILENT = 4  # onnxruntime's severity "fatal": what fails is raised, and what is only slow is said
+
+Session = Union[onnxruntime.InferenceSession, FixedBatchSession]
 
 
 @dataclass(frozen=True)
@@ -28,52 +32,64 @@ class Provider:
         title: what people call it.
         name: what onnxruntime calls it.
         device: what it computes on.
+        memory: what onnxruntime calls the memory of that.
         needs: what has to be installed for it.
-        options: what it is told.
+        options: what it is told, or, where it does not work with that, what it is told next.
     """
 
     title: str
     name: str
     device: str
+    memory: str
     needs: str
-    options: Mapping[str, str]
+    options: tuple[Mapping[str, str], ...] = ({},)
 
 
+# cuDNN's default is to time its algorithms and take the winner, which may differ from run to run;
+# TF32 would round what the CPU does not.
+CUDA_OPTIONS = {"cudnn_conv_algo_search": "DEFAULT", "use_tf32": "0"}
 PROVIDERS = {
-    "cpu": Provider("CPU", "CPUExecutionProvider", "CPU", "nothing else", {}),
-    # cuDNN's default is to time its algorithms and take the winner, which may differ from run to
-    # run; TF32 would round what the CPU does not.
+    "cpu": Provider("CPU", "CPUExecutionProvider", "CPU", "cpu", "nothing else"),
     "cuda": Provider(
         "CUDA",
         "CUDAExecutionProvider",
         "GPU",
+        "cuda",
         "CUDA or cuDNN, or the GPU's driver,",
-        {"cudnn_conv_algo_search": "DEFAULT", "use_tf32": "0"},
+        # The whole network as one graph, unless some layer of it has no kernel for CUDA.
+        ({**CUDA_OPTIONS, "enable_cuda_graph": "1"}, CUDA_OPTIONS),
     ),
     "tensorrt": Provider(
-        "TensorRT", "TensorrtExecutionProvider", "GPU", "TensorRT, CUDA, or the GPU's driver,", {}
+        "TensorRT",
+        "TensorrtExecutionProvider",
+        "GPU",
+        "cuda",
+        "TensorRT, CUDA, or the GPU's driver,",
     ),
     "openvino": Provider(
         "OpenVINO",
         "OpenVINOExecutionProvider",
         "CPU",
+        "cpu",
         "OpenVINO",
-        {"device_type": "CPU", "precision": "FP32"},
+        ({"device_type": "CPU", "precision": "FP32"},),
     ),
 }
 
 
 def open_session(
-    model: str | Path | bytes, provider: str = "auto"
-) -> tuple[onnxruntime.InferenceSession, str]:
+    model: str | Path | bytes, provider: str = "auto", threads: int | None = None
+) -> tuple[Session, str]:
     """Open an ONNX model for inference.
 
     Args:
         model: its file, or what would stand in one.
         provider: a key of PROVIDERS, or "auto": CUDA where it works, else the CPU.
+        threads: of each run on the CPU; None for as many as there are cores.
 
     Returns:
-        The session, and a line for the user that says what it runs on, and why.
+        The session, which on another provider than the CPU's takes at most BATCH rows; and a line
+        for the user that says what it runs on, and why.
 
     Raises:
         UserError: the file cannot be read, there is no ONNX model in it, or a provider was asked
@@ -83,18 +99,19 @@ def open_session(
     name = "the model" if isinstance(model, bytes) else model
     onnxruntime.set_default_logger_severity(SILENT)
     if provider == "cpu":
-        return _open_on_cpu(content, name), "running on the CPU (as asked)"
+        return _open_on_cpu(content, name, threads), "running on the CPU (as asked)"
     wanted = PROVIDERS["cuda" if provider == "auto" else provider]
     session, reason = _open_on(wanted, content)
     if session is not None:
         return session, f"running on the {wanted.device} ({wanted.name})"
-    session = _open_on_cpu(content, name)  # before blaming the provider: the file may be at fault
+    # Before the provider is blamed: the file may be at fault.
+    on_cpu = _open_on_cpu(content, name, threads)
     if provider != "auto":
         raise UserError(f"provider {provider} does not work here: {reason}")
-    return session, f"running on the CPU ({reason})"
+    return on_cpu, f"running on the CPU ({reason})"
 
 
-def provider_of(session: onnxruntime.InferenceSession) -> str:
+def provider_of(session: Session) -> str:
     """Return what the session computes on, a key of PROVIDERS."""
     return next(key for key in PROVIDERS if _runs_on(session, PROVIDERS[key]))
 
@@ -110,51 +127,59 @@ def _runs_on(session: onnxruntime.InferenceSession, provider: Provider) -> bool:
     return session.get_providers()[0] == provider.name
 
 
-def _open_on_cpu(content: bytes, name: str | Path) -> onnxruntime.InferenceSession:
+def _open_on_cpu(
+    content: bytes, name: str | Path, threads: int | None
+) -> onnxruntime.InferenceSession:
     try:
-        return onnxruntime.InferenceSession(content, _options(), providers=[PROVIDERS["cpu"].name])
+        return onnxruntime.InferenceSession(
+            content, _options(threads), providers=[PROVIDERS["cpu"].name]
+        )
     except Exception as error:  # onnxruntime's errors have no common base
         raise UserError(
             f"{name} is not a whole ONNX model: {_first_line(error)} ({len(content)} bytes read)"
         ) from error
 
 
-def _open_on(provider: Provider, content: bytes) -> tuple[onnxruntime.InferenceSession | None, str]:
+def _open_on(provider: Provider, content: bytes) -> tuple[FixedBatchSession | None, str]:
     """Return a session on a provider other than the CPU's, or None and the reason."""
     if provider.name not in onnxruntime.get_available_providers():
         return None, f"this onnxruntime has no {provider.title} provider"
-    # onnxruntime prints what it cannot load; the reason below says it in a line.
+    reason = f"{provider.needs} could not be loaded"
+    # onnxruntime prints what it cannot load; the reason says it in a line.
     with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-        try:
-            # onnxruntime 1.21 and newer
-            if provider.device == "GPU" and hasattr(onnxruntime, "preload_dlls"):
-                onnxruntime.preload_dlls()
-            session = onnxruntime.InferenceSession(
-                content,
-                _options(),
-                providers=[(provider.name, dict(provider.options)), PROVIDERS["cpu"].name],
-                enable_fallback=0,
-            )
-            _try_out(session)
-        except Exception as error:
-            return None, _reason(provider, error)
-    if not _runs_on(session, provider):
-        return None, f"{provider.needs} could not be loaded"
-    return session, ""
+        for options in provider.options:
+            try:
+                # onnxruntime 1.21 and newer
+                if provider.device == "GPU" and hasattr(onnxruntime, "preload_dlls"):
+                    onnxruntime.preload_dlls()
+                session = onnxruntime.InferenceSession(
+                    content,
+                    _options(),
+                    providers=[(provider.name, dict(options)), PROVIDERS["cpu"].name],
+                    enable_fallback=0,
+                )
+                if not _runs_on(session, provider):
+                    break
+                fixed = FixedBatchSession(session, BATCH, provider.memory)
+                _try_out(fixed)
+                return fixed, ""
+            except Exception as error:
+                reason = _reason(provider, error)
+    return None, reason
 
 
-def _try_out(session: onnxruntime.InferenceSession) -> None:
-    """Run once on zeros: a session may open on a GPU that has no kernels or memory for it."""
-    zeros = {
-        node.name: np.zeros([n if isinstance(n, int) else 1 for n in node.shape], np.float32)
-        for node in session.get_inputs()
-    }
-    session.run(None, zeros)
+def _try_out(session: FixedBatchSession) -> None:
+    """Run once on zeros: a session may open on a GPU that has no kernels or memory for it.
+
+    Where there is to be a CUDA graph, this captures it.
+    """
+    (node,) = session.get_inputs()
+    session.run(None, {node.name: np.zeros([1, *node.shape[1:]], np.float32)})
 
 
-def _options() -> Any:
+def _options(threads: int | None = None) -> Any:
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = available_cores()
+    options.intra_op_num_threads = threads or available_cores()
     options.use_deterministic_compute = True
     options.log_severity_level = SILENT
     return options

@@ -12,6 +12,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+import runtime.network
+import runtime.session
 import trainer  # noqa: F401 (sets the threads that mxnet reads when a test imports it)
 from runtime.detector import CascadeNotFound, find_cascade
 from runtime.metadata import ModelMetadata
@@ -49,6 +51,17 @@ def peer_grids() -> Path:
     if not PEER_GRIDS.is_dir():
         pytest.skip(f"{PEER_GRIDS} is absent")
     return PEER_GRIDS
+
+
+@pytest.fixture
+def use_cores(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """What has the networks that are opened from now on use so many cores."""
+
+    def use(cores: int) -> None:
+        for module in (runtime.network, runtime.session):
+            monkeypatch.setattr(module, "available_cores", lambda: cores)
+
+    return use
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +12,11 @@ import pytest
 from conftest import METADATA
 
 import runtime.generator
-import runtime.session
 from runtime import Generator
 from runtime.errors import UserError
 from runtime.generate import main
 from runtime.grid import read_picture, tight_grid
+from runtime.options import PREFERENCES
 
 Make = Callable[..., Path]
 
@@ -36,15 +37,16 @@ def test_the_reddest_of_every_four_is_kept(make_generator: Make, make_discrimina
 def test_a_kept_picture_depends_on_seed_index_and_candidates_only(
     make_generator: Make,
     make_discriminator: Make,
+    use_cores: Callable[[int], None],
     monkeypatch: pytest.MonkeyPatch,
     best_of: int,
 ) -> None:
     path = make_generator()
     make_discriminator()
     expected = Generator.load(path, "cpu", best_of=best_of).images(7, 12)
-    for threads in (1, 2):
-        monkeypatch.setattr(runtime.session, "available_cores", lambda threads=threads: threads)
-        generator = Generator.load(path, "cpu", best_of=best_of)
+    for cores, prefer in itertools.product((1, 2, 3), PREFERENCES):
+        use_cores(cores)
+        generator = Generator.load(path, "cpu", best_of, prefer)
         for batch in (1, 7, 64):
             monkeypatch.setattr(runtime.generator, "BATCH", batch)
             np.testing.assert_array_equal(generator.images(7, 3), expected[:3])

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-import runtime.session
 from runtime.detector import PASS_ABOVE, Detector
 from runtime.generator import MODELS, Generator
 from runtime.grid import baseline_grid, read_picture
-from runtime.options import DEFAULT_MODEL, DEFAULT_SEED
+from runtime.options import DEFAULT_MODEL, DEFAULT_SEED, LATENCY, THROUGHPUT
 from runtime.score import score_images
 
 SAMPLES = Path(__file__).parents[1] / "samples"
@@ -31,14 +31,17 @@ def test_a_model_is_small_and_says_what_it_is(name: str) -> None:
 
 @shipped
 def test_a_seed_gives_the_same_bytes_however_it_is_asked_for(
-    name: str, monkeypatch: pytest.MonkeyPatch
+    name: str, use_cores: Callable[[int], None]
 ) -> None:
+    use_cores(2)
     generator = Generator.load(name, "cpu")
     whole = generator.images(7, 25)
     np.testing.assert_array_equal(generator.images(7, 3), whole[:3])
     np.testing.assert_array_equal(generator.images(7, 1, first=24), whole[24:])
-    monkeypatch.setattr(runtime.session, "available_cores", lambda: 1)
-    np.testing.assert_array_equal(Generator.load(name, "cpu").images(7, 25), whole)
+    for cores, prefer in ((1, LATENCY), (2, LATENCY), (3, THROUGHPUT)):
+        use_cores(cores)
+        other = Generator.load(name, "cpu", prefer=prefer)
+        np.testing.assert_array_equal(other.images(7, 25), whole)
 
 
 @shipped

@@ -1,0 +1,58 @@
+"""A session whose batches have one shape and one place in the device's memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+DTYPES = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8}
+
+
+class FixedBatchSession:
+    """An onnxruntime session of one input and one output that computes in batches of `rows`.
+
+    Input and output stay where they are on the device: rows are copied there, the result is copied
+    back, and nothing else is. It is what a CUDA graph needs, which replays its kernels on the
+    addresses that they were captured with, at the first run (onnxruntime's documentation, "CUDA
+    Execution Provider", "Using CUDA Graphs"). One thread at a time may run it.
+
+    What it has not itself it takes from the session.
+    """
+
+    def __init__(self, session: onnxruntime.InferenceSession, rows: int, memory: str) -> None:
+        """Reserve the places.
+
+        Args:
+            memory: onnxruntime's name of the device whose memory they are in: "cuda" or "cpu".
+
+        Raises:
+            Exception: onnxruntime's own, where the device is not there or its memory is full.
+        """
+        self._session = session
+        self._rows = rows
+        self._memory = memory
+        self._input = _reserve(session.get_inputs()[0], rows, memory)
+        self._output = _reserve(session.get_outputs()[0], rows, memory)
+        self._binding = session.io_binding()
+        self._binding.bind_ortvalue_input(session.get_inputs()[0].name, self._input)
+        self._binding.bind_ortvalue_output(session.get_outputs()[0].name, self._output)
+
+    def run(self, names: list[str] | None, feeds: dict[str, np.ndarray]) -> list[np.ndarray]:
+        """Compute the output of 1 to `rows` rows, as the session's own run does."""
+        (batch,) = feeds.values()
+        self._input.update_inplace(np.resize(batch, (self._rows, *batch.shape[1:])))
+        self._session.run_with_iobinding(self._binding)
+        output = self._output.numpy()[: len(batch)]
+        # Of another device's memory this is the copy; of the CPU's it is the place itself.
+        return [output.copy() if self._memory == "cpu" else output]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session, name)
+
+
+def _reserve(node: Any, rows: int, memory: str) -> onnxruntime.OrtValue:
+    """Memory for `rows` of what a node takes or gives."""
+    shape = [rows, *node.shape[1:]]
+    return onnxruntime.OrtValue.ortvalue_from_shape_and_type(shape, DTYPES[node.type], memory)
