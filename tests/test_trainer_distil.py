@@ -17,8 +17,10 @@ from training_help import expect_error, tiny_recipe, write_pictures
 
 import export.to_onnx
 import trainer.distil
+import trainer.evaluate
 import trainer.fit
 import trainer.judge
+import trainer.report.__main__
 from runtime.errors import run_command
 from runtime.generator import Generator
 from runtime.latent import Stream, draw_latents
@@ -320,6 +322,8 @@ def test_students_and_gans_are_told_apart(
     started = command(trainer.fit.main, *data, "--out", tmp_path / "x", "--start-from", student)
     expect_error(started, of_student)
     expect_error(command(trainer.judge.main, student, *data), of_student)
+    expect_error(command(trainer.evaluate.main, student, *data), of_student)
+    expect_error(command(trainer.report.__main__.main, student, "-o", tmp_path / "x"), of_student)
     part = ["-o", tmp_path / "d.onnx", "--part", "discriminator"]
     expect_error(command(export.to_onnx.main, student, *part), of_student)
     gan = tmp_path / "gan"
