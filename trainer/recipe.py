@@ -283,10 +283,12 @@ def load_student(overrides: list[str], of_teacher: dict[str, Any]) -> StudentRec
     mapping = yaml.safe_load(STUDENT.read_text(encoding="utf-8"))
     for item in overrides:
         _apply_override(mapping, item)
-    asked = _flat(mapping)
-    for key, value in _flat(of_teacher).items():
-        if asked.get(key, value) != value:
-            raise UserError(f"{key} is {asked[key]!r}, expected {value!r} as the teacher has it")
+    expected = _flat(of_teacher)
+    for key, value in _flat(mapping).items():
+        parent = key.partition(".")[0]
+        if parent in of_teacher and expected.get(key) != value:
+            teachers = expected.get(key, of_teacher[parent])
+            raise UserError(f"{key} is {value!r}, expected {teachers!r} as the teacher has it")
     return _from_mapping({**mapping, **of_teacher}, f"recipe {mapping['name']}", StudentRecipe)
 
 
