@@ -92,7 +92,7 @@ setup(
     python_requires=">=3.9",
     packages=find_packages(include=["trainer*", "export*", "runtime*"]),
     package_data={
-        "trainer": ["recipes/*.yaml", "metrics/*.onnx"],
+        "trainer": ["student.yaml", "recipes/*.yaml", "metrics/*.onnx"],
         "trainer.report": ["page.html"],
         "runtime": ["models/*"],
     },

@@ -44,7 +44,7 @@ from runtime.metadata import DISCRIMINATOR, GENERATOR, PARTS, ModelMetadata
 from runtime.options import positive_number
 from trainer import checkpoint, loop
 from trainer.checkpoint import JUDGE, Checkpoint
-from trainer.recipe import VALUE_RANGES
+from trainer.recipe import VALUE_RANGES, AnyRecipe
 
 EXAMPLES = """\
 examples:
@@ -114,7 +114,7 @@ def main(argv: list[str] | None = None) -> int:
     _check_level(options)
     if options.part == GENERATOR:
         path = checkpoint.find(Path(options.run))
-        source = checkpoint.load(path)
+        source: Checkpoint = checkpoint.load(path, AnyRecipe)
         subject = generator_of(source, options.weights or WEIGHTS[0])
     else:
         if options.weights:
@@ -396,7 +396,7 @@ def _metadata(source: Checkpoint, part: str) -> ModelMetadata:
     recipe = source.recipe
     return ModelMetadata(
         recipe=recipe.name,
-        objective=recipe.objective.name,
+        objective=recipe.objective_name,
         latent_size=recipe.input_size,
         latent_distribution=recipe.latent.distribution,
         image_size=recipe.image_size,

@@ -32,6 +32,7 @@ class Stream(IntEnum):
     GENERATOR_VIEW = 10  # and those of the generator's
     OBJECTIVE = 11  # labels, places between pictures: an objective's own randomness
     CALIBRATION = 12  # what an export measures ranges of numbers on
+    DISTILLATION = 13  # the pictures that a student copies from its teacher
 
 
 def check_seed(value: int) -> int:

@@ -24,12 +24,12 @@ class ModelMetadata:
 
     Attributes:
         recipe: name of the recipe it was trained with.
-        objective: name of the adversarial objective.
+        objective: name of the adversarial objective, or "distillation".
         latent_size: length of a latent.
         latent_distribution: "normal" or "uniform".
         image_size: height and width of an image, in pixels.
         value_range: least and greatest value of a pixel, as the networks take and give it.
-        images_seen: training images that the discriminator was shown.
+        images_seen: training images that the discriminator was shown, or a student.
         part: "generator", also where a file does not say, or "discriminator".
         format_version: version of this record.
     """

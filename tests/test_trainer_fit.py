@@ -36,7 +36,7 @@ import trainer.fit, trainer.loop, runtime.files
 from runtime.errors import run_command
 where, number = sys.argv.pop(1), int(sys.argv.pop(1))
 def kill(): os.kill(os.getpid(), signal.SIGKILL)
-trainer.fit._face_counter = lambda cascade: None
+trainer.fit.face_counter = lambda cascade: None
 trainer.fit.VALIDATION_GRIDS = 1
 update = trainer.loop.Training._update_generator
 def update_or_die(self, generated):
@@ -59,7 +59,7 @@ run_command(trainer.fit.main)
 def apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A cache of the test's own, and no face detector: it is slow and may not be there."""
     monkeypatch.setenv("EDGEGAN_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(trainer.fit, "_face_counter", lambda cascade: None)
+    monkeypatch.setattr(trainer.fit, "face_counter", lambda cascade: None)
     monkeypatch.setattr(trainer.fit, "VALIDATION_GRIDS", 1)
 
 
@@ -173,14 +173,14 @@ def test_the_best_checkpoint_is_kept_by_its_faces(
     fit: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counts = iter([3, 9, 9, 4])
-    monkeypatch.setattr(trainer.fit, "_face_counter", lambda cascade: lambda images: next(counts))
+    monkeypatch.setattr(trainer.fit, "face_counter", lambda cascade: lambda images: next(counts))
     expect_success(fit("--steps", "20", *SETTINGS))
     best = checkpoint.load(tmp_path / "run" / BEST).facts
     assert (best["step"], best["best_faces"]) == (15, 9)  # of equals the later
     assert checkpoint.load(tmp_path / "run" / LAST).facts["best_faces"] == 9
 
     # Steps whose faces are not counted do not replace one that has a count.
-    monkeypatch.setattr(trainer.fit, "_face_counter", lambda cascade: None)
+    monkeypatch.setattr(trainer.fit, "face_counter", lambda cascade: None)
     expect_success(fit("--resume", "--steps", "25"))
     assert checkpoint.load(tmp_path / "run" / BEST).facts["step"] == 15
 
@@ -189,7 +189,7 @@ def test_more_faces_than_real_ones_have_are_no_better(
     fit: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counts = iter([23, 25, 25, 24])  # plain faces are found best, real ones 24.2 times of 25
-    monkeypatch.setattr(trainer.fit, "_face_counter", lambda cascade: lambda images: next(counts))
+    monkeypatch.setattr(trainer.fit, "face_counter", lambda cascade: lambda images: next(counts))
     expect_success(fit("--steps", "20", *SETTINGS))
     best = checkpoint.load(tmp_path / "run" / BEST).facts
     assert (best["step"], best["best_faces"]) == (15, 24.2)

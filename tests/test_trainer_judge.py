@@ -27,7 +27,7 @@ SETTINGS = [word for override in [*TINY, "evaluate_every=3"] for word in ("--set
 def apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A cache of the test's own, and no face detector: it is slow and may not be there."""
     monkeypatch.setenv("EDGEGAN_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(trainer.fit, "_face_counter", lambda cascade: None)
+    monkeypatch.setattr(trainer.fit, "face_counter", lambda cascade: None)
     monkeypatch.setattr(trainer.fit, "VALIDATION_GRIDS", 1)
 
 

@@ -6,7 +6,7 @@ import json
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, overload
 
 import numpy as np
 from mxnet.gluon import HybridBlock
@@ -15,7 +15,7 @@ from runtime.errors import UserError
 from runtime.files import atomic_write
 from trainer import recipe as recipes
 from trainer.layers import stored_parameters
-from trainer.recipe import Recipe
+from trainer.recipe import R, Recipe
 
 FORMAT_VERSION = 1
 LAST = "last.npz"
@@ -24,14 +24,15 @@ JUDGE = "judge.npz"  # whose discriminator was trained on its own in the end
 
 
 @dataclass(frozen=True)
-class Checkpoint:
+class Checkpoint(Generic[R]):
     """A run's state after ``facts["step"]`` generator steps.
 
-    ``arrays`` holds what ``Training.state`` gives, by names such as ``generator/…``, ``ema/…`` and
-    ``generator_optimizer/…``; ``facts`` the run's counts: step, seed, pictures and score.
+    ``arrays`` holds what ``GeneratorTraining.state`` gives, by names such as ``generator/…``,
+    ``ema/…`` and ``generator_optimizer/…``; ``facts`` the run's counts: step, seed, pictures and
+    score.
     """
 
-    recipe: Recipe
+    recipe: R
     facts: dict[str, Any]
     arrays: dict[str, np.ndarray]
 
@@ -54,11 +55,20 @@ class Checkpoint:
                     np.lib.format.write_array(member, array, allow_pickle=False)
 
 
-def load(path: Path) -> Checkpoint:
-    """Read the checkpoint at ``path``.
+@overload
+def load(path: Path) -> Checkpoint[Recipe]: ...
+
+
+@overload
+def load(path: Path, kind: type[R]) -> Checkpoint[R]: ...
+
+
+def load(path: Path, kind: type[Any] = Recipe) -> Checkpoint[Any]:
+    """Read the checkpoint at ``path``, with a recipe of that kind.
 
     Raises:
-        UserError: no such file, a truncated one, or one that is no checkpoint of ours.
+        UserError: no such file, a truncated one, or one that is no checkpoint of ours or of another
+            kind of recipe.
     """
     if not path.is_file():
         raise UserError(f"no such checkpoint: {path}")
@@ -71,9 +81,15 @@ def load(path: Path) -> Checkpoint:
         raise UserError(f"{path} is truncated or no checkpoint of this trainer") from error
     if version != FORMAT_VERSION:
         raise UserError(f"{path} has format version {version}, expected {FORMAT_VERSION}")
-    if isinstance(mapping, dict):
+    if isinstance(mapping, dict) and "discriminator" in mapping:
         mapping.setdefault("held_out", 0)  # older runs have no such key and trained on all
-    return Checkpoint(recipes.from_mapping(mapping, str(path)), facts, arrays)
+    recipe = recipes.any_from_mapping(mapping, str(path))
+    if not isinstance(recipe, kind):
+        raise UserError(
+            f"{path} is a checkpoint of python -m {recipe.made_by}, "
+            f"expected one of python -m {kind.made_by}"
+        )
+    return Checkpoint(recipe, facts, arrays)
 
 
 def find(run: Path) -> Path:
@@ -90,7 +106,7 @@ def find(run: Path) -> Path:
     raise UserError(f"no checkpoint in {run}: expected a run's folder, or a checkpoint")
 
 
-def check_scores_pictures(source: Checkpoint, path: Path) -> None:
+def check_scores_pictures(source: Checkpoint[Recipe], path: Path) -> None:
     """Raise UserError where the discriminator of the checkpoint at ``path`` scores batches only."""
     discriminator = source.recipe.discriminator.architecture
     if discriminator.judges_batches:

@@ -18,6 +18,7 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePath
+from typing import Any
 
 import cv2
 import mxnet as mx
@@ -177,6 +178,10 @@ class Batches:
         finally:
             stopped.set()
             worker.join()
+
+    def facts(self) -> dict[str, Any]:
+        """What tells these pictures from others, to be kept in checkpoints."""
+        return {"pictures": self.pictures.count, "pictures_digest": self.pictures.digest}
 
     def _decode_from(self, index: int, stopped: threading.Event) -> Iterator[np.ndarray]:
         reader = _open_records(self.pictures)

@@ -6,11 +6,11 @@ import argparse
 import math
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import yaml
@@ -26,9 +26,9 @@ from runtime.score import score_images
 from trainer import checkpoint, device, recipe
 from trainer.checkpoint import BEST, LAST, Checkpoint
 from trainer.data import Batches, pack, split
-from trainer.loop import Training
+from trainer.loop import GeneratorTraining, Training
 from trainer.monitor import Monitor, TrainingFailed
-from trainer.recipe import VALUE_RANGES, Recipe
+from trainer.recipe import VALUE_RANGES, AnyRecipe, R, Recipe
 from trainer.selection import select
 
 T = TypeVar("T")
@@ -56,21 +56,20 @@ def main(argv: list[str] | None = None) -> int:
     """
     options = _parser().parse_args(argv)
     folder = Path(options.out)
-    last = _last_checkpoint(folder, options.resume)
+    last = last_checkpoint(folder, options.resume, Recipe)
     start = checkpoint.load(checkpoint.find(options.start_from)) if options.start_from else None
     chosen = _choose_recipe(last, start, options)
-    seed = _agree("seed", last and last.facts["seed"], options.seed, default=0)
+    seed = agree("seed", last and last.facts["seed"], options.seed, default=0)
     where = device.choose(options.device)
     batches = real_batches(Path(options.data), options.skip_bad, chosen, seed, last)
     pictures, training_indices = batches.pictures, batches.indices
-    count_faces = _face_counter(options.cascade)
+    count_faces = face_counter(options.cascade)
     training = Training(chosen, seed, where, len(training_indices))
     if last:
         training.set_state(last.facts["step"], last.arrays)
     if start:
         training.start_from(start.arrays)
-    with atomic_write(folder / RECIPE) as temporary:
-        temporary.write_text(yaml.safe_dump(chosen.to_mapping(), sort_keys=False))
+    write_recipe(folder, chosen)
     if pictures.skipped:
         with atomic_write(folder / SKIPPED) as temporary:
             temporary.write_text("\n".join(pictures.skipped) + "\n", encoding="utf-8")
@@ -79,13 +78,23 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
+class Source(Protocol):
+    """Where a training's batches come from."""
+
+    def starting_at(self, index: int) -> Generator[np.ndarray, None, None]:
+        """Batches ``index``, ``index + 1``, … without end, float32 (batch_size, 3, S, S)."""
+
+    def facts(self) -> dict[str, Any]:
+        """What tells this source from others, to be kept in checkpoints."""
+
+
 class Run:
     """A training and the folder that keeps its checkpoints, grids and events."""
 
     def __init__(
         self,
-        training: Training,
-        batches: Batches,
+        training: GeneratorTraining,
+        source: Source,
         folder: Path,
         count_faces: Callable[[np.ndarray], int] | None,
         total_steps: int,
@@ -93,7 +102,7 @@ class Run:
         start: Checkpoint | None,
     ) -> None:
         self.training = training
-        self.batches = batches
+        self.source = source
         self.folder = folder
         self.count_faces = count_faces
         self.total_steps = total_steps
@@ -113,7 +122,7 @@ class Run:
         training, recipe = self.training, self.training.recipe
         for name in (LAST, BEST):
             remove_leftovers(self.folder / name)
-        batches = self.batches.starting_at(training.batches_used)
+        batches = self.source.starting_at(training.batches_used)
         monitor = Monitor(training, self.total_steps, self.folder, minutes)
         with closing(batches), monitor, _stop_signal() as stopped:
             if not training.step_count:
@@ -180,8 +189,7 @@ class Run:
             "step": self.training.step_count,
             "seed": self.training.seed,
             "total_steps": self.total_steps,
-            "pictures": self.batches.pictures.count,
-            "pictures_digest": self.batches.pictures.digest,
+            **self.source.facts(),
             "images_seen": self.training.images_seen + sum(s["images_seen"] for s in self.stages),
             "stages": self.stages,
             "best_faces": self.best_faces,
@@ -200,8 +208,8 @@ def real_batches(
     """
     pictures = pack(data, recipe.image_size, skip_bad, recipe.crop_from)
     if last:
-        _agree("number of pictures", last.facts["pictures"], pictures.count)
-        _agree("pictures of digest", last.facts["pictures_digest"], pictures.digest)
+        agree("number of pictures", last.facts["pictures"], pictures.count)
+        agree("pictures of digest", last.facts["pictures_digest"], pictures.digest)
     training_indices, _ = split(pictures.count, recipe.held_out)
     return Batches(
         pictures,
@@ -214,14 +222,25 @@ def real_batches(
     )
 
 
-def _last_checkpoint(folder: Path, resume: bool) -> Checkpoint | None:
-    """The checkpoint to go on from; None for a new run."""
+def write_recipe(folder: Path, recipe: AnyRecipe) -> None:
+    """Write the resolved recipe to a run's folder; raises UserError where it cannot."""
+    with atomic_write(folder / RECIPE) as temporary:
+        temporary.write_text(yaml.safe_dump(recipe.to_mapping(), sort_keys=False))
+
+
+def last_checkpoint(folder: Path, resume: bool, kind: type[R]) -> Checkpoint[R] | None:
+    """The checkpoint to go on from; None for a new run.
+
+    Raises:
+        UserError: there is none to resume, it is of another kind of recipe, or there is one that a
+            new run would overwrite.
+    """
     path = folder / LAST
     if resume and not path.exists():
         raise UserError(f"{folder} holds no run to resume: no such file as {path}")
     if path.exists() and not resume:
         raise UserError(f"{folder} holds a run already: choose another --out, or --resume it")
-    return checkpoint.load(path) if resume else None
+    return checkpoint.load(path, kind) if resume else None
 
 
 def _stage(before: Checkpoint) -> dict[str, Any]:
@@ -248,15 +267,20 @@ def _choose_recipe(
         asked = recipe.load(options.recipe, options.set)
     else:
         asked = recipe.override(last.recipe, options.set)
-    if asked != last.recipe:
-        raise UserError(
-            f"{Path(options.out) / LAST} is of another recipe than was asked for: it has "
-            f"{recipe.first_difference(last.recipe, asked)}"
-        )
+    check_same_recipe(Path(options.out), last.recipe, asked)
     return asked
 
 
-def _agree(what: str, before: T | None, asked: T | None, default: T | None = None) -> T:
+def check_same_recipe(folder: Path, before: AnyRecipe, asked: AnyRecipe) -> None:
+    """Raise UserError where the run in ``folder`` has another recipe than was asked for."""
+    if asked != before:
+        raise UserError(
+            f"{folder / LAST} is of another recipe than was asked for: it has "
+            f"{recipe.first_difference(before, asked)}"
+        )
+
+
+def agree(what: str, before: T | None, asked: T | None, default: T | None = None) -> T:
     """What the run had before, unless something else is asked for now."""
     if before is not None and asked is not None and before != asked:
         raise UserError(f"the run to resume has {what} {before}, found {asked}")
@@ -275,7 +299,7 @@ def _total_steps(
     return math.ceil(images / (chosen.batch_size * chosen.discriminator_steps))
 
 
-def _face_counter(cascade: Path | None) -> Callable[[np.ndarray], int] | None:
+def face_counter(cascade: Path | None) -> Callable[[np.ndarray], int] | None:
     """What counts the faces of a grid; None, with a warning, where there is no cascade."""
     try:
         detector = Detector(find_cascade(cascade))

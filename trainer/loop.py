@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,12 +26,21 @@ from trainer.layers import (
 from trainer.networks import Architecture
 from trainer.objectives import Turn
 from trainer.optimizer import NetworkOptimizer, trained_parameters
-from trainer.recipe import Recipe
+from trainer.recipe import AnyRecipe, Recipe
+
+
+class Figures(ABC):
+    """What one step measured; a subclass is a frozen dataclass of floats."""
+
+    @property
+    @abstractmethod
+    def summary(self) -> str:
+        """A few words for the line of progress."""
 
 
 @dataclass(frozen=True)
-class StepResult:
-    """What one step measured: the discriminator's figures are those of its last update."""
+class StepResult(Figures):
+    """The figures of a GAN's step: the discriminator's are those of its last update."""
 
     discriminator_loss: float
     generator_loss: float
@@ -39,33 +49,130 @@ class StepResult:
     discriminator_gradient_norm: float
     generator_gradient_norm: float
 
+    @property
+    def summary(self) -> str:
+        return f"D {self.discriminator_loss:.3f} G {self.generator_loss:.3f}"
 
-class Training:
-    """Both networks, their optimizers and the generator's moving average, and one step of them.
 
-    ``pictures`` is how many there are to train on, which tells how long an epoch is. All that is
-    drawn depends on the seed and on counts alone, so two trainings with the same state and the same
-    batches make the same updates.
+class GeneratorTraining(ABC):
+    """A generator, its optimizer and its moving average: what every training has.
+
+    All that is drawn depends on the seed and on counts alone, so two trainings with the same state
+    and the same batches make the same updates.
     """
 
-    def __init__(self, recipe: Recipe, seed: int, device: mx.Context, pictures: int) -> None:
+    recipe: AnyRecipe
+    zero_loss_is_failure = False
+
+    def __init__(self, recipe: AnyRecipe, seed: int, device: mx.Context) -> None:
         self.recipe = recipe
         self.seed = seed
         self.device = device
-        self.pictures = pictures
         self.step_count = 0
-        self.memory = recipe.objective.first_memory()
         self.generator = make_generator(recipe, device)
-        self.discriminator = make_discriminator(recipe, device)
         _initialise(self.generator, recipe.generator.architecture, seed, index=0)
-        _initialise(self.discriminator, recipe.discriminator.architecture, seed, index=1)
         self.average = make_generator(recipe, device)
         set_network_arrays(self.average, network_arrays(self.generator))
+        self.generator_optimizer = NetworkOptimizer(self.generator, recipe.generator.optimizer)
+
+    @abstractmethod
+    def step(self, batches: Iterator[np.ndarray]) -> Figures:
+        """Update the generator once, from the batches of pictures that it takes for that."""
+
+    @property
+    def networks(self) -> list[HybridBlock]:
+        """All networks that are trained."""
+        return [self.generator]
+
+    @property
+    def batches_used(self) -> int:
+        """How many batches of pictures the steps so far have used."""
+        return self.step_count
+
+    @property
+    def images_seen(self) -> int:
+        """How many pictures were trained on so far, repetitions counted."""
+        return self.batches_used * self.recipe.batch_size
+
+    def images(self, latents: np.ndarray) -> np.ndarray:
+        """What the generator's moving average draws, float32 (N, 3, S, S) in the value range."""
+        return self.average(mx.nd.array(latents, ctx=self.device)).asnumpy()
+
+    def state(self) -> dict[str, np.ndarray]:
+        """All arrays that later steps depend on."""
+        parts = self._parts()
+        return {f"{part}/{key}": array for part in parts for key, array in parts[part].items()}
+
+    def set_state(self, step_count: int, arrays: dict[str, np.ndarray]) -> None:
+        """Go on from what ``state`` gave after ``step_count`` steps.
+
+        Raises:
+            UserError: the arrays are of other networks.
+        """
+        self.start_from(arrays)
+        self.generator_optimizer.set_state(part_of(arrays, "generator_optimizer"))
+        self.step_count = step_count
+
+    def start_from(self, arrays: dict[str, np.ndarray]) -> None:
+        """Begin with the networks of another training's ``state``, and nothing else of it.
+
+        Raises:
+            UserError: the arrays are of other networks.
+        """
+        set_network_arrays(self.generator, part_of(arrays, "generator"))
+        set_network_arrays(self.average, part_of(arrays, "ema"))
+        round_weights(self.generator)
+
+    def _parts(self) -> dict[str, dict[str, np.ndarray]]:
+        """The arrays of ``state`` by what they belong to."""
+        return {
+            "generator": network_arrays(self.generator),
+            "ema": network_arrays(self.average),
+            "generator_optimizer": self.generator_optimizer.state(),
+        }
+
+    def _update_average(self) -> None:
+        """Move the average towards the generator: faster at first, as it starts untrained."""
+        decay = min(self.recipe.ema_decay, (1 + self.step_count) / (10 + self.step_count))
+        average = stored_parameters(self.average).values()
+        for mean, parameter in zip(average, stored_parameters(self.generator).values()):
+            array = mean.data()
+            array *= decay
+            array += (1 - decay) * parameter.data()
+
+    def _draw_latents(self, number: int, stream: Stream) -> mx.nd.NDArray:
+        """The latents of update ``number``, float32 (batch_size, input size)."""
+        latent, count = self.recipe.latent, self.recipe.batch_size
+        latents = draw_latents(
+            self.seed,
+            count,
+            self.recipe.input_size,
+            latent.distribution,
+            first=number * count,
+            stream=stream,
+        )
+        return mx.nd.array(latents, ctx=self.device)
+
+
+class Training(GeneratorTraining):
+    """Both networks of a GAN, their optimizers and the generator's moving average.
+
+    ``pictures`` is how many there are to train on, which tells how long an epoch is.
+    """
+
+    recipe: Recipe
+
+    def __init__(self, recipe: Recipe, seed: int, device: mx.Context, pictures: int) -> None:
+        super().__init__(recipe, seed, device)
+        self.pictures = pictures
+        self.memory = recipe.objective.first_memory()
+        self.zero_loss_is_failure = recipe.objective.zero_loss_is_failure
+        self.discriminator = make_discriminator(recipe, device)
+        _initialise(self.discriminator, recipe.discriminator.architecture, seed, index=1)
         if recipe.precision == "bfloat16":
             check_bfloat16(device)
-            compute_in_bfloat16(self.generator)
-            compute_in_bfloat16(self.discriminator)
-        self.generator_optimizer = NetworkOptimizer(self.generator, recipe.generator.optimizer)
+            for network in self.networks:
+                compute_in_bfloat16(network)
         self.discriminator_optimizer = NetworkOptimizer(
             self.discriminator, recipe.discriminator.optimizer
         )
@@ -87,7 +194,7 @@ class Training:
         generator_figures = self._update_generator(generated)
         self.step_count += 1
         self._update_average()
-        figures = _read({**discriminator_figures, **generator_figures})
+        figures = read_figures({**discriminator_figures, **generator_figures})
         generated_score = figures.pop("generated_score_of_generator")
         self.memory = self.recipe.objective.next_memory(
             self.memory, figures["real_score"], generated_score
@@ -104,7 +211,11 @@ class Training:
             Its figures, named as in ``StepResult``.
         """
         generated = self.average(self._discriminator_latents())
-        return _read(self._update_discriminator(real_images, generated))
+        return read_figures(self._update_discriminator(real_images, generated))
+
+    @property
+    def networks(self) -> list[HybridBlock]:
+        return [self.generator, self.discriminator]
 
     @property
     def batches_used(self) -> int:
@@ -112,56 +223,26 @@ class Training:
         return self.step_count * self.recipe.discriminator_steps
 
     @property
-    def images_seen(self) -> int:
-        """How many real pictures the discriminator has seen so far, repetitions counted."""
-        return self.batches_used * self.recipe.batch_size
-
-    @property
     def epoch(self) -> float:
         """How many passes over the pictures were made so far."""
         return self.images_seen / self.pictures
 
-    def images(self, latents: np.ndarray) -> np.ndarray:
-        """What the generator's moving average draws, float32 (N, 3, S, S) in the value range."""
-        return self.average(mx.nd.array(latents, ctx=self.device)).asnumpy()
+    def set_state(self, step_count: int, arrays: dict[str, np.ndarray]) -> None:
+        super().set_state(step_count, arrays)
+        self.discriminator_optimizer.set_state(part_of(arrays, "discriminator_optimizer"))
+        self.memory = {key: float(value) for key, value in part_of(arrays, "memory").items()}
 
-    def state(self) -> dict[str, np.ndarray]:
-        """All arrays that later steps depend on."""
-        parts = {
-            "generator": network_arrays(self.generator),
-            "ema": network_arrays(self.average),
+    def start_from(self, arrays: dict[str, np.ndarray]) -> None:
+        super().start_from(arrays)
+        set_network_arrays(self.discriminator, part_of(arrays, "discriminator"))
+
+    def _parts(self) -> dict[str, dict[str, np.ndarray]]:
+        return {
+            **super()._parts(),
             "discriminator": network_arrays(self.discriminator),
-            "generator_optimizer": self.generator_optimizer.state(),
             "discriminator_optimizer": self.discriminator_optimizer.state(),
             "memory": {key: np.array(value) for key, value in self.memory.items()},
         }
-        return {f"{part}/{key}": array for part in parts for key, array in parts[part].items()}
-
-    def set_state(self, step_count: int, arrays: dict[str, np.ndarray]) -> None:
-        """Go on from what ``state`` gave after ``step_count`` steps.
-
-        Raises:
-            UserError: the arrays are of other networks.
-        """
-        self.start_from(arrays)
-        self.generator_optimizer.set_state(part_of(arrays, "generator_optimizer"))
-        self.discriminator_optimizer.set_state(part_of(arrays, "discriminator_optimizer"))
-        self.memory = {key: float(value) for key, value in part_of(arrays, "memory").items()}
-        self.step_count = step_count
-
-    def start_from(self, arrays: dict[str, np.ndarray]) -> None:
-        """Begin with the networks of another training's ``state``, and nothing else of it.
-
-        Raises:
-            UserError: the arrays are of other networks.
-        """
-        for part, network in (
-            ("generator", self.generator),
-            ("ema", self.average),
-            ("discriminator", self.discriminator),
-        ):
-            set_network_arrays(network, part_of(arrays, part))
-        round_weights(self.generator)
 
     def _update_discriminator(
         self, real_images: np.ndarray, generated_images: mx.nd.NDArray
@@ -226,34 +307,12 @@ class Training:
             images = images + mx.nd.array(deviation * drawn, ctx=self.device)
         return images
 
-    def _update_average(self) -> None:
-        """Move the average towards the generator: faster at first, as it starts untrained."""
-        decay = min(self.recipe.ema_decay, (1 + self.step_count) / (10 + self.step_count))
-        average = stored_parameters(self.average).values()
-        for mean, parameter in zip(average, stored_parameters(self.generator).values()):
-            array = mean.data()
-            array *= decay
-            array += (1 - decay) * parameter.data()
-
     def _discriminator_latents(self) -> mx.nd.NDArray:
         """The latents of the discriminator's next update, float32 (batch_size, input size)."""
         return self._draw_latents(self.discriminator_optimizer.updates, Stream.DISCRIMINATOR_LATENT)
 
-    def _draw_latents(self, number: int, stream: Stream) -> mx.nd.NDArray:
-        """The latents of update ``number``, float32 (batch_size, input size)."""
-        latent, count = self.recipe.latent, self.recipe.batch_size
-        latents = draw_latents(
-            self.seed,
-            count,
-            self.recipe.input_size,
-            latent.distribution,
-            first=number * count,
-            stream=stream,
-        )
-        return mx.nd.array(latents, ctx=self.device)
 
-
-def make_generator(recipe: Recipe, device: mx.Context) -> HybridBlock:
+def make_generator(recipe: AnyRecipe, device: mx.Context) -> HybridBlock:
     """The recipe's generator, not yet initialised with weights worth anything."""
     architecture = recipe.generator.architecture
     return _ready(architecture.build(recipe.latent, recipe.image_size, recipe.value_range), device)
@@ -295,7 +354,7 @@ def _no_gradients(network: HybridBlock) -> Iterator[None]:
             parameter.grad_req = "write"
 
 
-def _read(figures: dict[str, mx.nd.NDArray]) -> dict[str, float]:
+def read_figures(figures: dict[str, mx.nd.NDArray]) -> dict[str, float]:
     """Wait for all figures at once."""
     names = list(figures)
     values = mx.nd.concat(*[figures[name].reshape((1,)) for name in names], dim=0).asnumpy()

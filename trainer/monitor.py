@@ -6,10 +6,9 @@ import math
 import statistics
 import sys
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -23,7 +22,7 @@ from tqdm import tqdm
 from runtime.errors import UserError
 from runtime.files import make_folder
 from runtime.grid import BASELINE_IMAGES, BASELINE_SIDE, tight_grid, write_png
-from trainer.loop import StepResult, Training
+from trainer.loop import Figures, GeneratorTraining
 
 SCALARS_EVERY = 10  # steps
 LINE_EVERY = 30.0  # seconds between plain lines where the output is no terminal
@@ -45,15 +44,20 @@ class Monitor:
     """Follows one run; a context manager that closes the bar and the event file."""
 
     def __init__(
-        self, training: Training, total_steps: int, folder: Path, most_minutes: float = math.inf
+        self,
+        training: GeneratorTraining,
+        total_steps: int,
+        folder: Path,
+        most_minutes: float = math.inf,
     ) -> None:
         self.training = training
         self.total_steps = total_steps
         self.most_minutes = most_minutes
         self.folder = folder
-        self.health = Health(training.recipe.objective.zero_loss_is_failure)
+        self.health = Health(training.zero_loss_is_failure)
         self.started = time.monotonic()
         self.first_step = training.step_count
+        self.first_images = training.images_seen
         self._next_line = self.started + LINE_EVERY
         self._bar = tqdm(
             total=total_steps,
@@ -81,13 +85,11 @@ class Monitor:
         return (time.monotonic() - self.started) / 60
 
     def images_per_second(self) -> float:
-        """Real pictures trained on a second, since this run was started or resumed."""
-        recipe = self.training.recipe
-        steps = self.training.step_count - self.first_step
-        images = steps * recipe.discriminator_steps * recipe.batch_size
+        """Pictures trained on a second, since this run was started or resumed."""
+        images = self.training.images_seen - self.first_images
         return images / max(self.minutes() * 60, 1e-9)
 
-    def step(self, result: StepResult) -> None:
+    def step(self, result: Figures) -> None:
         """Take note of a step.
 
         Raises:
@@ -97,11 +99,10 @@ class Monitor:
         for warning in self.health.check(step, result):
             self.say(f"warning: {warning}")
         if step % SCALARS_EVERY == 0:
-            for name, value in asdict(result).items():
+            for name, value in vars(result).items():
                 group = name.rpartition("_")[2]
                 self._events.add(summary.scalar(f"{group}/{name}", value), step)
-        losses = f"D {result.discriminator_loss:.3f} G {result.generator_loss:.3f}"
-        state = f"{losses}, {self.images_per_second():.0f} images/s, {self._time_left()}"
+        state = f"{result.summary}, {self.images_per_second():.0f} images/s, {self._time_left()}"
         self._bar.set_postfix_str(state, refresh=False)
         self._bar.update()
         if self._bar.disable and time.monotonic() >= self._next_line:
@@ -116,7 +117,7 @@ class Monitor:
         self._events.add(summary.image("grid", grid, dataformats="HWC"), step)
         if faces is not None:
             self._events.add(summary.scalar("faces", faces), step)
-        for network in (self.training.generator, self.training.discriminator):
+        for network in self.training.networks:
             for name, parameter in network.collect_params(".*weight").items():
                 values = parameter.data().asnumpy()
                 histogram = summary.histogram(f"filters/{name}", values, HISTOGRAM_BINS)
@@ -198,30 +199,30 @@ class Health:
     def __init__(self, zero_loss_is_failure: bool) -> None:
         self.zero_loss_is_failure = zero_loss_is_failure
         self._losses: deque[float] = deque(maxlen=HISTORY)
-        self._norms: dict[str, deque[float]] = {
-            "discriminator": deque(maxlen=HISTORY),
-            "generator": deque(maxlen=HISTORY),
-        }
+        self._norms: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=HISTORY))
         self._said: set[str] = set()
 
-    def check(self, step: int, result: StepResult) -> list[str]:
+    def check(self, step: int, result: Figures) -> list[str]:
         """Warnings due after a step.
 
         Raises:
             TrainingFailed: a figure is NaN or infinite.
         """
-        for name, value in asdict(result).items():
+        figures = vars(result)
+        for name, value in figures.items():
             if not np.isfinite(value):
                 raise TrainingFailed(step, f"the {name.replace('_', ' ')} is {value}")
-        self._losses.append(result.discriminator_loss)
+        self._losses.append(figures.get("discriminator_loss", math.inf))
         sure = len(self._losses) == HISTORY and max(self._losses) < self.ZERO_LOSS
         warnings = self._once(
             "zero loss",
             self.zero_loss_is_failure and sure,
             f"step {step}: the discriminator's loss is 0, the generator learns nothing from it",
         )
-        for network, norms in self._norms.items():
-            norm = getattr(result, f"{network}_gradient_norm")
+        for network in ("discriminator", "generator"):
+            if (norm := figures.get(f"{network}_gradient_norm")) is None:
+                continue
+            norms = self._norms[network]
             usual = statistics.median(norms) if len(norms) == HISTORY else float("inf")
             norms.append(norm)
             warnings += self._once(

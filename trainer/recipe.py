@@ -7,7 +7,7 @@ import difflib
 import typing
 from dataclasses import dataclass, is_dataclass
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Optional, TypeVar, cast
 
 import dacite
 import yaml
@@ -19,6 +19,7 @@ from trainer.augmentation import TRANSFORMATIONS
 from trainer.networks import Latent
 
 FOLDER = Path(__file__).parent / "recipes"
+STUDENT = Path(__file__).parent / "student.yaml"
 OPTIMIZERS = ("adam", "rmsprop", "sgd")
 BATCHES = ("apart", "mixed")
 GENERATED_BATCHES = ("fresh", "reused")
@@ -27,6 +28,7 @@ _OF_EVERY_NETWORK = ("network", "optimizer")
 IMAGE_SIZES = (8, 16, 32, 64, 128, 256, 512)
 VALUE_RANGES = {"signed": (-1.0, 1.0), "unit": (0.0, 1.0)}  # of black and white
 MOST_CROP_FROM = 1024  # keeps a mistyped number from filling the memory
+DISTILLATION = "distillation"  # a student's objective
 
 
 @dataclass(frozen=True)
@@ -99,19 +101,66 @@ class InputNoise:
         _check_at_least("input_noise.steps", self.steps, 1)
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """All that decides a training run, but for the pictures and the seed.
+class AnyRecipe:
+    """What every recipe has: a generator, how it is trained, and what it draws.
 
-    ``discriminator_steps`` are made before each generator step; ``evaluate_every`` steps the run
-    draws its grids, counts their faces and writes a checkpoint; ``ema_decay`` is the weight of
-    the past in the moving average of the generator (0 switches it off).
+    ``evaluate_every`` steps the run draws its grids, counts their faces and writes a checkpoint;
+    ``ema_decay`` is the weight of the past in the moving average of the generator (0 switches it
+    off). ``value_range`` names, in ``VALUE_RANGES``, the numbers that black and white are to the
+    networks. ``made_by`` is the command that trains by it.
+    """
+
+    made_by = ""
+    name: str
+    latent: Latent
+    generator: GeneratorRecipe
+    image_size: int
+    batch_size: int
+    evaluate_every: int
+    ema_decay: float
+    value_range: str
+
+    def __post_init__(self) -> None:
+        _check_at_least("latent.size", self.latent.size, 1)
+        _check_choice("latent.distribution", self.latent.distribution, DISTRIBUTIONS)
+        _check_at_least("batch_size", self.batch_size, 1)
+        _check_at_least("evaluate_every", self.evaluate_every, 1)
+        _check_fraction("ema_decay", self.ema_decay)
+        _check_choice("value_range", self.value_range, tuple(VALUE_RANGES))
+        if self.image_size not in IMAGE_SIZES:
+            raise ValueError(f"image_size is {self.image_size}, expected one of {IMAGE_SIZES}")
+
+    @property
+    def objective_name(self) -> str:
+        """What the generator learns from, in a word."""
+        raise NotImplementedError
+
+    @property
+    def input_size(self) -> int:
+        """How many numbers the generator takes for a picture."""
+        return self.generator.architecture.input_size(self.latent.size, self.image_size)
+
+    def to_mapping(self) -> dict[str, Any]:
+        """The recipe as plain YAML values, as ``from_mapping`` reads it."""
+        mapping = _plain(dataclasses.asdict(cast(Any, self)))
+        for key in ("generator", "discriminator"):
+            if key in mapping:
+                parameters = mapping[key].pop("architecture")
+                network = getattr(self, key).architecture.network
+                mapping[key] = {"network": network, **parameters, **mapping[key]}
+        return mapping
+
+
+@dataclass(frozen=True)
+class Recipe(AnyRecipe):
+    """All that decides a GAN's training run, but for the pictures and the seed.
+
+    ``discriminator_steps`` are made before each generator step.
 
     Of the pictures, the share ``held_out`` is never trained on, so that a generator can be measured
     against it; of the others the share ``instance_selection`` is, those that are most like all
     (``trainer.selection``); ``crop_from`` resizes all to that size before ``image_size`` in their
-    middle is kept; each is turned by an angle uniform in ± ``rotation_degrees``; ``value_range``
-    names, in ``VALUE_RANGES``, the numbers that black and white are to the networks.
+    middle is kept; each is turned by an angle uniform in ± ``rotation_degrees``.
 
     ``batches`` are shown to the discriminator ``apart``, real and generated, or ``mixed`` in one
     (tip 4 of ganhacks tells them apart where it has batch norm). ``generated_batches`` are
@@ -124,6 +173,7 @@ class Recipe:
     is faster on processors that have it, and weights are float32 all the same.
     """
 
+    made_by = "trainer.fit"
     name: str
     latent: Latent
     generator: GeneratorRecipe
@@ -148,27 +198,20 @@ class Recipe:
     input_noise: Optional[InputNoise] = None  # noqa: UP045 (likewise)
 
     def __post_init__(self) -> None:
-        _check_at_least("latent.size", self.latent.size, 1)
-        _check_choice("latent.distribution", self.latent.distribution, DISTRIBUTIONS)
+        super().__post_init__()
         _check_choice("batches", self.batches, BATCHES)
         _check_choice("generated_batches", self.generated_batches, GENERATED_BATCHES)
         _check_choice("precision", self.precision, PRECISIONS)
         for transformation in self.augmentation:
             _check_choice("augmentation", transformation, list(TRANSFORMATIONS))
-        _check_at_least("batch_size", self.batch_size, 1)
         _check_at_least("discriminator_steps", self.discriminator_steps, 1)
         _check_positive("epochs", self.epochs)
-        _check_at_least("evaluate_every", self.evaluate_every, 1)
-        _check_fraction("ema_decay", self.ema_decay)
         _check_between("rotation_degrees", self.rotation_degrees, 0, 180)
-        _check_choice("value_range", self.value_range, tuple(VALUE_RANGES))
         _check_fraction("held_out", self.held_out)
         if not 0 < self.instance_selection <= 1:
             raise ValueError(
                 f"instance_selection is {self.instance_selection}, expected more than 0, up to 1"
             )
-        if self.image_size not in IMAGE_SIZES:
-            raise ValueError(f"image_size is {self.image_size}, expected one of {IMAGE_SIZES}")
         self.discriminator.architecture.check(self.image_size)
         self.objective.check(self.discriminator.architecture, self.image_size)
         if self.precision == "bfloat16":
@@ -180,18 +223,48 @@ class Recipe:
             _check_between("crop_from", self.crop_from, self.image_size, MOST_CROP_FROM)
 
     @property
-    def input_size(self) -> int:
-        """How many numbers the generator takes for a picture."""
-        return self.generator.architecture.input_size(self.latent.size, self.image_size)
+    def objective_name(self) -> str:
+        return self.objective.name
 
     def to_mapping(self) -> dict[str, Any]:
-        """The recipe as plain YAML values, as ``from_mapping`` reads it."""
-        mapping = _plain(dataclasses.asdict(self))
+        mapping = super().to_mapping()
         mapping["objective"] = {"name": self.objective.name, **mapping["objective"]}
-        for key, network in (("generator", self.generator), ("discriminator", self.discriminator)):
-            parameters = mapping[key].pop("architecture")
-            mapping[key] = {"network": network.architecture.network, **parameters, **mapping[key]}
         return mapping
+
+
+@dataclass(frozen=True)
+class StudentRecipe(AnyRecipe):
+    """All that decides the distillation of a student, but for its teacher's pictures and the seed.
+
+    Latents, ``image_size`` and ``value_range`` are the teacher's.
+    """
+
+    made_by = "trainer.distil"
+    name: str
+    latent: Latent
+    generator: GeneratorRecipe
+    image_size: int
+    value_range: str
+    batch_size: int = 32
+    steps: int = 20_000
+    evaluate_every: int = 1000
+    ema_decay: float = 0.999
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_at_least("steps", self.steps, 1)
+        if self.input_size != self.latent.size:
+            raise ValueError(
+                f"generator takes {self.input_size} numbers, expected the {self.latent.size} of "
+                "its teacher's latent and none besides"
+            )
+
+    @property
+    def objective_name(self) -> str:
+        return DISTILLATION
+
+
+R = TypeVar("R", bound=AnyRecipe)
 
 
 def names() -> list[str]:
@@ -220,15 +293,36 @@ def load(name: str, overrides: list[str] | None = None) -> Recipe:
     return from_mapping(mapping, str(path) if Path(name) == path else f"recipe {name}")
 
 
-def override(recipe: Recipe, overrides: list[str]) -> Recipe:
+def load_student(overrides: list[str], of_teacher: dict[str, Any]) -> StudentRecipe:
+    """Read the student's recipe, apply ``key=value``s and add what its teacher decides.
+
+    Args:
+        of_teacher: the values, some nested, that are the teacher's and no others.
+
+    Raises:
+        UserError: an unknown key, a wrong type, an impossible value, or another than the teacher's.
+    """
+    mapping = yaml.safe_load(STUDENT.read_text(encoding="utf-8"))
+    for item in overrides:
+        _apply_override(mapping, item)
+    expected = _flat(of_teacher)
+    for key, value in _flat(mapping).items():
+        parent = key.partition(".")[0]
+        if parent in of_teacher and expected.get(key) != value:
+            teachers = expected.get(key, of_teacher[parent])
+            raise UserError(f"{key} is {value!r}, expected {teachers!r} as the teacher has it")
+    return _from_mapping({**mapping, **of_teacher}, f"recipe {mapping['name']}", StudentRecipe)
+
+
+def override(recipe: R, overrides: list[str]) -> R:
     """The recipe with ``key=value``s applied; raises UserError as ``load`` does."""
     mapping = recipe.to_mapping()
     for item in overrides:
         _apply_override(mapping, item)
-    return from_mapping(mapping, f"recipe {recipe.name}")
+    return _from_mapping(mapping, f"recipe {recipe.name}", type(recipe))
 
 
-def first_difference(recipe: Recipe, other: Recipe) -> str:
+def first_difference(recipe: AnyRecipe, other: AnyRecipe) -> str:
     """The first key in which two recipes differ, with both values; empty where none does."""
     values, others = _flat(recipe.to_mapping()), _flat(other.to_mapping())
     for key in [*values, *others]:
@@ -239,13 +333,23 @@ def first_difference(recipe: Recipe, other: Recipe) -> str:
 
 def from_mapping(mapping: dict[str, Any], origin: str) -> Recipe:
     """Build a checked recipe from plain values; ``origin`` names their file in errors."""
+    return _from_mapping(mapping, origin, Recipe)
+
+
+def any_from_mapping(mapping: dict[str, Any], origin: str) -> AnyRecipe:
+    """Build a checked recipe of either kind: a student's has no discriminator."""
+    student = isinstance(mapping, dict) and "discriminator" not in mapping
+    return _from_mapping(mapping, origin, StudentRecipe if student else Recipe)
+
+
+def _from_mapping(mapping: dict[str, Any], origin: str, kind: type[R]) -> R:
     if not isinstance(mapping, dict):
         raise UserError(f"{origin} holds {type(mapping).__name__}, expected keys and values")
     try:
-        return dacite.from_dict(Recipe, mapping, _READING)
+        return cast(R, dacite.from_dict(cast(Any, kind), mapping, _READING))
     except dacite.UnexpectedDataError as error:
         unknown = sorted(map(str, error.keys))[0]
-        raise UserError(f"{origin}: {_unknown_key(unknown)}") from error
+        raise UserError(f"{origin}: {_unknown_key(unknown, kind)}") from error
     except (dacite.DaciteError, ValueError, TypeError) as error:
         raise UserError(f"{origin}: {_one_line(error)}") from error
 
@@ -274,13 +378,13 @@ def _apply_override(mapping: dict[str, Any], override: str) -> None:
         raise UserError(f"override {override!r}: {text!r} is no YAML value") from error
 
 
-def _unknown_key(key: str) -> str:
+def _unknown_key(key: str, kind: type[AnyRecipe]) -> str:
     """A sentence's part that names an unknown key and those most like it, with where they stand."""
-    paths = _known_keys(Recipe)
+    paths = _known_keys(kind)
     names = {path.rpartition(".")[2] for path in paths}
     near = [key] if key in names else difflib.get_close_matches(key, sorted(names), cutoff=0.5)
     expected = [path for path in paths if path.rpartition(".")[2] in near]
-    return f"unknown key {key!r}, expected {' or '.join(expected or _known_keys(Recipe, depth=1))}"
+    return f"unknown key {key!r}, expected {' or '.join(expected or _known_keys(kind, depth=1))}"
 
 
 def _known_keys(kind: Any, depth: int = 3) -> list[str]:

@@ -176,9 +176,13 @@ def _read_facts(path: Path) -> Facts:
     try:
         with np.load(path, allow_pickle=False) as archive:
             facts = json.loads(str(archive["header"]))["facts"]
-        return Facts(**{field.name: facts[field.name] for field in fields(Facts)})
+        if "teacher" not in facts:
+            return Facts(**{field.name: facts[field.name] for field in fields(Facts)})
     except Exception as error:  # zipfile, numpy and json raise many kinds on what is damaged
         raise UserError(f"{path} is truncated or no checkpoint of this trainer") from error
+    raise UserError(
+        f"{path} is a checkpoint of python -m trainer.distil, expected one of python -m trainer.fit"
+    )
 
 
 def _read_evaluation(path: Path) -> dict[str, Any]:

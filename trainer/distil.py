@@ -1,0 +1,113 @@
+"""The command that distils a small student from a generator: python -m trainer.distil."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from pathlib import Path
+
+from runtime.errors import UserError, add_debug_option, run_command
+from runtime.generator import Generator
+from runtime.latent import parse_seed
+from runtime.metadata import ModelMetadata
+from runtime.options import add_cascade_option, positive_number, whole_number
+from trainer import device, recipe
+from trainer.checkpoint import Checkpoint
+from trainer.distillation import Distillation, Teacher
+from trainer.fit import (
+    Run,
+    agree,
+    check_same_recipe,
+    face_counter,
+    last_checkpoint,
+    write_recipe,
+)
+from trainer.recipe import VALUE_RANGES, StudentRecipe
+
+EXAMPLES = """\
+examples:
+  python -m trainer.distil dcgan --out runs/student
+  python -m trainer.distil dcgan.onnx --out runs/student --set generator.width=16 --minutes 20
+  python -m trainer.distil dcgan --resume --out runs/student
+  python -m export.to_onnx runs/student -o student.onnx --optimize 3
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Train a student to draw what its teacher draws, or go on with it; returns 0.
+
+    Raises:
+        UserError: bad options, no such teacher, one whose file is no generator of ours or whose
+            pictures no recipe here can draw, a recipe or checkpoint that does not fit it, or a
+            training that diverged.
+    """
+    options = _parser().parse_args(argv)
+    folder = Path(options.out)
+    last = last_checkpoint(folder, options.resume, StudentRecipe)
+    where = device.choose(options.device)
+    provider = "cpu" if where.device_type == "cpu" else "auto"
+    generator = Generator.load(options.teacher, provider)
+    chosen = _choose_recipe(last, generator.metadata, options)
+    seed = agree("seed", last and last.facts["seed"], options.seed, default=0)
+    teacher = Teacher(generator, chosen, seed)
+    if last:
+        agree("teacher of digest", last.facts["teacher"], teacher.facts()["teacher"])
+    count_faces = face_counter(options.cascade)
+    training = Distillation(chosen, seed, where)
+    if last:
+        training.set_state(last.facts["step"], last.arrays)
+    write_recipe(folder, chosen)
+    total_steps = options.steps or (last.facts["total_steps"] if last else chosen.steps)
+    Run(training, teacher, folder, count_faces, total_steps, last, None).fit(options.minutes)
+    return 0
+
+
+def _choose_recipe(
+    last: Checkpoint[StudentRecipe] | None, teacher: ModelMetadata, options: argparse.Namespace
+) -> StudentRecipe:
+    """The recipe asked for, which has to be that of the run that goes on."""
+    if last:
+        asked = recipe.override(last.recipe, options.set)
+        check_same_recipe(Path(options.out), last.recipe, asked)
+        return asked
+    value_range = next((k for k, v in VALUE_RANGES.items() if v == teacher.value_range), None)
+    if value_range is None:
+        raise UserError(
+            f"{options.teacher} has the value range {teacher.value_range}, "
+            f"expected one of {', '.join(map(str, VALUE_RANGES.values()))}"
+        )
+    latent = {"size": teacher.latent_size, "distribution": teacher.latent_distribution}
+    of_teacher = {"latent": latent, "image_size": teacher.image_size, "value_range": value_range}
+    return recipe.load_student(options.set, of_teacher)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m trainer.distil",
+        description="Distil a small student from an exported generator: a seed shows the same "
+        "faces, only plainer.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("teacher", help="a shipped model's name, or the path of an exported .onnx")
+    parser.add_argument("--out", required=True, help="folder of the run")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="override the recipe"
+    )
+    parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
+    parser.add_argument("--steps", type=whole_number("--steps", 1), help="steps in all")
+    parser.add_argument(
+        "--minutes",
+        type=positive_number("--minutes"),
+        default=math.inf,
+        help="stop after so many minutes",
+    )
+    parser.add_argument("--seed", type=parse_seed, help="of weights and latents (0)")
+    parser.add_argument("--device", default="auto", help="auto, cpu or gpu:N")
+    add_cascade_option(parser)
+    add_debug_option(parser)
+    return parser
+
+
+if __name__ == "__main__":
+    run_command(main)

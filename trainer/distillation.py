@@ -1,0 +1,90 @@
+"""The updates of a student that learns to draw what a teacher draws.
+
+Black-box distillation of a generator, Aguinaldo et al. 2019, https://arxiv.org/abs/1902.00159,
+section 3: the student gets the teacher's latents, and its loss is the distance of its pictures from
+the teacher's. The distance is L1, as in TinyGAN (Chang and Lu 2020,
+https://arxiv.org/abs/2009.13829, equation 1), which blurs less than the square.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import mxnet as mx
+import numpy as np
+from mxnet import autograd
+
+from runtime import generator as runtime_generator
+from runtime.generator import from_bytes
+from runtime.latent import Stream, draw_latents
+from trainer.loop import Figures, GeneratorTraining, read_figures
+from trainer.recipe import VALUE_RANGES, StudentRecipe
+
+
+@dataclass(frozen=True)
+class DistillationResult(Figures):
+    """What one step measured; the loss is the mean distance of two numbers in the value range."""
+
+    generator_loss: float
+    generator_gradient_norm: float
+
+    @property
+    def summary(self) -> str:
+        return f"loss {self.generator_loss:.4f}"
+
+
+class Distillation(GeneratorTraining):
+    """A student, its optimizer and its moving average; its batches are a ``Teacher``'s."""
+
+    recipe: StudentRecipe
+
+    def step(self, batches: Iterator[np.ndarray]) -> DistillationResult:
+        """Update the student once, towards the next batch of its teacher's pictures."""
+        latents = self._draw_latents(self.step_count, Stream.DISTILLATION)
+        targets = mx.nd.array(next(batches), ctx=self.device)
+        with autograd.record():
+            loss = (self.generator(latents) - targets).abs().mean()
+        loss.backward()
+        gradient_norm = self.generator_optimizer.gradient_norm()
+        self.generator_optimizer.step()
+        self.step_count += 1
+        self._update_average()
+        figures = {"generator_loss": loss, "generator_gradient_norm": gradient_norm}
+        return DistillationResult(**read_figures(figures))
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """An exported generator, and what it draws for the steps of a student.
+
+    The pictures are those that the file gives its users: bytes.
+    """
+
+    generator: runtime_generator.Generator
+    recipe: StudentRecipe
+    seed: int
+
+    def starting_at(self, index: int) -> Generator[np.ndarray, None, None]:
+        """What it draws of the latents of step ``index``, ``index + 1``, … without end.
+
+        Each float32 (batch_size, 3, S, S) in the value range.
+        """
+        latent, count = self.recipe.latent, self.recipe.batch_size
+        while True:
+            latents = draw_latents(
+                self.seed,
+                count,
+                latent.size,
+                latent.distribution,
+                first=index * count,
+                stream=Stream.DISTILLATION,
+            )
+            images = self.generator.images_of(latents)
+            yield from_bytes(images, VALUE_RANGES[self.recipe.value_range])
+            index += 1
+
+    def facts(self) -> dict[str, Any]:
+        """What tells this teacher from others, to be kept in checkpoints."""
+        return {"teacher": self.generator.identity()["models_sha256"]}
