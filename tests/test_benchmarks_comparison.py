@@ -38,7 +38,8 @@ def test_every_run_of_the_plan_is_a_recipe_and_no_two_are_the_same() -> None:
     settings = [(one.to_mapping(), run.seed) for one, run in zip(loaded, runs)]
     assert all(one not in settings[:number] for number, one in enumerate(settings))
     assert len({run.name for run in runs}) == len(runs)
-    without = {"collapse", "collapse_remedied"}  # which are compared after as many steps
+    # Two are compared after as many steps, and one is dcgan, computed in another way.
+    without = {"collapse", "collapse_remedied", "dcgan_fast"}
     assert {run.recipe for run in runs} | without >= set(recipe.names())
     # Seeds come one after the other, so that a comparison that is broken off has one of each.
     assert [run.seed for run in runs] == sorted(run.seed for run in runs)

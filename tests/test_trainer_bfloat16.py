@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from mxnet import autograd
 from mxnet.gluon import HybridBlock, nn
-from training_help import random_batches, tiny_recipe
+from training_help import random_batches, skip_without_bfloat16, tiny_recipe
 
 from runtime.errors import UserError
-from trainer import device, layers
+from trainer import layers
 from trainer.checkpoint import network_arrays
 from trainer.loop import Training
 from trainer.optimizer import trained_parameters
@@ -22,12 +22,12 @@ STEP = 2.0**-8  # of bfloat16: the largest error of rounding, relative
 MakeLayer = Callable[[], HybridBlock]
 
 
-@pytest.fixture(autouse=True)
-def _needs_bfloat16() -> None:
-    try:
-        device.check_bfloat16(mx.cpu())
-    except UserError as error:
-        pytest.skip(str(error))
+pytestmark = pytest.mark.usefixtures("bfloat16")
+
+
+@pytest.fixture
+def bfloat16() -> None:
+    skip_without_bfloat16()
 
 
 def rounded(array: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from pathlib import Path
 import mxnet as mx
 import numpy as np
 import pytest
-from training_help import random_batches, tiny_recipe
+from training_help import random_batches, skip_without_bfloat16, tiny_recipe
 
 from runtime.latent import Stream, philox
 from trainer import checkpoint, loop, recipe
@@ -382,6 +382,8 @@ def test_pictures_come_from_the_average() -> None:
 
 @pytest.mark.parametrize("name", recipe.names())
 def test_every_recipe_trains(name: str) -> None:
+    if recipe.load(name).precision == "bfloat16":
+        skip_without_bfloat16()
     small = ["generator.width=4", "discriminator.width=4", "image_size=32", "batch_size=4"]
     crop = ["crop_from=40"] if recipe.load(name).crop_from else []
     training = Training(recipe.load(name, [*small, *crop]), 0, mx.cpu(), pictures=100)

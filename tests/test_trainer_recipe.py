@@ -35,6 +35,11 @@ def test_dcgan_is_that_of_its_source() -> None:
     assert dcgan.ema_decay == 0.999
 
 
+def test_dcgan_fast_is_dcgan_but_for_how_it_is_computed() -> None:
+    how = ["generated_batches=reused", "precision=bfloat16"]
+    assert load("dcgan_fast") == load("dcgan", ["name=dcgan_fast", *how])
+
+
 def test_dcgan_rotated_is_dcgan_but_for_the_angle() -> None:
     rotated = load("dcgan_rotated")
     assert rotated == load("dcgan", ["name=dcgan_rotated", "rotation_degrees=10"])

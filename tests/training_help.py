@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
+import mxnet as mx
 import numpy as np
+import pytest
 from PIL import Image
 
-from trainer import recipe
+from runtime.errors import UserError
+from trainer import device, recipe
 from trainer.recipe import Recipe
 
 TINY = [
@@ -55,6 +58,14 @@ def random_batches(chosen: Recipe, seed: int = 0) -> Iterator[np.ndarray]:
     shape = (chosen.batch_size, 3, chosen.image_size, chosen.image_size)
     while True:
         yield random.uniform(-1, 1, shape).astype(np.float32)
+
+
+def skip_without_bfloat16() -> None:
+    """Skip a test where this processor cannot compute in bfloat16."""
+    try:
+        device.check_bfloat16(mx.cpu())
+    except UserError as error:
+        pytest.skip(str(error))
 
 
 def expect_error(answer: tuple[int, str, str], *words: str) -> None:
