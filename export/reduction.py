@@ -47,13 +47,10 @@ def to_float16(
         expected: the network's images of them, float32 (N, 3, S, S) in the value range.
         least_decibels: the bound.
     """
-
-    def quality(tried: onnx.ModelProto) -> float:
-        return verify.decibels(verify.output_of(tried, inputs), expected, metadata.value_range)
-
+    examples = (inputs, expected, metadata.value_range)
     in_float16 = compute_float16.rewrite(model)
-    decibels = quality(compute_float16.rounded(in_float16))
+    decibels = verify.quality(compute_float16.rounded(in_float16), *examples)
     if decibels >= least_decibels:
         return Reduction(in_float16, decibels, True, "in float16: all layers")
     line = f"no layer is computed in float16: that is {decibels:.1f} dB, less than the bound"
-    return Reduction(model, quality(model), False, line)
+    return Reduction(model, verify.quality(model, *examples), False, line)

@@ -64,8 +64,7 @@ def choose(
         return quantise_int8.rewrite(phases, layers, ranges) if layers else model
 
     def quality(layers: Collection[str]) -> float:
-        output = verify.output_of(in_integers(layers), inputs)
-        return verify.decibels(output, expected, metadata.value_range)
+        return verify.quality(in_integers(layers), inputs, expected, metadata.value_range)
 
     alone = {name: quality([name]) for name in quantise_int8.layers(phases)}
     names = sorted(alone, key=alone.__getitem__)

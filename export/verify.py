@@ -67,6 +67,16 @@ def session_of(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
     return open_session(model.SerializeToString(), "cpu")[0]
 
 
+def quality(
+    model: onnx.ModelProto,
+    inputs: np.ndarray,
+    expected: np.ndarray,
+    value_range: tuple[float, float],
+) -> float:
+    """The decibels of what a model that is no file yet gives for inputs."""
+    return decibels(output_of(model, inputs), expected, value_range)
+
+
 def decibels(images: np.ndarray, expected: np.ndarray, value_range: tuple[float, float]) -> float:
     """The peak signal-to-noise ratio of float32 images in a value range, as compare has it."""
     low, high = value_range

@@ -40,7 +40,7 @@ class FixedBatchSession:
         self._binding.bind_ortvalue_output(session.get_outputs()[0].name, self._output)
 
     def run(self, names: list[str] | None, feeds: dict[str, np.ndarray]) -> list[np.ndarray]:
-        """Compute the output of 1 to `rows` rows, as the session's own run does."""
+        """Compute the one output of 1 to `rows` rows; called as the session's own run is."""
         (batch,) = feeds.values()
         self._input.update_inplace(np.resize(batch, (self._rows, *batch.shape[1:])))
         self._session.run_with_iobinding(self._binding)

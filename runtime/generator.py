@@ -136,14 +136,15 @@ class Generator:
         """
         size, workers = self.metadata.image_size, self._network.workers
         images = np.empty((count, size, size, 3), dtype=np.uint8)
-        shares = -(-count // at_once) * workers  # equal ones, so that none waits for another
-        share = -(-count // max(1, shares))
+        most = max(1, at_once // workers)  # of a worker at a time
+        rounds = max(1, -(-count // (most * workers)))
+        share = max(1, -(-count // (rounds * workers)))  # equal ones: none waits for another
 
         def fill(start: int) -> None:
             end = min(start + share, count)
             images[start:end] = draw(start, end)
 
-        for _ in self._map(fill, range(0, count, max(1, share))):
+        for _ in self._map(fill, range(0, count, share)):
             pass  # it raises what a worker raised
         return images
 

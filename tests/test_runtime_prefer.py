@@ -95,6 +95,8 @@ def test_no_byte_depends_on_cores_preference_batch_or_place(
         (2, THROUGHPUT, 25, [12, 13]),
         (2, THROUGHPUT, 64, [32, 32]),
         (2, THROUGHPUT, 70, [16, 18, 18, 18]),
+        (3, THROUGHPUT, 64, [9, 11, 11, 11, 11, 11]),
+        (12, THROUGHPUT, 64, [1, *[3] * 21]),
         (16, THROUGHPUT, 3, [1, 1, 1]),
         (100, THROUGHPUT, 100, [1] * 100),
         (2, LATENCY, 25, [25]),

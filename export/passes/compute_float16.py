@@ -52,7 +52,8 @@ def rewrite(model: onnx.ModelProto) -> onnx.ModelProto:
             for place, name in enumerate(node.input):
                 if place not in kept:
                     node.input[place] = narrow.get(name, name)
-            _cast_to(node, TensorProto.FLOAT16)
+            if node.output[0] in floats:
+                _cast_to(node, TensorProto.FLOAT16)
     nodes.append(_cast(f"{output}_float16", output, TensorProto.FLOAT))
     del model.graph.node[:]
     model.graph.node.extend(nodes)
