@@ -403,6 +403,26 @@ def test_a_run_that_is_gone_on_with_from_step_0_has_no_stage_of_its_own(
     assert facts["images_seen"] == (2 + 2) * 4
 
 
+def test_a_discriminator_of_another_architecture_begins_untrained(
+    fit: Command, tmp_path: Path
+) -> None:
+    expect_success(fit("--steps", "5", *SETTINGS, out="first"))
+    still = ["generator.optimizer.learning_rate", "discriminator.optimizer.learning_rate"]
+    slow = [word for key in still for word in ("--set", f"{key}=1e-9")]
+    wider = ["--set", "discriminator.width=6", *slow, "--steps", "1"]
+    expect_success(fit("--start-from", str(tmp_path / "first"), *wider, out="second"))
+    first, second = (checkpoint.load(tmp_path / name / LAST) for name in ("first", "second"))
+    generators = [checkpoint.part_of(each.arrays, "generator") for each in (first, second)]
+    for name, array in generators[0].items():
+        if "running" not in name:
+            np.testing.assert_allclose(generators[1][name], array, atol=1e-7, err_msg=name)
+    expect_success(fit(*SETTINGS, *wider, out="new"))
+    new = checkpoint.part_of(checkpoint.load(tmp_path / "new" / LAST).arrays, "discriminator")
+    for name, array in checkpoint.part_of(second.arrays, "discriminator").items():
+        if name.endswith("weight"):
+            np.testing.assert_allclose(array, new[name], atol=1e-7, err_msg=name)
+
+
 def test_what_cannot_be_started_from(fit: Command, tmp_path: Path) -> None:
     expect_success(fit("--steps", "2", *SETTINGS, out="first"))
     first = ["--start-from", str(tmp_path / "first")]

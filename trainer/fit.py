@@ -68,7 +68,8 @@ def main(argv: list[str] | None = None) -> int:
     if last:
         training.set_state(last.facts["step"], last.arrays)
     if start:
-        training.start_from(start.arrays)
+        before, now = start.recipe.discriminator, chosen.discriminator
+        training.start_from(start.arrays, before.architecture == now.architecture)
     write_recipe(folder, chosen)
     if pictures.skipped:
         with atomic_write(folder / SKIPPED) as temporary:
@@ -346,8 +347,8 @@ def _parser() -> argparse.ArgumentParser:
         "--start-from",
         type=Path,
         metavar="RUN",
-        help="begin with the networks of another run, or checkpoint, and its recipe; "
-        "--set changes that",
+        help="begin with the networks of another run, or checkpoint, and its recipe; --set changes "
+        "that; a discriminator of another architecture begins untrained",
     )
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--steps", type=whole_number("--steps", 1), help="generator steps in all")

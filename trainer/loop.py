@@ -232,9 +232,11 @@ class Training(GeneratorTraining):
         self.discriminator_optimizer.set_state(part_of(arrays, "discriminator_optimizer"))
         self.memory = {key: float(value) for key, value in part_of(arrays, "memory").items()}
 
-    def start_from(self, arrays: dict[str, np.ndarray]) -> None:
+    def start_from(self, arrays: dict[str, np.ndarray], with_discriminator: bool = True) -> None:
+        """As every training does; without that of the arrays the discriminator is untrained."""
         super().start_from(arrays)
-        set_network_arrays(self.discriminator, part_of(arrays, "discriminator"))
+        if with_discriminator:
+            set_network_arrays(self.discriminator, part_of(arrays, "discriminator"))
 
     def _parts(self) -> dict[str, dict[str, np.ndarray]]:
         return {
