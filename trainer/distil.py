@@ -13,7 +13,7 @@ from runtime.metadata import ModelMetadata
 from runtime.options import add_cascade_option, positive_number, whole_number
 from trainer import device, recipe
 from trainer.checkpoint import Checkpoint
-from trainer.distillation import Distillation, Teacher
+from trainer.distillation import Distillation, Teacher, digest_of
 from trainer.fit import (
     Run,
     agree,
@@ -47,11 +47,12 @@ def main(argv: list[str] | None = None) -> int:
     where = device.choose(options.device)
     provider = "cpu" if where.device_type == "cpu" else "auto"
     generator = Generator.load(options.teacher, provider)
+    digest = digest_of(generator)
+    if last:
+        agree("teacher of digest", last.facts["teacher"], digest)
     chosen = _choose_recipe(last, generator.metadata, options)
     seed = agree("seed", last and last.facts["seed"], options.seed, default=0)
-    teacher = Teacher(generator, chosen, seed)
-    if last:
-        agree("teacher of digest", last.facts["teacher"], teacher.facts()["teacher"])
+    teacher = Teacher(generator, digest, chosen, seed)
     count_faces = face_counter(options.cascade)
     training = Distillation(chosen, seed, where)
     if last:

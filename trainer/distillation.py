@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import mxnet as mx
 import numpy as np
@@ -59,10 +59,12 @@ class Distillation(GeneratorTraining):
 class Teacher:
     """An exported generator, and what it draws for the steps of a student.
 
-    The pictures are those that the file gives its users: bytes.
+    The pictures are those that the file gives its users: bytes. ``digest`` is of the file that was
+    loaded: what stands at its path may be another, or nothing, by the time a checkpoint is written.
     """
 
     generator: runtime_generator.Generator
+    digest: list[str]
     recipe: StudentRecipe
     seed: int
 
@@ -87,4 +89,13 @@ class Teacher:
 
     def facts(self) -> dict[str, Any]:
         """What tells this teacher from others, to be kept in checkpoints."""
-        return {"teacher": self.generator.identity()["models_sha256"]}
+        return {"teacher": self.digest}
+
+
+def digest_of(generator: runtime_generator.Generator) -> list[str]:
+    """The SHA-256 of a generator's file, due as soon as it is loaded.
+
+    Raises:
+        UserError: the file cannot be read any more.
+    """
+    return cast("list[str]", generator.identity()["models_sha256"])
