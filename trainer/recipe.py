@@ -253,6 +253,10 @@ class StudentRecipe(AnyRecipe):
     def __post_init__(self) -> None:
         super().__post_init__()
         _check_at_least("steps", self.steps, 1)
+        if self.generator.optimizer.drops:
+            raise ValueError(
+                "generator.optimizer.drops come after epochs, expected none: a student has no epochs"
+            )
         if self.input_size != self.latent.size:
             raise ValueError(
                 f"generator takes {self.input_size} numbers, expected the {self.latent.size} of "
