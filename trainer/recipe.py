@@ -341,9 +341,10 @@ def from_mapping(mapping: dict[str, Any], origin: str) -> Recipe:
 
 
 def any_from_mapping(mapping: dict[str, Any], origin: str) -> AnyRecipe:
-    """Build a checked recipe of either kind: a student's has no discriminator."""
-    student = isinstance(mapping, dict) and "discriminator" not in mapping
-    return _from_mapping(mapping, origin, StudentRecipe if student else Recipe)
+    """Build a checked recipe of either kind: a student's has nothing that judges a generator."""
+    # By two keys, so that a GAN's recipe that lost one is still told as what it is.
+    gan = not isinstance(mapping, dict) or {"discriminator", "objective"} & mapping.keys()
+    return _from_mapping(mapping, origin, Recipe if gan else StudentRecipe)
 
 
 def _from_mapping(mapping: dict[str, Any], origin: str, kind: type[R]) -> R:
