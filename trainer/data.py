@@ -126,8 +126,14 @@ def read_pictures(pictures: PackedPictures, indices: np.ndarray) -> np.ndarray:
     Raises:
         UserError: the packed pictures are damaged.
     """
+    return np.stack(list(each_picture(pictures, indices)))
+
+
+def each_picture(pictures: PackedPictures, indices: np.ndarray) -> Iterator[np.ndarray]:
+    """The packed pictures of these indices one by one, uint8 (S, S, 3), as ``read_pictures``."""
     reader = _open_records(pictures)
-    return np.stack([_read_picture(reader, int(index)) for index in indices])
+    for index in indices:
+        yield _read_picture(reader, int(index))
 
 
 @dataclass(frozen=True)
