@@ -186,8 +186,13 @@ class Batches:
             worker.join()
 
     def facts(self) -> dict[str, Any]:
-        """What tells these pictures from others, to be kept in checkpoints."""
-        return {"pictures": self.pictures.count, "pictures_digest": self.pictures.digest}
+        """What tells these pictures, and the choice of them, from others; kept in checkpoints."""
+        chosen = self.indices.astype("<i8").tobytes()
+        return {
+            "pictures": self.pictures.count,
+            "pictures_digest": self.pictures.digest,
+            "chosen_digest": hashlib.sha256(chosen).hexdigest(),
+        }
 
     def _decode_from(self, index: int, stopped: threading.Event) -> Iterator[np.ndarray]:
         reader = _open_records(self.pictures)

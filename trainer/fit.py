@@ -204,14 +204,15 @@ def real_batches(
     """The batches that a recipe trains on, of the pictures of ``last`` where a run goes on.
 
     Raises:
-        UserError: the pictures cannot be read, or are not those of ``last``.
+        UserError: the pictures cannot be read, are not those of ``last``, or others of them are
+            chosen than for it.
     """
     pictures = pack(data, recipe.image_size, skip_bad, recipe.crop_from)
     if last:
         agree("number of pictures", last.facts["pictures"], pictures.count)
         agree("pictures of digest", last.facts["pictures_digest"], pictures.digest)
     training_indices, _ = split(pictures.count, recipe.held_out)
-    return Batches(
+    batches = Batches(
         pictures,
         select(pictures, training_indices, recipe.instance_selection),
         recipe.batch_size,
@@ -220,6 +221,11 @@ def real_batches(
         recipe.rotation_degrees,
         recipe.value_range,
     )
+    if last:
+        # Another numpy or OpenCV may select others; older runs have not noted theirs.
+        before, found = last.facts.get("chosen_digest"), batches.facts()["chosen_digest"]
+        agree("pictures chosen to train on of digest", before, found)
+    return batches
 
 
 def write_recipe(folder: Path, recipe: AnyRecipe) -> None:
