@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from mxnet import autograd
 from mxnet.gluon import HybridBlock, nn
-from training_help import random_batches, skip_without_bfloat16, tiny_recipe
+from training_help import random_batches, refuse_bfloat16, skip_without_bfloat16, tiny_recipe
 
 from runtime.errors import UserError
 from trainer import layers
@@ -197,9 +197,6 @@ def test_layers_that_are_not_known_in_bfloat16_are_refused(
 
 
 def test_a_processor_without_bfloat16_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails(*arguments: object, **options: object) -> None:
-        raise mx.MXNetError("could not create a primitive descriptor iterator")
-
-    monkeypatch.setattr(mx.nd, "Convolution", fails)
+    refuse_bfloat16(monkeypatch)
     with pytest.raises(UserError, match=r"precision is bfloat16.*on this cpu.*expected float32"):
         Training(tiny_recipe("dcgan", "precision=bfloat16"), 0, mx.cpu(), pictures=8)

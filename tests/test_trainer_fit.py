@@ -15,7 +15,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from training_help import TINY, encode, expect_error, random_picture, write_pictures
+from training_help import (
+    TINY,
+    encode,
+    expect_error,
+    random_picture,
+    refuse_bfloat16,
+    write_pictures,
+)
 
 import trainer.fit
 from runtime.errors import UserError, run_command
@@ -548,6 +555,14 @@ def test_bad_options(fit: Command, tmp_path: Path) -> None:
     expect_error(fit("--set", "rotation_degrees=-5"), "rotation_degrees is -5.0")
     assert not (tmp_path / "run").exists()
     assert not cache_directory().exists()  # all of it is told before the pictures are packed
+
+
+def test_a_processor_without_bfloat16_is_told_of_before_pictures_are_packed(
+    fit: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse_bfloat16(monkeypatch)
+    bfloat16 = ["--set", "precision=bfloat16", "--device", "cpu"]
+    expect_error(fit(*SETTINGS, *bfloat16, data=tmp_path / "none"), "precision is bfloat16")
 
 
 def test_bad_pictures(fit: Command, tmp_path: Path) -> None:

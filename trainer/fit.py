@@ -60,7 +60,7 @@ def main(argv: list[str] | None = None) -> int:
     start = checkpoint.load(checkpoint.find(options.start_from)) if options.start_from else None
     chosen = _choose_recipe(last, start, options)
     seed = agree("seed", last and last.facts["seed"], options.seed, default=0)
-    where = device.choose(options.device)
+    where = device.choose(options.device, chosen.precision)
     batches = real_batches(Path(options.data), options.skip_bad, chosen, seed, last)
     pictures, training_indices = batches.pictures, batches.indices
     count_faces = face_counter(options.cascade)
