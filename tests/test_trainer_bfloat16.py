@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 
 import mxnet as mx
@@ -110,6 +111,31 @@ def test_a_transposed_convolution_multiplies_rounded_numbers() -> None:
     )[:, :, ::2, ::2]
     expected = np.einsum("nohwyx,nihw->ioyx", windows, rounded(shown).astype(np.float64))
     assert_near(layer.weight.grad().asnumpy(), expected, 2)
+
+
+def test_weights_behind_copies_are_the_only_unused_parameters_that_nothing_is_said_of() -> None:
+    class Idle(layers.Reshape):
+        def __init__(self) -> None:
+            super().__init__((0, 0, -1))
+            self.idle = self.params.get("idle_weight", shape=(1,))
+
+        def hybrid_forward(self, F: object, x: object, idle: object) -> object:  # noqa: N803
+            return super().hybrid_forward(F, x)
+
+    def made(*more: HybridBlock) -> HybridBlock:
+        ups = [
+            layers.doubling(5, 5, 4, "deconvolution", norm="batch", name=f"layer{number}")
+            for number in range(2)
+        ]
+        return in_bfloat16(*ups[0], *ups[1], *more)
+
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        made()(mx.nd.ones((2, 5, 4, 4)))
+        assert said == []
+        made(Idle())(mx.nd.ones((2, 5, 4, 4)))
+    (warning,) = said
+    assert "idle_weight" in str(warning.message)
 
 
 def test_rounded_copies_follow_their_weights() -> None:

@@ -215,10 +215,10 @@ class Recipe(AnyRecipe):
         self.discriminator.architecture.check(self.image_size)
         self.objective.check(self.discriminator.architecture, self.image_size)
         if self.precision == "bfloat16":
-            layers.check_bfloat16(
+            layers.check_layers_for_bfloat16(
                 self.generator.architecture.build(self.latent, self.image_size, self.value_range)
             )
-            layers.check_bfloat16(self.discriminator.architecture.build(self.image_size))
+            layers.check_layers_for_bfloat16(self.discriminator.architecture.build(self.image_size))
         if self.crop_from is not None:
             _check_between("crop_from", self.crop_from, self.image_size, MOST_CROP_FROM)
 
@@ -255,7 +255,8 @@ class StudentRecipe(AnyRecipe):
         _check_at_least("steps", self.steps, 1)
         if self.generator.optimizer.drops:
             raise ValueError(
-                "generator.optimizer.drops come after epochs, expected none: a student has no epochs"
+                "generator.optimizer.drops come after epochs, expected none: "
+                "a student has no epochs"
             )
         if self.input_size != self.latent.size:
             raise ValueError(
