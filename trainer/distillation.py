@@ -18,8 +18,8 @@ from mxnet import autograd
 
 from runtime import generator as runtime_generator
 from runtime.generator import from_bytes
-from runtime.latent import Stream, draw_latents
-from trainer.loop import Figures, GeneratorTraining, read_figures
+from runtime.latent import Stream
+from trainer.loop import Figures, GeneratorTraining, read_figures, update_latents
 from trainer.recipe import VALUE_RANGES, StudentRecipe
 
 
@@ -73,16 +73,8 @@ class Teacher:
 
         Each float32 (batch_size, 3, S, S) in the value range.
         """
-        latent, count = self.recipe.latent, self.recipe.batch_size
         while True:
-            latents = draw_latents(
-                self.seed,
-                count,
-                latent.size,
-                latent.distribution,
-                first=index * count,
-                stream=Stream.DISTILLATION,
-            )
+            latents = update_latents(self.recipe, self.seed, index, Stream.DISTILLATION)
             images = self.generator.images_of(latents)
             yield from_bytes(images, VALUE_RANGES[self.recipe.value_range])
             index += 1
