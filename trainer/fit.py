@@ -331,6 +331,24 @@ def _stop_signal() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Declare what every run can be told, whatever it trains."""
+    parser.add_argument("--out", required=True, help="folder of the run")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="override the recipe"
+    )
+    parser.add_argument(
+        "--minutes",
+        type=positive_number("--minutes"),
+        default=math.inf,
+        help="stop after so many minutes",
+    )
+    parser.add_argument("--seed", type=parse_seed, help="of all that is drawn at random (0)")
+    parser.add_argument("--device", default="auto", help="auto, cpu or gpu:N")
+    add_cascade_option(parser)
+    add_debug_option(parser)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m trainer.fit",
@@ -342,10 +360,6 @@ def _parser() -> argparse.ArgumentParser:
         "--recipe", help=f"{', '.join(recipe.names())}, or a YAML file ({DEFAULT_RECIPE})"
     )
     parser.add_argument("--data", required=True, help="folder, zip or .rec file of JPEG or PNG")
-    parser.add_argument("--out", required=True, help="folder of the run")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="override the recipe"
-    )
     beginning = parser.add_mutually_exclusive_group()
     beginning.add_argument("--resume", action="store_true", help="go on with the run in --out")
     beginning.add_argument(
@@ -360,17 +374,8 @@ def _parser() -> argparse.ArgumentParser:
     length.add_argument(
         "--epochs", type=whole_number("--epochs", 1), help="passes over the pictures in all"
     )
-    parser.add_argument(
-        "--minutes",
-        type=positive_number("--minutes"),
-        default=math.inf,
-        help="stop after so many minutes",
-    )
-    parser.add_argument("--seed", type=parse_seed, help="of weights, latents and order (0)")
-    parser.add_argument("--device", default="auto", help="auto, cpu or gpu:N")
     parser.add_argument("--skip-bad", action="store_true", help="leave unreadable pictures out")
-    add_cascade_option(parser)
-    add_debug_option(parser)
+    add_run_options(parser)
     return parser
 
 
