@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 
 import mxnet as mx
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 from mxnet import autograd
 from mxnet.gluon import HybridBlock, nn
-from training_help import random_batches, skip_without_bfloat16, tiny_recipe
+from training_help import random_batches, refuse_bfloat16, skip_without_bfloat16, tiny_recipe
 
 from runtime.errors import UserError
 from trainer import layers
@@ -112,6 +113,31 @@ def test_a_transposed_convolution_multiplies_rounded_numbers() -> None:
     assert_near(layer.weight.grad().asnumpy(), expected, 2)
 
 
+def test_weights_behind_copies_are_the_only_unused_parameters_that_nothing_is_said_of() -> None:
+    class Idle(layers.Reshape):
+        def __init__(self) -> None:
+            super().__init__((0, 0, -1))
+            self.idle = self.params.get("idle_weight", shape=(1,))
+
+        def hybrid_forward(self, F: object, x: object, idle: object) -> object:  # noqa: N803
+            return super().hybrid_forward(F, x)
+
+    def made(*more: HybridBlock) -> HybridBlock:
+        ups = [
+            layers.doubling(5, 5, 4, "deconvolution", norm="batch", name=f"layer{number}")
+            for number in range(2)
+        ]
+        return in_bfloat16(*ups[0], *ups[1], *more)
+
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        made()(mx.nd.ones((2, 5, 4, 4)))
+        assert said == []
+        made(Idle())(mx.nd.ones((2, 5, 4, 4)))
+    (warning,) = said
+    assert "idle_weight" in str(warning.message)
+
+
 def test_rounded_copies_follow_their_weights() -> None:
     training = Training(tiny_recipe("dcgan", "precision=bfloat16"), 0, mx.cpu(), pictures=8)
     batches = random_batches(training.recipe)
@@ -197,9 +223,6 @@ def test_layers_that_are_not_known_in_bfloat16_are_refused(
 
 
 def test_a_processor_without_bfloat16_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails(*arguments: object, **options: object) -> None:
-        raise mx.MXNetError("could not create a primitive descriptor iterator")
-
-    monkeypatch.setattr(mx.nd, "Convolution", fails)
+    refuse_bfloat16(monkeypatch)
     with pytest.raises(UserError, match=r"precision is bfloat16.*on this cpu.*expected float32"):
         Training(tiny_recipe("dcgan", "precision=bfloat16"), 0, mx.cpu(), pictures=8)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import mxnet as mx
 import pytest
+from training_help import refuse_bfloat16
 
 from runtime.cores import available_cores
 from runtime.errors import UserError
@@ -88,6 +89,16 @@ def test_a_driver_that_does_not_work_is_no_gpu(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(mx.runtime, "Features", WithCuda)
     monkeypatch.setattr(mx.context, "num_gpus", fail)
     assert device.choose("auto") == mx.cpu()
+
+
+@pytest.mark.parametrize("operation", ["amp_cast", "Convolution"])
+def test_a_processor_without_bfloat16_is_told_of(
+    monkeypatch: pytest.MonkeyPatch, operation: str
+) -> None:
+    refuse_bfloat16(monkeypatch, operation)
+    with pytest.raises(UserError, match=r"precision is bfloat16.*on this cpu.*expected float32"):
+        device.choose("cpu", "bfloat16")
+    assert device.choose("cpu") == mx.cpu()
 
 
 def test_cuda_mxnet_without_a_driver_is_one_sentence(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import signal
 import subprocess
 import sys
@@ -27,7 +28,7 @@ from runtime.latent import Stream, draw_latents
 from runtime.metadata import ModelMetadata
 from trainer import checkpoint, recipe
 from trainer.checkpoint import BEST, LAST, Checkpoint
-from trainer.distillation import Distillation, Teacher
+from trainer.distillation import Distillation, Teacher, digest_of
 from trainer.loop import Training
 from trainer.recipe import StudentRecipe
 
@@ -117,6 +118,10 @@ def student_recipe(of: ModelMetadata, *overrides: str) -> StudentRecipe:
     return recipe.load_student([*TINY, *overrides], of_teacher)
 
 
+def teacher_of(generator: Generator, chosen: StudentRecipe, seed: int) -> Teacher:
+    return Teacher(generator, digest_of(generator), chosen, seed)
+
+
 def exported(path: Path, *overrides: str) -> tuple[Training, Generator]:
     """A tiny GAN whose pictures differ well, and its generator's file."""
     chosen = tiny_recipe("dcgan", *overrides)
@@ -144,7 +149,7 @@ def test_a_student_with_its_teachers_weights_is_off_by_the_bytes_rounding_only(
         student = Distillation(chosen, 0, mx.cpu())
         if start:
             student.start_from(start)
-        losses.append(student.step(Teacher(generator, chosen, 0).starting_at(0)).generator_loss)
+        losses.append(student.step(teacher_of(generator, chosen, 0).starting_at(0)).generator_loss)
     level = 2 / 255
     assert losses[0] > 10 * level
     assert losses[1] < 0.5 * level + 1e-6
@@ -154,7 +159,7 @@ def test_the_loss_is_the_mean_distance_from_what_the_file_draws(teacher: Path) -
     generator = Generator.load(teacher, "cpu")
     chosen = student_recipe(generator.metadata, "generator.norm=none")
     student = Distillation(chosen, 3, mx.cpu())
-    batches = Teacher(generator, chosen, 3).starting_at(0)
+    batches = teacher_of(generator, chosen, 3).starting_at(0)
     for step in range(3):
         latents = draw_latents(3, 4, 16, "normal", first=4 * step, stream=Stream.DISTILLATION)
         drawn = student.generator(mx.nd.array(latents)).asnumpy().transpose(0, 2, 3, 1)
@@ -174,7 +179,7 @@ def test_a_student_learns(tmp_path: Path) -> None:
     def distance() -> float:
         return np.abs(student.images(latents).transpose(0, 2, 3, 1) - target).mean()
 
-    before, batches = distance(), Teacher(generator, chosen, 0).starting_at(0)
+    before, batches = distance(), teacher_of(generator, chosen, 0).starting_at(0)
     losses = [student.step(batches).generator_loss for _ in range(200)]
     assert np.mean(losses[-10:]) < 0.5 * np.mean(losses[:10])
     assert distance() < 0.5 * before
@@ -183,11 +188,11 @@ def test_a_student_learns(tmp_path: Path) -> None:
 def test_a_teachers_batches_depend_on_the_seed_and_their_number_alone(teacher: Path) -> None:
     generator = Generator.load(teacher, "cpu")
     chosen = student_recipe(generator.metadata)
-    batches = Teacher(generator, chosen, 1).starting_at(0)
+    batches = teacher_of(generator, chosen, 1).starting_at(0)
     first, _, third = (next(batches) for _ in range(3))
-    np.testing.assert_array_equal(next(Teacher(generator, chosen, 1).starting_at(2)), third)
+    np.testing.assert_array_equal(next(teacher_of(generator, chosen, 1).starting_at(2)), third)
     assert (first != third).any()
-    assert (next(Teacher(generator, chosen, 2).starting_at(0)) != first).any()
+    assert (next(teacher_of(generator, chosen, 2).starting_at(0)) != first).any()
     assert first.shape == (4, 3, 16, 16)
     assert first.dtype == np.float32
     assert np.abs(first).max() <= 1
@@ -258,6 +263,35 @@ def test_minutes_end_a_run_that_can_be_gone_on_with(distil: Command, tmp_path: P
     assert load(tmp_path / "run" / LAST).facts["step"] == 6
 
 
+def test_a_run_keeps_the_digest_of_the_file_that_taught_it(
+    distil: Command,
+    teacher: Path,
+    make_generator: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    taught = teacher.read_bytes()
+    other = make_generator("other.onnx", replace(METADATA, recipe="wgan").to_strings())
+    step = Distillation.step
+
+    def replaced(self: Distillation, *arguments: object) -> object:
+        if self.step_count == 2:
+            teacher.write_bytes(other.read_bytes())
+        elif self.step_count == 7:
+            teacher.unlink()
+        return step(self, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Distillation, "step", replaced)
+        expect_success(distil("--steps", "12", *SETTINGS))
+    digest = [hashlib.sha256(taught).hexdigest()]
+    for name in (BEST, LAST):
+        assert load(tmp_path / "run" / name).facts["teacher"] == digest
+    expect_error(distil("--resume", of=other), "the run to resume has teacher of digest")
+    teacher.write_bytes(taught)
+    expect_success(distil("--resume", "--steps", "13"))
+
+
 # What is refused
 
 
@@ -290,6 +324,8 @@ def test_a_recipe_that_does_not_fit_the_teacher(distil: Command, tmp_path: Path)
     expect_refusal("generator.dropout=0.1", "generator takes", "expected the 16")
     expect_refusal("discriminator.width=4", "recipe student: unknown key 'discriminator'")
     expect_refusal("steps=0", "steps is 0, expected at least 1")
+    drops = "generator.optimizer.drops={epochs: [1], factor: 0.1}"
+    expect_refusal(drops, "drops come after epochs, expected none: a student has no epochs")
     assert not (tmp_path / "run").exists()
 
 

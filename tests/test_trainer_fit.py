@@ -15,7 +15,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from training_help import TINY, encode, expect_error, random_picture, write_pictures
+from training_help import (
+    TINY,
+    encode,
+    expect_error,
+    random_picture,
+    refuse_bfloat16,
+    write_pictures,
+)
 
 import trainer.fit
 from runtime.errors import UserError, run_command
@@ -343,6 +350,31 @@ def test_a_run_from_before_pictures_were_held_out_goes_on_with_all(
     assert_same_weights(checkpoint.load(path), checkpoint.load(tmp_path / "whole" / LAST))
 
 
+def test_a_run_goes_on_with_the_pictures_that_it_selected(
+    fit: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def others(pictures: object, indices: np.ndarray, share: float) -> np.ndarray:
+        return indices[: round(share * len(indices))]
+
+    expect_success(fit("--steps", "5", *SETTINGS, "--set", "instance_selection=0.5"))
+    path = tmp_path / "run" / LAST
+    before = checkpoint.load(path)
+    expect_success(fit("--resume", "--steps", "6"))
+    monkeypatch.setattr(trainer.fit, "select", others)
+    kept = path.read_bytes()
+    refused = "the run to resume has pictures chosen to train on of digest"
+    expect_error(fit("--resume", "--steps", "7"), refused, before.facts["chosen_digest"])
+    assert path.read_bytes() == kept
+    expect_success(fit("--start-from", str(path), "--steps", "1", out="second"))
+    # An older run, which has not noted what it selected.
+    facts = {key: value for key, value in before.facts.items() if key != "chosen_digest"}
+    Checkpoint(before.recipe, facts, before.arrays).save(path)
+    expect_success(fit("--resume", "--steps", "7"))
+    assert "chosen_digest" in checkpoint.load(path).facts
+    Checkpoint(before.recipe, facts, before.arrays).save(path)
+    expect_success(fit("--start-from", str(path), "--steps", "1", out="third"))
+
+
 def test_a_run_goes_on_to_the_step_that_it_was_meant_to(fit: Command, tmp_path: Path) -> None:
     expect_success(fit("--steps", "6", "--minutes", "1e-9", *SETTINGS))
     assert checkpoint.load(tmp_path / "run" / LAST).facts["step"] == 0
@@ -543,6 +575,14 @@ def test_bad_options(fit: Command, tmp_path: Path) -> None:
     expect_error(fit("--set", "rotation_degrees=-5"), "rotation_degrees is -5.0")
     assert not (tmp_path / "run").exists()
     assert not cache_directory().exists()  # all of it is told before the pictures are packed
+
+
+def test_a_processor_without_bfloat16_is_told_of_before_pictures_are_packed(
+    fit: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse_bfloat16(monkeypatch)
+    bfloat16 = ["--set", "precision=bfloat16", "--device", "cpu"]
+    expect_error(fit(*SETTINGS, *bfloat16, data=tmp_path / "none"), "precision is bfloat16")
 
 
 def test_bad_pictures(fit: Command, tmp_path: Path) -> None:

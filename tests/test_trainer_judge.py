@@ -9,7 +9,14 @@ from pathlib import Path
 import mxnet as mx
 import numpy as np
 import pytest
-from training_help import TINY, expect_error, random_batches, tiny_recipe, write_pictures
+from training_help import (
+    TINY,
+    expect_error,
+    random_batches,
+    refuse_bfloat16,
+    tiny_recipe,
+    write_pictures,
+)
 
 import trainer.fit
 import trainer.judge
@@ -158,6 +165,17 @@ def test_bad_pictures(run: Path, judge: Command, tmp_path: Path) -> None:
     others = write_pictures(tmp_path / "others", 11)
     expect_error(judge(run, data=others), "the run to resume has number of pictures 10, found 11")
     assert not (run / JUDGE).exists()
+
+
+def test_a_processor_without_bfloat16_is_told_of_before_pictures_are_packed(
+    run: Path, judge: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = tiny_recipe("dcgan", "precision=bfloat16")
+    source = checkpoint.load(run / BEST)
+    Checkpoint(chosen, source.facts, source.arrays).save(run / BEST)
+    refuse_bfloat16(monkeypatch)
+    refused = judge(run, "--device", "cpu", data=tmp_path / "none")
+    expect_error(refused, "precision is bfloat16")
 
 
 def test_a_discriminator_of_batches_is_refused(run: Path, judge: Command) -> None:

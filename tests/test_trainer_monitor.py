@@ -16,6 +16,7 @@ from tensorboardX import summary
 from training_help import random_batches, random_picture, tiny_recipe
 
 from runtime.errors import UserError
+from trainer.distillation import DistillationResult
 from trainer.loop import StepResult, Training
 from trainer.monitor import HISTORY, SCALARS_EVERY, Events, Health, Monitor
 
@@ -79,6 +80,14 @@ def test_exploding_gradients_are_told_once(network: str) -> None:
     explosion = replace(HEALTHY, **{f"{network}_gradient_norm": 1e4})
     (warning,) = warnings_of(health, [explosion] * 5)
     assert f"the {network}'s gradients explode (norm 1e+04" in warning
+
+
+def test_a_students_steps_are_judged_by_the_figures_that_they_have() -> None:
+    health = Health(zero_loss_is_failure=True)
+    results = [DistillationResult(0.0, 1.0)] * (2 * HISTORY)
+    assert warnings_of(health, [*results, DistillationResult(0.0, 99.0)]) == []
+    (warning,) = warnings_of(health, [DistillationResult(0.0, 101.0)])
+    assert "the generator's gradients explode" in warning
 
 
 def test_the_first_steps_have_nothing_to_compare_with() -> None:

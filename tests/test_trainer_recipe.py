@@ -92,6 +92,17 @@ def changed_rate() -> list[str]:
     return ["discriminator.optimizer={name: rmsprop, learning_rate: 1, decay: 0.99}"]
 
 
+@pytest.mark.parametrize("key", ["discriminator", "objective"])
+def test_a_gans_recipe_that_lost_a_key_is_no_students(key: str) -> None:
+    mapping = load("dcgan").to_mapping()
+    del mapping[key]
+    with pytest.raises(UserError, match=f'missing value for field "{key}"'):
+        recipe.any_from_mapping(mapping, "last.npz")
+    mapping[f"{key}s"] = {}
+    with pytest.raises(UserError, match=f"unknown key '{key}s', expected .*{key}"):
+        recipe.any_from_mapping(mapping, "last.npz")
+
+
 def test_the_objective_can_be_exchanged() -> None:
     assert load("dcgan", ["objective.name=minimax"]).objective == objectives.find("minimax")()
     assert load("dcgan", ["objective={name: wasserstein}"]).objective.name == "wasserstein"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import cv2
@@ -29,7 +30,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> PackedPictures:
 
 
 def test_the_likeliest_are_kept(pictures: PackedPictures, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(selection, "PICTURES_AT_ONCE", 7)
+    monkeypatch.setattr(selection, "EMBEDDINGS_AT_ONCE", 7)
     indices = np.setdiff1d(np.arange(COUNT), [3, 30])
     images = read_pictures(pictures, indices)
     side = (selection.SIDE, selection.SIDE)
@@ -55,22 +56,59 @@ def test_a_smaller_share_keeps_a_part_of_a_larger_one(
     assert (np.diff(kept) > 0).all()
 
 
-def test_a_picture_unlike_all_others_is_left_out(tmp_path: Path) -> None:
+def write_alike(folder: Path, count: int) -> None:
+    """Write pictures 00 to ``count`` - 1 that differ along one line only."""
     base, change = random_picture(0).astype(int), random_picture(1).astype(int)
-    for number in range(30):
-        picture = np.clip(base + change * (number - 15) // 60, 0, 255).astype(np.uint8)
-        (tmp_path / f"{number:02}.png").write_bytes(encode(picture))
+    for number in range(count):
+        picture = np.clip(base + change * (number - count // 2) // 60, 0, 255).astype(np.uint8)
+        (folder / f"{number:02}.png").write_bytes(encode(picture))
+
+
+def test_a_picture_unlike_all_others_is_left_out(tmp_path: Path) -> None:
+    write_alike(tmp_path, 30)
     (tmp_path / "99.png").write_bytes(encode(random_picture(7)))
     kept = select(pack(tmp_path, 16), np.arange(31), 30 / 31)
     np.testing.assert_array_equal(kept, np.arange(30))
 
 
-def test_a_recipe_trains_on_what_is_selected(pictures: PackedPictures, tmp_path: Path) -> None:
-    for number in range(20):
+def test_memory_does_not_grow_with_the_pictures(tmp_path: Path) -> None:
+    count, size = 40, 512
+    for number in range(count):
+        (tmp_path / f"{number}.png").write_bytes(encode(random_picture(number)))
+
+    def peak(side: int) -> int:
+        packed = pack(tmp_path, side)
+        tracemalloc.start()
+        try:
+            select(packed, np.arange(count), 0.5)
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    assert peak(size) - peak(16) < 8 * size * size * 3  # of the 40
+
+
+def test_a_bar_shows_both_passes_where_there_is_a_terminal(
+    pictures: PackedPictures, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    select(pictures, np.arange(COUNT), 0.5)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    select(pictures, np.arange(COUNT), 0.5)
+    shown = capsys.readouterr().err
+    for doing in ("comparing", "selecting"):
+        assert f"{doing}: 100%" in shown
+    assert f"{COUNT}/{COUNT}" in shown
+
+
+def test_a_recipe_trains_on_what_is_selected_of_what_is_not_held_out(tmp_path: Path) -> None:
+    write_alike(tmp_path, 10)
+    for number in range(10, 20):
         (tmp_path / f"{number}.png").write_bytes(encode(random_picture(number)))
     chosen = tiny_recipe("dcgan", "instance_selection=0.5", "held_out=0.1")
     batches = fit.real_batches(tmp_path, False, chosen, seed=0, last=None)
-    assert len(batches.indices) == 9
+    # Held out are 5 and 15, in the middle of each half.
+    np.testing.assert_array_equal(batches.indices, [0, 1, 2, 3, 4, 6, 7, 8, 9])
 
 
 @pytest.mark.parametrize("share", ["0", "-0.5", "1.5", ".nan"])

@@ -68,6 +68,15 @@ def skip_without_bfloat16() -> None:
         pytest.skip(str(error))
 
 
+def refuse_bfloat16(monkeypatch: pytest.MonkeyPatch, operation: str = "Convolution") -> None:
+    """Let mxnet's ``operation`` fail as on a processor that cannot compute in bfloat16."""
+
+    def fails(*arguments: object, **options: object) -> None:
+        raise mx.MXNetError("could not create a primitive descriptor iterator")
+
+    monkeypatch.setattr(mx.nd, operation, fails)
+
+
 def expect_error(answer: tuple[int, str, str], *words: str) -> None:
     """A command's status, stdout and stderr are those of one sentence that has all words."""
     status, _, err = answer

@@ -126,8 +126,14 @@ def read_pictures(pictures: PackedPictures, indices: np.ndarray) -> np.ndarray:
     Raises:
         UserError: the packed pictures are damaged.
     """
+    return np.stack(list(each_picture(pictures, indices)))
+
+
+def each_picture(pictures: PackedPictures, indices: np.ndarray) -> Iterator[np.ndarray]:
+    """The packed pictures of these indices one by one, uint8 (S, S, 3), as ``read_pictures``."""
     reader = _open_records(pictures)
-    return np.stack([_read_picture(reader, int(index)) for index in indices])
+    for index in indices:
+        yield _read_picture(reader, int(index))
 
 
 @dataclass(frozen=True)
@@ -180,8 +186,13 @@ class Batches:
             worker.join()
 
     def facts(self) -> dict[str, Any]:
-        """What tells these pictures from others, to be kept in checkpoints."""
-        return {"pictures": self.pictures.count, "pictures_digest": self.pictures.digest}
+        """What tells these pictures, and the choice of them, from others; kept in checkpoints."""
+        chosen = self.indices.astype("<i8").tobytes()
+        return {
+            "pictures": self.pictures.count,
+            "pictures_digest": self.pictures.digest,
+            "chosen_digest": hashlib.sha256(chosen).hexdigest(),
+        }
 
     def _decode_from(self, index: int, stopped: threading.Event) -> Iterator[np.ndarray]:
         reader = _open_records(self.pictures)

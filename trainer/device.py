@@ -50,12 +50,34 @@ def prepare() -> None:
         _load_cuda_libraries()
 
 
-def choose(name: str) -> mx.Context:
+def choose(name: str, precision: str = "float32") -> mx.Context:
     """The device called ``auto``, ``cpu`` or ``gpu:N``; auto is the first GPU where one works.
 
     Raises:
-        UserError: no such device here, or no such name.
+        UserError: no such device here, no such name, or it cannot compute in that precision.
     """
+    where = _find(name)
+    if precision == "bfloat16":
+        check_bfloat16(where)
+    return where
+
+
+def check_bfloat16(where: mx.Context) -> None:
+    """Raise UserError where convolutions cannot be computed in bfloat16."""
+    import mxnet as mx
+    from mxnet.contrib.amp.amp import bfloat16
+
+    try:
+        one = mx.nd.amp_cast(mx.nd.ones((1, 1, 1, 1), ctx=where), dtype=bfloat16)
+        mx.nd.Convolution(one, one, kernel=(1, 1), num_filter=1, no_bias=True).wait_to_read()
+    except mx.MXNetError as error:
+        raise UserError(
+            f"precision is bfloat16, which mxnet cannot compute with on this {where.device_type} "
+            "(it needs AVX-512): expected float32"
+        ) from error
+
+
+def _find(name: str) -> mx.Context:
     import mxnet as mx
 
     gpus = _count_gpus()
@@ -69,21 +91,6 @@ def choose(name: str) -> mx.Context:
     if int(number or 0) >= gpus:
         raise UserError(f"device {name!r} is not here: mxnet sees {gpus} GPU(s)")
     return mx.gpu(int(number or 0))
-
-
-def check_bfloat16(where: mx.Context) -> None:
-    """Raise UserError where convolutions cannot be computed in bfloat16."""
-    import mxnet as mx
-    from mxnet.contrib.amp.amp import bfloat16
-
-    one = mx.nd.amp_cast(mx.nd.ones((1, 1, 1, 1), ctx=where), dtype=bfloat16)
-    try:
-        mx.nd.Convolution(one, one, kernel=(1, 1), num_filter=1, no_bias=True).wait_to_read()
-    except mx.MXNetError as error:
-        raise UserError(
-            f"precision is bfloat16, which mxnet cannot compute with on this {where.device_type} "
-            "(it needs AVX-512): expected float32"
-        ) from error
 
 
 def _count_gpus() -> int:

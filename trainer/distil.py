@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import math
 from pathlib import Path
 
-from runtime.errors import UserError, add_debug_option, run_command
+from runtime.errors import UserError, run_command
 from runtime.generator import Generator
-from runtime.latent import parse_seed
 from runtime.metadata import ModelMetadata
-from runtime.options import add_cascade_option, positive_number, whole_number
+from runtime.options import whole_number
 from trainer import device, recipe
 from trainer.checkpoint import Checkpoint
-from trainer.distillation import Distillation, Teacher
+from trainer.distillation import Distillation, Teacher, digest_of
 from trainer.fit import (
     Run,
+    add_run_options,
     agree,
     check_same_recipe,
     face_counter,
@@ -47,11 +46,12 @@ def main(argv: list[str] | None = None) -> int:
     where = device.choose(options.device)
     provider = "cpu" if where.device_type == "cpu" else "auto"
     generator = Generator.load(options.teacher, provider)
+    digest = digest_of(generator)
+    if last:
+        agree("teacher of digest", last.facts["teacher"], digest)
     chosen = _choose_recipe(last, generator.metadata, options)
     seed = agree("seed", last and last.facts["seed"], options.seed, default=0)
-    teacher = Teacher(generator, chosen, seed)
-    if last:
-        agree("teacher of digest", last.facts["teacher"], teacher.facts()["teacher"])
+    teacher = Teacher(generator, digest, chosen, seed)
     count_faces = face_counter(options.cascade)
     training = Distillation(chosen, seed, where)
     if last:
@@ -90,22 +90,9 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("teacher", help="a shipped model's name, or the path of an exported .onnx")
-    parser.add_argument("--out", required=True, help="folder of the run")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="override the recipe"
-    )
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
     parser.add_argument("--steps", type=whole_number("--steps", 1), help="steps in all")
-    parser.add_argument(
-        "--minutes",
-        type=positive_number("--minutes"),
-        default=math.inf,
-        help="stop after so many minutes",
-    )
-    parser.add_argument("--seed", type=parse_seed, help="of weights and latents (0)")
-    parser.add_argument("--device", default="auto", help="auto, cpu or gpu:N")
-    add_cascade_option(parser)
-    add_debug_option(parser)
+    add_run_options(parser)
     return parser
 
 

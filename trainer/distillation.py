@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import mxnet as mx
 import numpy as np
@@ -18,8 +18,8 @@ from mxnet import autograd
 
 from runtime import generator as runtime_generator
 from runtime.generator import from_bytes
-from runtime.latent import Stream, draw_latents
-from trainer.loop import Figures, GeneratorTraining, read_figures
+from runtime.latent import Stream
+from trainer.loop import Figures, GeneratorTraining, read_figures, update_latents
 from trainer.recipe import VALUE_RANGES, StudentRecipe
 
 
@@ -59,10 +59,12 @@ class Distillation(GeneratorTraining):
 class Teacher:
     """An exported generator, and what it draws for the steps of a student.
 
-    The pictures are those that the file gives its users: bytes.
+    The pictures are those that the file gives its users: bytes. ``digest`` is of the file that was
+    loaded: what stands at its path may be another, or nothing, by the time a checkpoint is written.
     """
 
     generator: runtime_generator.Generator
+    digest: list[str]
     recipe: StudentRecipe
     seed: int
 
@@ -71,20 +73,21 @@ class Teacher:
 
         Each float32 (batch_size, 3, S, S) in the value range.
         """
-        latent, count = self.recipe.latent, self.recipe.batch_size
         while True:
-            latents = draw_latents(
-                self.seed,
-                count,
-                latent.size,
-                latent.distribution,
-                first=index * count,
-                stream=Stream.DISTILLATION,
-            )
+            latents = update_latents(self.recipe, self.seed, index, Stream.DISTILLATION)
             images = self.generator.images_of(latents)
             yield from_bytes(images, VALUE_RANGES[self.recipe.value_range])
             index += 1
 
     def facts(self) -> dict[str, Any]:
         """What tells this teacher from others, to be kept in checkpoints."""
-        return {"teacher": self.generator.identity()["models_sha256"]}
+        return {"teacher": self.digest}
+
+
+def digest_of(generator: runtime_generator.Generator) -> list[str]:
+    """The SHA-256 of a generator's file, due as soon as it is loaded.
+
+    Raises:
+        UserError: the file cannot be read any more.
+    """
+    return cast("list[str]", generator.identity()["models_sha256"])

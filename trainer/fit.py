@@ -60,7 +60,7 @@ def main(argv: list[str] | None = None) -> int:
     start = checkpoint.load(checkpoint.find(options.start_from)) if options.start_from else None
     chosen = _choose_recipe(last, start, options)
     seed = agree("seed", last and last.facts["seed"], options.seed, default=0)
-    where = device.choose(options.device)
+    where = device.choose(options.device, chosen.precision)
     batches = real_batches(Path(options.data), options.skip_bad, chosen, seed, last)
     pictures, training_indices = batches.pictures, batches.indices
     count_faces = face_counter(options.cascade)
@@ -205,14 +205,15 @@ def real_batches(
     """The batches that a recipe trains on, of the pictures of ``last`` where a run goes on.
 
     Raises:
-        UserError: the pictures cannot be read, or are not those of ``last``.
+        UserError: the pictures cannot be read, are not those of ``last``, or others of them are
+            chosen than for it.
     """
     pictures = pack(data, recipe.image_size, skip_bad, recipe.crop_from)
     if last:
         agree("number of pictures", last.facts["pictures"], pictures.count)
         agree("pictures of digest", last.facts["pictures_digest"], pictures.digest)
     training_indices, _ = split(pictures.count, recipe.held_out)
-    return Batches(
+    batches = Batches(
         pictures,
         select(pictures, training_indices, recipe.instance_selection),
         recipe.batch_size,
@@ -221,6 +222,11 @@ def real_batches(
         recipe.rotation_degrees,
         recipe.value_range,
     )
+    if last:
+        # Another numpy or OpenCV may select others; older runs have not noted theirs.
+        before, found = last.facts.get("chosen_digest"), batches.facts()["chosen_digest"]
+        agree("pictures chosen to train on of digest", before, found)
+    return batches
 
 
 def write_recipe(folder: Path, recipe: AnyRecipe) -> None:
@@ -326,6 +332,24 @@ def _stop_signal() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Declare what every run can be told, whatever it trains."""
+    parser.add_argument("--out", required=True, help="folder of the run")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="override the recipe"
+    )
+    parser.add_argument(
+        "--minutes",
+        type=positive_number("--minutes"),
+        default=math.inf,
+        help="stop after so many minutes",
+    )
+    parser.add_argument("--seed", type=parse_seed, help="of all that is drawn at random (0)")
+    parser.add_argument("--device", default="auto", help="auto, cpu or gpu:N")
+    add_cascade_option(parser)
+    add_debug_option(parser)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m trainer.fit",
@@ -337,10 +361,6 @@ def _parser() -> argparse.ArgumentParser:
         "--recipe", help=f"{', '.join(recipe.names())}, or a YAML file ({DEFAULT_RECIPE})"
     )
     parser.add_argument("--data", required=True, help="folder, zip or .rec file of JPEG or PNG")
-    parser.add_argument("--out", required=True, help="folder of the run")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="override the recipe"
-    )
     beginning = parser.add_mutually_exclusive_group()
     beginning.add_argument("--resume", action="store_true", help="go on with the run in --out")
     beginning.add_argument(
@@ -355,17 +375,8 @@ def _parser() -> argparse.ArgumentParser:
     length.add_argument(
         "--epochs", type=whole_number("--epochs", 1), help="passes over the pictures in all"
     )
-    parser.add_argument(
-        "--minutes",
-        type=positive_number("--minutes"),
-        default=math.inf,
-        help="stop after so many minutes",
-    )
-    parser.add_argument("--seed", type=parse_seed, help="of weights, latents and order (0)")
-    parser.add_argument("--device", default="auto", help="auto, cpu or gpu:N")
     parser.add_argument("--skip-bad", action="store_true", help="leave unreadable pictures out")
-    add_cascade_option(parser)
-    add_debug_option(parser)
+    add_run_options(parser)
     return parser
 
 

@@ -44,7 +44,7 @@ def main(argv: list[str] | None = None) -> int:
     source = checkpoint.load(path)
     checkpoint.check_scores_pictures(source, path)
     recipe, seed = source.recipe, source.facts["seed"]
-    where = device.choose(options.device)
+    where = device.choose(options.device, recipe.precision)
     batches = real_batches(Path(options.data), options.skip_bad, recipe, seed, source)
     training = Training(recipe, seed, where, len(batches.indices))
     training.set_state(source.facts["step"], source.arrays)

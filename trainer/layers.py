@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from typing import Any
 
@@ -14,6 +15,7 @@ ACTIVATIONS = ("relu", "leaky_relu")
 UPSAMPLINGS = ("deconvolution", "pixel_shuffle", "nearest")
 DOWNSAMPLINGS = ("stride", "max_pool", "average_pool")
 SLOPE = 0.2  # of leaky ReLU below 0; DCGAN, section 3
+# No "…weight": what looks for weights by that ending, to draw them or show them, finds no copies.
 ROUNDED = "rounded_kernel"
 
 
@@ -86,19 +88,18 @@ def compute_in_bfloat16(network: HybridBlock) -> None:
     Raises:
         ValueError: it has a layer that is not known to work in bfloat16.
     """
-    check_bfloat16(network)
-    # The float32 weights behind rounded copies are not, which mxnet finds worth a warning.
-    warnings.filterwarnings("ignore", "Parameter .* is not used by any computation")
+    check_layers_for_bfloat16(network)
     for layer in network:
         if isinstance(layer, Convolution):
             layer.in_bfloat16 = True
         elif isinstance(layer, TransposedConvolution):
             layer.add_rounded()
     network.add(ToFloat32(prefix=""))
+    _expect_unused([layer.weight for layer, _ in _with_rounded(network)])
     round_weights(network)
 
 
-def check_bfloat16(network: HybridBlock) -> None:
+def check_layers_for_bfloat16(network: HybridBlock) -> None:
     """Raise ValueError where a network has a layer that is not known to work in bfloat16."""
     known = (Convolution, TransposedConvolution, nn.BatchNorm, nn.Activation, nn.LeakyReLU, Reshape)
     layers = network if type(network) is nn.HybridSequential else [network]
@@ -126,6 +127,13 @@ def stored_parameters(network: HybridBlock) -> dict[str, Parameter]:
     """All parameters of a network by name, without rounded copies, which follow from others."""
     parameters = network.collect_params().items()
     return {name: item for name, item in parameters if not name.endswith(ROUNDED)}
+
+
+def _expect_unused(parameters: list[Parameter]) -> None:
+    """Silence mxnet's warning that all these and no others are not used by a network."""
+    name = f"({'|'.join(re.escape(parameter.name) for parameter in parameters)})"
+    message = f"Parameter {name}(, {name})* is not used by any computation"
+    warnings.filterwarnings("ignore", message)
 
 
 def _with_rounded(network: HybridBlock) -> list[tuple[TransposedConvolution, Parameter]]:

@@ -141,16 +141,8 @@ class GeneratorTraining(ABC):
             array += (1 - decay) * parameter.data()
 
     def _draw_latents(self, number: int, stream: Stream) -> mx.nd.NDArray:
-        """The latents of update ``number``, float32 (batch_size, input size)."""
-        latent, count = self.recipe.latent, self.recipe.batch_size
-        latents = draw_latents(
-            self.seed,
-            count,
-            self.recipe.input_size,
-            latent.distribution,
-            first=number * count,
-            stream=stream,
-        )
+        """The latents of update ``number``, on the device."""
+        latents = update_latents(self.recipe, self.seed, number, stream)
         return mx.nd.array(latents, ctx=self.device)
 
 
@@ -312,6 +304,22 @@ class Training(GeneratorTraining):
     def _discriminator_latents(self) -> mx.nd.NDArray:
         """The latents of the discriminator's next update, float32 (batch_size, input size)."""
         return self._draw_latents(self.discriminator_optimizer.updates, Stream.DISCRIMINATOR_LATENT)
+
+
+def update_latents(recipe: AnyRecipe, seed: int, number: int, stream: Stream) -> np.ndarray:
+    """The latents of update ``number``, float32 (batch_size, input size).
+
+    Raises:
+        UserError: the seed is not 0 to MAX_SEED.
+    """
+    return draw_latents(
+        seed,
+        recipe.batch_size,
+        recipe.input_size,
+        recipe.latent.distribution,
+        first=number * recipe.batch_size,
+        stream=stream,
+    )
 
 
 def make_generator(recipe: AnyRecipe, device: mx.Context) -> HybridBlock:

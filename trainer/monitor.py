@@ -6,7 +6,7 @@ import math
 import statistics
 import sys
 import time
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -199,7 +199,9 @@ class Health:
     def __init__(self, zero_loss_is_failure: bool) -> None:
         self.zero_loss_is_failure = zero_loss_is_failure
         self._losses: deque[float] = deque(maxlen=HISTORY)
-        self._norms: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=HISTORY))
+        self._norms: dict[str, deque[float]] = {
+            network: deque(maxlen=HISTORY) for network in ("discriminator", "generator")
+        }
         self._said: set[str] = set()
 
     def check(self, step: int, result: Figures) -> list[str]:
@@ -212,17 +214,18 @@ class Health:
         for name, value in figures.items():
             if not np.isfinite(value):
                 raise TrainingFailed(step, f"the {name.replace('_', ' ')} is {value}")
-        self._losses.append(figures.get("discriminator_loss", math.inf))
+        if "discriminator_loss" in figures:
+            self._losses.append(figures["discriminator_loss"])
         sure = len(self._losses) == HISTORY and max(self._losses) < self.ZERO_LOSS
         warnings = self._once(
             "zero loss",
             self.zero_loss_is_failure and sure,
             f"step {step}: the discriminator's loss is 0, the generator learns nothing from it",
         )
-        for network in ("discriminator", "generator"):
-            if (norm := figures.get(f"{network}_gradient_norm")) is None:
+        for network, norms in self._norms.items():
+            if f"{network}_gradient_norm" not in figures:
                 continue
-            norms = self._norms[network]
+            norm = figures[f"{network}_gradient_norm"]
             usual = statistics.median(norms) if len(norms) == HISTORY else float("inf")
             norms.append(norm)
             warnings += self._once(

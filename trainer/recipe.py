@@ -215,10 +215,10 @@ class Recipe(AnyRecipe):
         self.discriminator.architecture.check(self.image_size)
         self.objective.check(self.discriminator.architecture, self.image_size)
         if self.precision == "bfloat16":
-            layers.check_bfloat16(
+            layers.check_layers_for_bfloat16(
                 self.generator.architecture.build(self.latent, self.image_size, self.value_range)
             )
-            layers.check_bfloat16(self.discriminator.architecture.build(self.image_size))
+            layers.check_layers_for_bfloat16(self.discriminator.architecture.build(self.image_size))
         if self.crop_from is not None:
             _check_between("crop_from", self.crop_from, self.image_size, MOST_CROP_FROM)
 
@@ -253,6 +253,11 @@ class StudentRecipe(AnyRecipe):
     def __post_init__(self) -> None:
         super().__post_init__()
         _check_at_least("steps", self.steps, 1)
+        if self.generator.optimizer.drops:
+            raise ValueError(
+                "generator.optimizer.drops come after epochs, expected none: "
+                "a student has no epochs"
+            )
         if self.input_size != self.latent.size:
             raise ValueError(
                 f"generator takes {self.input_size} numbers, expected the {self.latent.size} of "
@@ -337,9 +342,10 @@ def from_mapping(mapping: dict[str, Any], origin: str) -> Recipe:
 
 
 def any_from_mapping(mapping: dict[str, Any], origin: str) -> AnyRecipe:
-    """Build a checked recipe of either kind: a student's has no discriminator."""
-    student = isinstance(mapping, dict) and "discriminator" not in mapping
-    return _from_mapping(mapping, origin, StudentRecipe if student else Recipe)
+    """Build a checked recipe of either kind: a student's has nothing that judges a generator."""
+    # By two keys, so that a GAN's recipe that lost one is still told as what it is.
+    gan = not isinstance(mapping, dict) or {"discriminator", "objective"} & mapping.keys()
+    return _from_mapping(mapping, origin, Recipe if gan else StudentRecipe)
 
 
 def _from_mapping(mapping: dict[str, Any], origin: str, kind: type[R]) -> R:

@@ -13,16 +13,19 @@ from collections.abc import Iterator
 
 import cv2
 import numpy as np
+from tqdm import tqdm
 
-from trainer.data import PackedPictures, read_pictures
+from trainer.data import PackedPictures, each_picture
 
 SIDE = 16  # pixels of an embedding
 NOISE = 0.03  # deviation added to each number of it, of [0, 1]: keeps the covariance invertible
-PICTURES_AT_ONCE = 500
+EMBEDDINGS_AT_ONCE = 500
 
 
 def select(pictures: PackedPictures, indices: np.ndarray, share: float) -> np.ndarray:
-    """The likeliest of the pictures, in memory that does not grow with their size.
+    """The likeliest of the pictures, each read twice and never two at once.
+
+    So memory grows by a few numbers a picture, whatever its size.
 
     Args:
         indices: which to choose from, int64 (N,), ascending.
@@ -38,7 +41,7 @@ def select(pictures: PackedPictures, indices: np.ndarray, share: float) -> np.nd
         return indices
     numbers = SIDE * SIDE * 3
     total, products = np.zeros(numbers), np.zeros((numbers, numbers))
-    for batch in _embeddings(pictures, indices):
+    for batch in _embeddings(pictures, indices, "comparing"):
         total += batch.sum(axis=0)
         products += batch.T @ batch
     mean = total / len(indices)
@@ -48,16 +51,22 @@ def select(pictures: PackedPictures, indices: np.ndarray, share: float) -> np.nd
     distances = np.concatenate(
         [
             np.einsum("ni,ij,nj->n", batch - mean, inverse, batch - mean, optimize=True)
-            for batch in _embeddings(pictures, indices)
+            for batch in _embeddings(pictures, indices, "selecting")
         ]
     )
     kept = max(1, round(share * len(indices)))
     return np.sort(indices[np.argsort(distances, kind="stable")[:kept]])
 
 
-def _embeddings(pictures: PackedPictures, indices: np.ndarray) -> Iterator[np.ndarray]:
-    """float64 (N, SIDE * SIDE * 3) in [0, 1], of a few pictures at a time."""
-    for start in range(0, len(indices), PICTURES_AT_ONCE):
-        images = read_pictures(pictures, indices[start : start + PICTURES_AT_ONCE])
-        small = [cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for image in images]
-        yield np.stack(small).reshape(len(small), -1) / 255
+def _embeddings(pictures: PackedPictures, indices: np.ndarray, doing: str) -> Iterator[np.ndarray]:
+    """float64 (N, SIDE * SIDE * 3) in [0, 1], of a few pictures at a time, under a bar."""
+    with tqdm(total=len(indices), desc=doing, unit="picture", disable=None) as bar:
+        for start in range(0, len(indices), EMBEDDINGS_AT_ONCE):
+            chosen = indices[start : start + EMBEDDINGS_AT_ONCE]
+            small = [_shrink(picture) for picture in each_picture(pictures, chosen)]
+            yield np.stack(small).reshape(len(small), -1) / 255
+            bar.update(len(small))
+
+
+def _shrink(picture: np.ndarray) -> np.ndarray:
+    return cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
