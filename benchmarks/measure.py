@@ -33,6 +33,7 @@ from runtime.files import atomic_write
 from runtime.options import positive_number, whole_number
 
 LEAST_REPETITIONS = 5
+TIMED_PROCESS = Path(__file__).with_name("timed_process.py")
 Run = Callable[[Any], Any]  # a peer, ready to run: an argument in, a result out
 
 
@@ -186,21 +187,16 @@ class Finished:
 
 def run_process(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Finished:
     """Run a command to its end and measure it; its output and errors are kept together."""
-    started = time.perf_counter()
-    process = subprocess.Popen(
-        list(command),
+    finished = subprocess.run(
+        [sys.executable, "-I", "-S", str(TIMED_PROCESS), *command],
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        capture_output=True,
         env={**os.environ, **(environment or {})},
+        check=True,
     )
-    assert process.stdout is not None
-    output = process.stdout.read().decode(errors="replace")
-    process.stdout.close()
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - started
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return Finished(process.returncode, seconds, _megabytes(usage.ru_maxrss), output)
+    report = json.loads(finished.stderr)
+    output = finished.stdout.decode(errors="replace")
+    return Finished(report["status"], report["seconds"], _megabytes(report["maxrss"]), output)
 
 
 def machine(threads: int) -> dict[str, str | int]:

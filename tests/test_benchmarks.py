@@ -153,7 +153,15 @@ def test_process_is_measured():
     )
     assert (finished.status, finished.output.strip()) == (3, "me")
     assert finished.seconds > 0
-    assert 1 < finished.peak_memory < 1000
+    assert 1 < finished.peak_memory < 100
+
+
+def test_peak_memory_of_a_process_is_its_own_and_its_childrens():
+    ours = bytearray(os.urandom(4096)) * 100_000  # 400 MB
+    assert 1 < measure.run_process([sys.executable, "-c", ""]).peak_memory < 100
+    del ours
+    child = f"{sys.executable} -c 'bytearray(300_000_000).count(1)'; true"
+    assert 300 < measure.run_process(["bash", "-c", child]).peak_memory < 400
 
 
 def _make_adder(first: int) -> Callable[[int], int]:
