@@ -29,12 +29,15 @@ if TYPE_CHECKING:
     import torch
     from mxnet.gluon import HybridBlock
 
+    from trainer.recipe import Recipe
+
 OPENVINO_PRODUCTS = ("Convolution", "Deconvolution", "FullyConnected", "MatMul")
 OPENVINO_FORMATS = {"f32": "float32", "bf16": "bfloat16", "f16": "float16"}
 
 Generate = Callable[[np.ndarray], np.ndarray]
 
-LAYERS = frozenset(("Reshape", "ConvTranspose", "Relu", "Tanh"))  # that a network may consist of
+# what a network may consist of
+LAYERS = frozenset(("Reshape", "ConvTranspose", "Relu", "Tanh", "Sigmoid"))
 BATCH_NORM_EPSILON = 1e-5  # the default of mxnet and PyTorch
 UNIT_SCALE = math.sqrt(1 + BATCH_NORM_EPSILON)  # makes a batch norm of variance 1 change nothing
 
@@ -145,6 +148,8 @@ def pytorch_network(path: Path, batch_norm: bool = False) -> torch.nn.Sequential
             layers.append(torch.nn.ReLU(inplace=True))
         elif node.op_type == "Tanh":
             layers.append(torch.nn.Tanh())
+        elif node.op_type == "Sigmoid":
+            layers.append(torch.nn.Sigmoid())
         else:
             raise UserError(f"{path} has a node {node.op_type}, which the PyTorch peer lacks")
     return torch.nn.Sequential(*layers).eval()
@@ -167,33 +172,43 @@ def metadata_of(path: Path) -> ModelMetadata:
     return ModelMetadata.from_strings(strings, path)
 
 
+def recipe_of(metadata: ModelMetadata) -> Recipe:
+    """The trainer's recipe that a file names, for the latents and images that the file has.
+
+    It is in float32, which is what is exported; what the file says nothing of is as it comes.
+
+    Raises:
+        UserError: the file's recipe is none of the trainer's.
+    """
+    from trainer import recipe
+
+    shipped = recipe.load(metadata.recipe)
+    return dataclasses.replace(
+        shipped,
+        latent=dataclasses.replace(shipped.latent, size=metadata.latent_size),
+        image_size=metadata.image_size,
+        value_range={v: k for k, v in recipe.VALUE_RANGES.items()}[metadata.value_range],
+        precision="float32",
+    )
+
+
 def gluon_network(path: Path) -> HybridBlock:
     """The recipe's generator in mxnet with a plain file's weights; batch norms change nothing.
 
     Raises:
         UserError: the file's recipe is none of the trainer's.
     """
-    from trainer import device, loop, recipe
+    from trainer import device, loop
 
-    metadata = metadata_of(path)
     nodes, arrays = _read_graph(path)
     layers = [_weight_and_bias(node, arrays) for node in _convolutions(nodes)]
     weights, biases = map(list, zip(*layers))
 
-    shipped = recipe.load(metadata.recipe)
+    recipe = recipe_of(metadata_of(path))
+    architecture = dataclasses.replace(recipe.generator.architecture, width=len(weights[-1]))
+    generator = dataclasses.replace(recipe.generator, architecture=architecture)
     network = loop.make_generator(
-        dataclasses.replace(
-            shipped,
-            latent=dataclasses.replace(shipped.latent, size=metadata.latent_size),
-            generator=dataclasses.replace(
-                shipped.generator,
-                architecture=dataclasses.replace(
-                    shipped.generator.architecture, width=len(weights[-1])
-                ),
-            ),
-            image_size=metadata.image_size,
-        ),
-        device.choose("cpu"),
+        dataclasses.replace(recipe, generator=generator), device.choose("cpu")
     )
     for name, parameter in network.collect_params().items():
         if name.endswith("_weight"):

@@ -6,11 +6,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import METADATA
 
 from benchmarks import (
     cold_start,
@@ -355,20 +357,51 @@ def test_peers_of_a_file_in_integers_get_random_weights(make_generator, tmp_path
     monkeypatch.setattr(measure, "is_installed", lambda name: name != "mxnet")
     with pytest.raises(PeerFailed, match="mxnet is not installed: pip install"):
         networks.float_network(integers, None, tmp_path, 1)
+    assert networks.float_network(plain, None, tmp_path, 1).path == plain
+    assert networks.float_network(integers, plain, tmp_path, 1).path == plain
+    monkeypatch.setattr(measure, "is_installed", lambda name: name != "onnx")
+    with pytest.raises(PeerFailed, match="onnx is not installed: pip install"):
+        networks.float_network(plain, None, tmp_path, 1)
 
 
-def test_random_weights_draw_pictures_of_contrast(make_generator, tmp_path):
+def _make_operations_without_mxnet() -> Callable[[Path], Operations]:
+    sys.modules.update(dict.fromkeys(("mxnet", "trainer")))  # what imports them fails
+    return networks.operations()
+
+
+def test_operations_are_counted_without_mxnet(make_generator):
+    with Worker(_make_operations_without_mxnet, threads=1) as worker:
+        found = worker.call(make_generator())
+    assert found == Operations(
+        floating=16 * (16 * 64 + 16 * 64 * 32 + 64 * 32 * 3), integers=0, first_layer=16 * 16 * 64
+    )
+
+
+@pytest.mark.parametrize(
+    ("recipe", "value_range", "slope"), [("dcgan", (-1, 1), 1), ("dcgan_fast", (0, 1), 1 / 4)]
+)
+def test_random_weights_draw_pictures_of_contrast(
+    make_generator, tmp_path, recipe, value_range, slope
+):
+    """In float32, whatever the recipe trains in, by a tanh or a sigmoid of that slope."""
     pytest.importorskip("mxnet")
+    metadata = replace(METADATA, recipe=recipe, value_range=value_range).to_strings()
     path = tmp_path / "random.onnx"
-    with Worker(networks.random_network, make_generator(), threads=1) as worker:
+    with Worker(networks.random_network, make_generator(metadata=metadata), threads=1) as worker:
         worker.call(path)
     assert peers.is_plain(path)
     assert peers.metadata_of(path).latent_size == 16
+    latents = draw_latents(0, 16, 16, "normal")
     with Worker(peers.onnxruntime_plain, path, 1, threads=1) as worker:
-        images = worker.call(draw_latents(0, 16, 16, "normal"))
+        images = worker.call(latents)
+    assert images.mean() == pytest.approx(np.mean(value_range), abs=0.05)
     # The last layer adds 4 taps of 64 channels, half of them 0, by weights N(0, 0.02).
-    expected = 0.02 * np.sqrt(4 * 64 / 2)
+    expected = 0.02 * np.sqrt(4 * 64 / 2) * slope
     assert images.std() == pytest.approx(expected, rel=0.3)
+    for package, make in (("torch", peers.pytorch_batch_norm), ("mxnet", peers.mxnet)):
+        if measure.is_installed(package):
+            with Worker(make, path, 1, threads=1) as worker:
+                assert worker.call(latents) == pytest.approx(images, abs=1e-5)
 
 
 def test_scaling_reports_threads_batches_and_folders(
