@@ -30,7 +30,7 @@ from typing import Any
 from runtime.cores import available_cores
 from runtime.errors import UserError, add_debug_option
 from runtime.files import atomic_write
-from runtime.options import positive_number, whole_number
+from runtime.options import DEFAULT_MODEL, positive_number, whole_number
 
 LEAST_REPETITIONS = 5
 TIMED_PROCESS = Path(__file__).with_name("timed_process.py")
@@ -270,6 +270,15 @@ def add_options(parser: argparse.ArgumentParser, repetitions: int) -> None:
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the report as JSON too")
     add_debug_option(parser)
+
+
+def add_model_option(parser: argparse.ArgumentParser) -> None:
+    """Declare --model."""
+    parser.add_argument(
+        "--model",
+        default=DEFAULT_MODEL,
+        help=f"a shipped model's name, or the path of an exported .onnx ({DEFAULT_MODEL})",
+    )
 
 
 def whole_numbers(option: str, least: int, greatest: int) -> Callable[[str], list[int]]:
