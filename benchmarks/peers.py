@@ -1,8 +1,9 @@
 """What a user could generate with instead, each from the same ONNX file and so the same weights.
 
 A maker takes a file and a number of threads and returns what turns latents, float32
-(N, latent_size), into images: float32 (N, 3, S, S), or uint8 (N, S, S, 3) where the file itself
-makes bytes. Libraries are imported inside the makers, as each runs in a process of its own.
+(N, latent_size), into images: float32 (N, 3, S, S), or uint8 (N, S, S, 3) from our runtime and
+where the file itself makes bytes. Libraries are imported inside the makers, as each runs in a
+process of its own.
 
 Peers other than onnxruntime read a file of level 1, which has batch norm folded into the
 convolutions before it. Networks with batch norm are made from it by one of scale 1 that adds the
@@ -23,6 +24,7 @@ import numpy as np
 from runtime.errors import UserError
 from runtime.files import read_bytes
 from runtime.metadata import ModelMetadata
+from runtime.options import THROUGHPUT
 
 if TYPE_CHECKING:
     import onnx
@@ -42,19 +44,18 @@ BATCH_NORM_EPSILON = 1e-5  # the default of mxnet and PyTorch
 UNIT_SCALE = math.sqrt(1 + BATCH_NORM_EPSILON)  # makes a batch norm of variance 1 change nothing
 
 
-def edgegan(path: Path, threads: int) -> Generate:
-    """Our runtime's session."""
-    from runtime.session import open_session
+def edgegan(path: Path, threads: int, prefer: str = THROUGHPUT) -> Generate:
+    """Our runtime's network, with all cores in the way that is preferred."""
+    from runtime.generator import Generator
 
-    session, _ = open_session(path, "cpu")
-    return lambda latents: session.run(["image"], {"latent": latents})[0]
+    return Generator.load(path, "cpu", prefer=prefer).images_of
 
 
-def edgegan_images(path: Path, threads: int) -> Generate:
+def edgegan_images(path: Path, threads: int, prefer: str = THROUGHPUT) -> Generate:
     """Our runtime as it is called: seed 0 in, uint8 images out."""
     from runtime.generator import Generator
 
-    generator = Generator.load(path, "cpu")
+    generator = Generator.load(path, "cpu", prefer=prefer)
     return lambda latents: generator.images(0, len(latents))
 
 
