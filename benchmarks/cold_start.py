@@ -224,11 +224,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--model",
-        default="dcgan",
-        help="a shipped model's name, or the path of an exported .onnx (dcgan)",
-    )
+    measure.add_model_option(parser)
     networks.add_network_option(parser)
     measure.add_options(parser, repetitions=11)
     return parser.parse_args(argv)

@@ -30,9 +30,10 @@ from typing import Any
 from runtime.cores import available_cores
 from runtime.errors import UserError, add_debug_option
 from runtime.files import atomic_write
-from runtime.options import positive_number, whole_number
+from runtime.options import DEFAULT_MODEL, positive_number, whole_number
 
 LEAST_REPETITIONS = 5
+TIMED_PROCESS = Path(__file__).with_name("timed_process.py")
 Run = Callable[[Any], Any]  # a peer, ready to run: an argument in, a result out
 
 
@@ -186,21 +187,16 @@ class Finished:
 
 def run_process(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Finished:
     """Run a command to its end and measure it; its output and errors are kept together."""
-    started = time.perf_counter()
-    process = subprocess.Popen(
-        list(command),
+    finished = subprocess.run(
+        [sys.executable, "-I", "-S", str(TIMED_PROCESS), *command],
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        capture_output=True,
         env={**os.environ, **(environment or {})},
+        check=True,
     )
-    assert process.stdout is not None
-    output = process.stdout.read().decode(errors="replace")
-    process.stdout.close()
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - started
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return Finished(process.returncode, seconds, _megabytes(usage.ru_maxrss), output)
+    report = json.loads(finished.stderr)
+    output = finished.stdout.decode(errors="replace")
+    return Finished(report["status"], report["seconds"], _megabytes(report["maxrss"]), output)
 
 
 def machine(threads: int) -> dict[str, str | int]:
@@ -274,6 +270,15 @@ def add_options(parser: argparse.ArgumentParser, repetitions: int) -> None:
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the report as JSON too")
     add_debug_option(parser)
+
+
+def add_model_option(parser: argparse.ArgumentParser) -> None:
+    """Declare --model."""
+    parser.add_argument(
+        "--model",
+        default=DEFAULT_MODEL,
+        help=f"a shipped model's name, or the path of an exported .onnx ({DEFAULT_MODEL})",
+    )
 
 
 def whole_numbers(option: str, least: int, greatest: int) -> Callable[[str], list[int]]:

@@ -15,21 +15,15 @@ Whatever loads mxnet runs in a process of its own: its maker returns what is cal
 from __future__ import annotations
 
 import argparse
-import dataclasses
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import ModuleType
 
 from benchmarks import measure, peers
 from benchmarks.measure import PeerFailed, Worker
 from runtime.errors import UserError
-
-if TYPE_CHECKING:
-    from mxnet.gluon import HybridBlock
-
-    from export.to_onnx import Subject
-    from runtime.metadata import ModelMetadata
 
 INSTALL_TRAIN = "pip install '.[train]'"
 SETTLING_BATCHES = 100  # what batch norms had at first then counts for 0.9 ** 100
@@ -83,9 +77,7 @@ def float_network(model: Path, given: Path | None, folder: Path, threads: int) -
         UserError: ``given`` is not a file of level 1, or the network is another than the model's.
         PeerFailed: it cannot be had here.
     """
-    for package in ("onnx", "mxnet"):
-        if not measure.is_installed(package):
-            raise PeerFailed(f"{package} is not installed: {INSTALL_TRAIN}")
+    _need("onnx")
     if given is not None:
         if not peers.is_plain(given):
             raise UserError(
@@ -96,6 +88,7 @@ def float_network(model: Path, given: Path | None, folder: Path, threads: int) -
     elif peers.is_plain(model):
         return FloatNetwork(model, "its own weights", True)
     else:
+        _need("mxnet")
         measure.progress("the network of the peers, with random weights", "making")
         path = folder / "network.onnx"
         with Worker(random_network, model, threads=threads) as worker:
@@ -120,15 +113,10 @@ def random_network(model: Path) -> Callable[[Path], None]:
 
     from export import to_onnx
     from runtime.latent import draw_latents
-    from trainer import device, loop, recipe
+    from trainer import device, loop
 
     metadata = peers.metadata_of(model)
-    shipped = recipe.load(metadata.recipe)
-    chosen = dataclasses.replace(
-        shipped,
-        latent=dataclasses.replace(shipped.latent, size=metadata.latent_size),
-        image_size=metadata.image_size,
-    )
+    chosen = peers.recipe_of(metadata)
     network = loop.Training(chosen, 0, device.choose("cpu"), pictures=1).generator
     for number in range(SETTLING_BATCHES):
         latents = draw_latents(
@@ -140,7 +128,7 @@ def random_network(model: Path) -> Callable[[Path], None]:
     nd.waitall()
 
     def write(output: Path) -> None:
-        to_onnx.export(_subject(network, metadata), output, level=1)
+        to_onnx.export(to_onnx.generator_subject(network, metadata), output, level=1)
 
     return write
 
@@ -149,7 +137,8 @@ def exporter(network: Path, level: int) -> Callable[[Path], None]:
     """A function that writes a file of level 1 as one of another level, as our exporter does."""
     from export import to_onnx
 
-    subject = _subject(peers.gluon_network(network), peers.metadata_of(network))
+    metadata = peers.metadata_of(network)
+    subject = to_onnx.generator_subject(peers.gluon_network(network), metadata)
 
     def write(output: Path) -> None:
         to_onnx.export(subject, output, level=level)
@@ -178,9 +167,12 @@ def mxnets_exporter(network: Path) -> Callable[[Path], None]:
 
 
 def operations() -> Callable[[Path], Operations]:
-    """A function that counts the multiply-adds of one of our files."""
+    """A function that counts the multiply-adds of one of our files, which needs no mxnet."""
     import onnx
 
+    package = ModuleType("export")  # without what its own __init__ does: ask for mxnet
+    package.__path__ = [str(Path(__file__).parents[1] / "export")]
+    sys.modules.setdefault("export", package)
     from export.operations import by_layer, multiply_adds_in_integers
 
     def count(path: Path) -> Operations:
@@ -192,13 +184,7 @@ def operations() -> Callable[[Path], Operations]:
     return count
 
 
-def _subject(network: HybridBlock, metadata: ModelMetadata) -> Subject:
-    """What the exporter takes."""
-    import mxnet as mx
-
-    from export import verify
-    from export.to_onnx import Subject
-
-    latents = verify.parity_latents(metadata)
-    symbol = network(mx.sym.var("latent"))
-    return Subject(network, symbol, metadata, latents, verify.network_output(network, latents))
+def _need(package: str) -> None:
+    """Raise PeerFailed unless a package is installed."""
+    if not measure.is_installed(package):
+        raise PeerFailed(f"{package} is not installed: {INSTALL_TRAIN}")

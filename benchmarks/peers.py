@@ -1,8 +1,9 @@
 """What a user could generate with instead, each from the same ONNX file and so the same weights.
 
 A maker takes a file and a number of threads and returns what turns latents, float32
-(N, latent_size), into images: float32 (N, 3, S, S), or uint8 (N, S, S, 3) where the file itself
-makes bytes. Libraries are imported inside the makers, as each runs in a process of its own.
+(N, latent_size), into images: float32 (N, 3, S, S), or uint8 (N, S, S, 3) from our runtime and
+where the file itself makes bytes. Libraries are imported inside the makers, as each runs in a
+process of its own.
 
 Peers other than onnxruntime read a file of level 1, which has batch norm folded into the
 convolutions before it. Networks with batch norm are made from it by one of scale 1 that adds the
@@ -23,35 +24,38 @@ import numpy as np
 from runtime.errors import UserError
 from runtime.files import read_bytes
 from runtime.metadata import ModelMetadata
+from runtime.options import THROUGHPUT
 
 if TYPE_CHECKING:
     import onnx
     import torch
     from mxnet.gluon import HybridBlock
 
+    from trainer.recipe import Recipe
+
 OPENVINO_PRODUCTS = ("Convolution", "Deconvolution", "FullyConnected", "MatMul")
 OPENVINO_FORMATS = {"f32": "float32", "bf16": "bfloat16", "f16": "float16"}
 
 Generate = Callable[[np.ndarray], np.ndarray]
 
-LAYERS = frozenset(("Reshape", "ConvTranspose", "Relu", "Tanh"))  # that a network may consist of
+# what a network may consist of
+LAYERS = frozenset(("Reshape", "ConvTranspose", "Relu", "Tanh", "Sigmoid"))
 BATCH_NORM_EPSILON = 1e-5  # the default of mxnet and PyTorch
 UNIT_SCALE = math.sqrt(1 + BATCH_NORM_EPSILON)  # makes a batch norm of variance 1 change nothing
 
 
-def edgegan(path: Path, threads: int) -> Generate:
-    """Our runtime's session."""
-    from runtime.session import open_session
+def edgegan(path: Path, threads: int, prefer: str = THROUGHPUT) -> Generate:
+    """Our runtime's network, with all cores in the way that is preferred."""
+    from runtime.generator import Generator
 
-    session, _ = open_session(path, "cpu")
-    return lambda latents: session.run(["image"], {"latent": latents})[0]
+    return Generator.load(path, "cpu", prefer=prefer).images_of
 
 
-def edgegan_images(path: Path, threads: int) -> Generate:
+def edgegan_images(path: Path, threads: int, prefer: str = THROUGHPUT) -> Generate:
     """Our runtime as it is called: seed 0 in, uint8 images out."""
     from runtime.generator import Generator
 
-    generator = Generator.load(path, "cpu")
+    generator = Generator.load(path, "cpu", prefer=prefer)
     return lambda latents: generator.images(0, len(latents))
 
 
@@ -145,6 +149,8 @@ def pytorch_network(path: Path, batch_norm: bool = False) -> torch.nn.Sequential
             layers.append(torch.nn.ReLU(inplace=True))
         elif node.op_type == "Tanh":
             layers.append(torch.nn.Tanh())
+        elif node.op_type == "Sigmoid":
+            layers.append(torch.nn.Sigmoid())
         else:
             raise UserError(f"{path} has a node {node.op_type}, which the PyTorch peer lacks")
     return torch.nn.Sequential(*layers).eval()
@@ -167,33 +173,43 @@ def metadata_of(path: Path) -> ModelMetadata:
     return ModelMetadata.from_strings(strings, path)
 
 
+def recipe_of(metadata: ModelMetadata) -> Recipe:
+    """The trainer's recipe that a file names, for the latents and images that the file has.
+
+    It is in float32, which is what is exported; what the file says nothing of is as it comes.
+
+    Raises:
+        UserError: the file's recipe is none of the trainer's.
+    """
+    from trainer import recipe
+
+    shipped = recipe.load(metadata.recipe)
+    return dataclasses.replace(
+        shipped,
+        latent=dataclasses.replace(shipped.latent, size=metadata.latent_size),
+        image_size=metadata.image_size,
+        value_range={v: k for k, v in recipe.VALUE_RANGES.items()}[metadata.value_range],
+        precision="float32",
+    )
+
+
 def gluon_network(path: Path) -> HybridBlock:
     """The recipe's generator in mxnet with a plain file's weights; batch norms change nothing.
 
     Raises:
         UserError: the file's recipe is none of the trainer's.
     """
-    from trainer import device, loop, recipe
+    from trainer import device, loop
 
-    metadata = metadata_of(path)
     nodes, arrays = _read_graph(path)
     layers = [_weight_and_bias(node, arrays) for node in _convolutions(nodes)]
     weights, biases = map(list, zip(*layers))
 
-    shipped = recipe.load(metadata.recipe)
+    recipe = recipe_of(metadata_of(path))
+    architecture = dataclasses.replace(recipe.generator.architecture, width=len(weights[-1]))
+    generator = dataclasses.replace(recipe.generator, architecture=architecture)
     network = loop.make_generator(
-        dataclasses.replace(
-            shipped,
-            latent=dataclasses.replace(shipped.latent, size=metadata.latent_size),
-            generator=dataclasses.replace(
-                shipped.generator,
-                architecture=dataclasses.replace(
-                    shipped.generator.architecture, width=len(weights[-1])
-                ),
-            ),
-            image_size=metadata.image_size,
-        ),
-        device.choose("cpu"),
+        dataclasses.replace(recipe, generator=generator), device.choose("cpu")
     )
     for name, parameter in network.collect_params().items():
         if name.endswith("_weight"):

@@ -1,13 +1,15 @@
 """How cost grows with threads, batches and the number of images: python -m benchmarks.scaling.
 
-Threads and batches are those of the model's file in onnxruntime, from latents to what the network
-gives. The runtime itself computes at most 64 images at once, so more than that cost its users what
-64 do. Images are written by the command, with all cores: drawing, encoding and writing.
+Threads and batches are those of the runtime, from latents to bytes. By default each thread computes
+a share of the batch, and at most 64 images are computed at once, so more than that cost what 64 do;
+with ``--prefer latency`` all threads compute one image together. Images are written by the command,
+with all cores: drawing, encoding and writing.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import sys
 import tempfile
@@ -23,7 +25,7 @@ from runtime.cores import available_cores
 from runtime.errors import UserError, run_command
 from runtime.generator import Generator, find_model
 from runtime.latent import draw_latents
-from runtime.options import DEFAULT_MODEL
+from runtime.options import LATENCY, PREFERENCES, THROUGHPUT
 
 EXAMPLES = """\
 examples:
@@ -33,16 +35,22 @@ examples:
 PACKAGES = ("onnxruntime", "opencv-python", "numpy")
 ROOT = Path(__file__).parents[1]
 BATCH_OF_THREADS = 25
+MANY_IMAGES = 10_000  # more than these take so long that they are written less often
+ROUNDS_OF_MANY = 3
 
 
 @dataclass
 class Speed:
-    """Images a second of one batch size with so many threads."""
+    """Images a second of one batch size with so many threads, by default and the other way.
+
+    ``over_first`` and ``peak_memory_mb`` are those of the default.
+    """
 
     threads: int
     batch: int
     images_per_second: Spread
     over_first: Spread
+    images_per_second_preferring_latency: Spread
     peak_memory_mb: float
 
 
@@ -86,38 +94,44 @@ def main(argv: list[str] | None = None) -> int:
 def _speeds(
     path: Path, settings: list[tuple[int, int]], options: argparse.Namespace
 ) -> list[Speed]:
-    """Time threads and batches in turn, each in a process of its own."""
+    """Time threads and batches in turn, each preference in a process of its own."""
     metadata = Generator.load(path, "cpu").metadata
     measure.progress(f"{options.repetitions} rounds of {len(settings)} threads or batches")
     takes, images, workers = {}, {}, {}
+
+    def name_of(threads: int, batch: int, prefer: str) -> str:
+        return f"{threads}, {batch}, {prefer}"
+
     with ExitStack() as stack:
-        for threads, batch in settings:
+        for (threads, batch), prefer in itertools.product(settings, PREFERENCES):
             latents = draw_latents(0, batch, metadata.latent_size, metadata.latent_distribution)
-            worker = stack.enter_context(Worker(peers.edgegan, path, threads, threads=threads))
+            worker = Worker(peers.edgegan, path, threads, prefer, threads=threads)
+            stack.enter_context(worker)
             try:
                 calls = measure.warm_up(partial(worker.seconds, latents), options.seconds)
             except PeerFailed as error:
                 raise UserError(f"{path} cannot be measured: {error}") from error
-            name = f"{threads}, {batch}"
+            name = name_of(threads, batch, prefer)
             takes[name] = partial(worker.seconds, latents, calls)
             images[name], workers[name] = calls * batch, worker
         seconds = measure.interleave(takes, options.repetitions)
         rates = {name: [images[name] / value for value in seconds[name]] for name in takes}
-        first = next(iter(rates.values()))
+        first = rates[name_of(*settings[0], THROUGHPUT)]
         return [
             Speed(
                 threads,
                 batch,
-                Spread.of(rates[name]),
-                measure.ratio(rates[name], first),
-                workers[name].peak_memory(),
+                Spread.of(rates[name_of(threads, batch, THROUGHPUT)]),
+                measure.ratio(rates[name_of(threads, batch, THROUGHPUT)], first),
+                Spread.of(rates[name_of(threads, batch, LATENCY)]),
+                workers[name_of(threads, batch, THROUGHPUT)].peak_memory(),
             )
-            for (threads, batch), name in zip(settings, rates)
+            for threads, batch in settings
         ]
 
 
 def _folders(path: Path, options: argparse.Namespace) -> list[Folder]:
-    """Write folders of images in turn."""
+    """Write folders of images in turn, those of many images in the first rounds only."""
     peaks: dict[str, list[float]] = {str(count): [] for count in options.counts}
 
     def take(count: int) -> float:
@@ -126,9 +140,12 @@ def _folders(path: Path, options: argparse.Namespace) -> list[Folder]:
         peaks[str(count)].append(finished.peak_memory)
         return finished.seconds
 
-    seconds = measure.interleave(
-        {str(count): partial(take, count) for count in options.counts}, options.repetitions
-    )
+    takes = {str(count): partial(take, count) for count in options.counts}
+    rounds = min(ROUNDS_OF_MANY, options.repetitions)
+    seconds = measure.interleave(takes, rounds)
+    few = {name: takes[name] for name in takes if int(name) <= MANY_IMAGES}
+    for name, more in measure.interleave(few, options.repetitions - rounds).items():
+        seconds[name] += more
     first = peaks[str(options.counts[0])]
     return [
         Folder(
@@ -165,16 +182,21 @@ def _print(report: dict[str, Any]) -> None:
                 each.batch,
                 each.images_per_second,
                 each.over_first,
+                each.images_per_second_preferring_latency,
                 measure.short(1e3 / each.images_per_second.median),
                 f"{each.peak_memory_mb:.0f}",
             )
             for each in report[key]
         ]
-        headers = ("threads", "batch", "images/s", f"to {first}", "ms an image", "peak memory, MB")
+        headers = (
+            *("threads", "batch", "images/s", f"to {first}", "with --prefer latency, images/s"),
+            *("ms an image", "peak memory, MB"),
+        )
         print(measure.table(headers, speeds) + "\n")
     folders = [
         (
             f"{each.images:,}",
+            each.seconds.repetitions,
             each.seconds,
             each.images_per_second,
             each.peak_memory_mb,
@@ -182,7 +204,10 @@ def _print(report: dict[str, Any]) -> None:
         )
         for each in report["folders"]
     ]
-    titles = ("images written", "seconds", "images/s", "peak memory, MB", "to the first row")
+    titles = (
+        *("images written", "times", "seconds", "images/s", "peak memory, MB"),
+        "to the first row",
+    )
     print(measure.table(titles, folders))
 
 
@@ -190,15 +215,12 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.scaling",
         description="Images a second by threads and by batch size, and the time and memory of "
-        "writing few images and many, which takes long: 100,000 of them, five times.",
+        f"writing few images and many: more than {MANY_IMAGES:,} are written at most "
+        f"{ROUNDS_OF_MANY} times, since that takes long.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--model",
-        default=DEFAULT_MODEL,
-        help=f"a shipped model's name, or the path of an exported .onnx ({DEFAULT_MODEL})",
-    )
+    measure.add_model_option(parser)
     parser.add_argument(
         "--batches",
         type=measure.whole_numbers("--batches", 1, 4096),

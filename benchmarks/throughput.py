@@ -1,9 +1,13 @@
 """Images a second and the latency of one, beside what a user could pick, and what limits them.
 
 python -m benchmarks.throughput. Timed is what turns latents that are there into images that are
-there, in the numbers that the network itself gives: bytes where our file makes them in its graph,
-else floating-point numbers, whose conversion to bytes a user of those peers would have to add. Only
-the row "seed to uint8" is all that a user waits for: drawing the latents, images as bytes.
+there: bytes of our runtime, of the others the floating-point numbers that the network itself gives,
+whose conversion to bytes a user of those peers would have to add. Only the row "seed to uint8" is
+all that a user waits for: drawing the latents, images as bytes.
+
+All peers get all cores. Our runtime uses them as it does by default where images a second are
+measured (``--prefer throughput``: a batch of one has one core), and as a user of single images
+would have it where their latency is (``--prefer latency``).
 """
 
 from __future__ import annotations
@@ -26,7 +30,7 @@ from benchmarks.networks import INSTALL_TRAIN, FloatNetwork
 from runtime.errors import UserError, run_command
 from runtime.generator import Generator, find_model, from_bytes
 from runtime.latent import draw_latents
-from runtime.options import DEFAULT_MODEL
+from runtime.options import LATENCY
 
 EXAMPLES = """\
 examples:
@@ -54,6 +58,7 @@ class Peer:
         packages: what has to be installed for it, by ``install``.
         ours: whether it is what the others are compared with, in some form.
         agreement: with the float32 network's images, in decibels.
+        make_for_one: its maker for the latency of one image, if a user would set it up for that.
     """
 
     name: str
@@ -64,6 +69,7 @@ class Peer:
     ours: bool = False
     agreement: float = EXACT
     needs_compiler: bool = False
+    make_for_one: Callable[[Path, int], peers.Generate] | None = None
 
 
 MADE: dict[str, Callable[[Path], Callable[[Path], None]]] = {
@@ -71,20 +77,27 @@ MADE: dict[str, Callable[[Path], Callable[[Path], None]]] = {
     "level 2": partial(networks.exporter, level=2),
     "level 3": partial(networks.exporter, level=3),
 }
-OURS = Peer("edgegan", peers.edgegan, "model", ours=True, agreement=COARSE)
+
+
+def _runtime(
+    name: str,
+    file: str,
+    agreement: float = COARSE,
+    make: Callable[..., peers.Generate] = peers.edgegan,
+) -> Peer:
+    """Our runtime on a file."""
+    for_one = partial(make, prefer=LATENCY)
+    return Peer(name, make, file, ours=True, agreement=agreement, make_for_one=for_one)
+
+
+OURS = _runtime("edgegan", "model")
 REFERENCE = Peer("onnxruntime, level 1", peers.onnxruntime_plain)
 EAGER = Peer("PyTorch eager", peers.pytorch_batch_norm, packages=("torch",))
 PEERS = (
     OURS,
-    Peer("edgegan, seed to uint8", peers.edgegan_images, "model", ours=True, agreement=COARSE),
-    Peer(
-        "edgegan, level 3 of the peers' weights",
-        peers.edgegan,
-        "level 3",
-        ours=True,
-        agreement=COARSE,
-    ),
-    Peer("edgegan, level 2", peers.edgegan, "level 2", ours=True, agreement=ROUNDED),
+    _runtime("edgegan, seed to uint8", "model", make=peers.edgegan_images),
+    _runtime("edgegan, level 3 of the peers' weights", "level 3"),
+    _runtime("edgegan, level 2", "level 2", ROUNDED),
     REFERENCE,
     Peer("onnxruntime, mxnet's own export", peers.onnxruntime_plain, "mxnet's"),
     EAGER,
@@ -162,9 +175,12 @@ def main(argv: list[str] | None = None) -> int:
             return draw_latents(0, count, metadata.latent_size, metadata.latent_distribution)
 
         for batch in options.batches:
-            results += _measure_batch(workers, draw(batch), network, options, left_out)
-        latencies = _measure_latency(workers, draw(1), options, left_out)
+            results += _measure_batch(
+                workers, draw(batch), network, metadata.value_range, options, left_out
+            )
         peak_memory = {peer.name: worker.peak_memory() for peer, worker in workers.items()}
+        workers = _set_up_for_one(workers, files, options.threads, stack)
+        latencies = _measure_latency(workers, draw(1), options, left_out)
         rates = limit.rates(options.threads, options.seconds, options.repetitions, left_out)
         shares = _shares(results, rates, files, draw(max(options.batches)), options.threads)
 
@@ -208,6 +224,9 @@ def _files(
         return files
     files["network"] = network.path
     for name in sorted({peer.file for peer in PEERS} & MADE.keys()):
+        if not measure.is_installed("mxnet"):
+            left_out[f"the file {name}"] = f"mxnet is not installed: {INSTALL_TRAIN}"
+            continue
         measure.progress(f"the {name} file of it", "making")
         output = folder / f"{name.replace(' ', '_')}.onnx"
         try:
@@ -236,10 +255,25 @@ def _start_workers(
     return workers
 
 
+def _set_up_for_one(
+    workers: dict[Peer, Worker], files: dict[str, Path], threads: int, stack: ExitStack
+) -> dict[Peer, Worker]:
+    """The peers' processes for the latency of one image: others where they are set up for that."""
+    return {
+        peer: stack.enter_context(
+            Worker(peer.make_for_one, files[peer.file], threads, threads=threads)
+        )
+        if peer.make_for_one
+        else worker
+        for peer, worker in workers.items()
+    }
+
+
 def _measure_batch(
     workers: dict[Peer, Worker],
     latents: np.ndarray,
     network: FloatNetwork | None,
+    value_range: tuple[float, float],
     options: argparse.Namespace,
     left_out: dict[str, str],
 ) -> list[Result]:
@@ -251,7 +285,7 @@ def _measure_batch(
     for peer, values in seconds.items():
         comparable = network and (peer.file != "model" or network.is_the_models)
         found = (
-            decibels(workers[peer].call(latents), expected)
+            decibels(workers[peer].call(latents), expected, value_range)
             if comparable and expected is not None
             else None
         )
@@ -321,15 +355,19 @@ def _seconds_an_image(
     return {peer: [value / images[peer] for value in seconds[peer.name]] for peer in workers}
 
 
-def decibels(images: np.ndarray, expected: np.ndarray) -> float:
+def decibels(images: np.ndarray, expected: np.ndarray, value_range: tuple[float, float]) -> float:
     """The peak signal-to-noise ratio on [0, 255] of images: infinite where they are the same.
 
+    The exporter has one for floating-point numbers, which cannot be had without mxnet.
+
     Args:
-        images: float32 (N, 3, S, S) in [-1, 1], or uint8 (N, S, S, 3).
-        expected: float32 (N, 3, S, S) in [-1, 1].
+        images: float32 (N, 3, S, S) in the value range, or uint8 (N, S, S, 3).
+        expected: float32 (N, 3, S, S) in the value range.
     """
-    values = from_bytes(images) if images.dtype == np.uint8 else images
-    mean_square = float(np.mean(((values.astype(np.float64) - expected) * 127.5) ** 2))
+    low, high = value_range
+    values = from_bytes(images, value_range) if images.dtype == np.uint8 else images
+    levels = (values.astype(np.float64) - expected) * (255 / (high - low))
+    mean_square = float(np.mean(levels**2))
     return float(10 * np.log10(255**2 / mean_square)) if mean_square else float("inf")
 
 
@@ -388,7 +426,10 @@ def _print(report: dict[str, Any]) -> None:
     if report["network"]:
         title += f"; the peers compute the same network with {report['network']}"
     measure.print_header(title, report)
-    print("From latents to what the network gives: bytes of ours at levels 2 and 3, else floats.\n")
+    print(
+        "From latents to images: bytes of ours, floats of the others. Ours as by default, which is "
+        "--prefer throughput.\n"
+    )
     rows: list[tuple[object, ...]] = [
         (
             result.batch,
@@ -403,7 +444,10 @@ def _print(report: dict[str, Any]) -> None:
     headers = ("batch", "peer", "images/s", "ours / theirs", "dB from float32", "")
     print(measure.table(headers, rows))
     rows = [(each.peer, each.milliseconds, each.ours_over_theirs) for each in report["latencies"]]
-    print("\nLatency of one image: the median of a round's calls, one at a time:\n")
+    print(
+        "\nLatency of one image: the median of a round's calls, one at a time. Ours with "
+        "--prefer latency.\n"
+    )
     print(measure.table(("peer", "ms", "ours / theirs"), rows))
     rows = [(each.what, each.peer, each.ours_over_theirs) for each in report["comparisons"]]
     print("\nAgainst PyTorch eager and against the best peer:\n")
@@ -424,11 +468,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--model",
-        default=DEFAULT_MODEL,
-        help=f"a shipped model's name, or the path of an exported .onnx ({DEFAULT_MODEL})",
-    )
+    measure.add_model_option(parser)
     networks.add_network_option(parser)
     parser.add_argument(
         "--batches",

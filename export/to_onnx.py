@@ -187,7 +187,11 @@ def generator_of(source: Checkpoint, weights: str) -> Subject:
     """
     network = loop.make_generator(source.recipe, mx.cpu())
     checkpoint.set_network_arrays(network, checkpoint.part_of(source.arrays, weights))
-    metadata = _metadata(source, GENERATOR)
+    return generator_subject(network, _metadata(source, GENERATOR))
+
+
+def generator_subject(network: HybridBlock, metadata: ModelMetadata) -> Subject:
+    """A generator with its weights: float32 (N, latent_size) to (N, 3, S, S) in the value range."""
     latents = verify.parity_latents(metadata)
     symbol = network(mx.sym.var(INPUT[GENERATOR]))
     return Subject(network, symbol, metadata, latents, verify.network_output(network, latents))

@@ -1,16 +1,19 @@
 from __future__ import annotations
 
+import argparse
 import itertools
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import METADATA
 
 from benchmarks import (
     cold_start,
@@ -27,7 +30,9 @@ from benchmarks.limit import Rate
 from benchmarks.measure import PeerFailed, Spread, Worker
 from benchmarks.networks import Operations
 from runtime.errors import UserError
+from runtime.generator import Generator
 from runtime.latent import draw_latents
+from runtime.options import LATENCY, THROUGHPUT
 
 REPOSITORY = Path(__file__).parents[1]
 TINY = [
@@ -153,7 +158,15 @@ def test_process_is_measured():
     )
     assert (finished.status, finished.output.strip()) == (3, "me")
     assert finished.seconds > 0
-    assert 1 < finished.peak_memory < 1000
+    assert 1 < finished.peak_memory < 100
+
+
+def test_peak_memory_of_a_process_is_its_own_and_its_childrens():
+    ours = bytearray(os.urandom(4096)) * 100_000  # 400 MB
+    assert 1 < measure.run_process([sys.executable, "-c", ""]).peak_memory < 100
+    del ours
+    child = f"{sys.executable} -c 'bytearray(300_000_000).count(1)'; true"
+    assert 300 < measure.run_process(["bash", "-c", child]).peak_memory < 400
 
 
 def _make_adder(first: int) -> Callable[[int], int]:
@@ -215,29 +228,51 @@ def made(make_generator, tmp_path) -> Callable[[str], Path]:
 
 @pytest.mark.parametrize("peer", throughput.PEERS, ids=lambda peer: peer.name)
 def test_generating_peers_agree_with_the_float32_network(made, peer):
+    makers = [maker for maker in (peer.make, peer.make_for_one) if maker]
     missing = [name for name in peer.packages if not measure.is_installed(name)]
     if missing:
         pytest.skip(f"{missing[0]} is not installed")
     if peer.needs_compiler and not measure.has_compiler():
         pytest.skip("there is no C++ compiler")
     latents = draw_latents(0, 3, 16, "normal")
-    with (
-        Worker(throughput.REFERENCE.make, made("network"), 1, threads=1) as reference,
-        Worker(peer.make, made(peer.file), 1, threads=1) as theirs,
-    ):
+    with Worker(throughput.REFERENCE.make, made("network"), 1, threads=1) as reference:
         expected = reference.call(latents)
-        assert np.ptp(expected) > 0.5
-        assert throughput.decibels(theirs.call(latents), expected) >= peer.agreement
+    assert np.ptp(expected) > 0.5
+    for maker in makers:
+        with Worker(maker, made(peer.file), 1, threads=1) as theirs:
+            images = theirs.call(latents)
+        assert throughput.decibels(images, expected, METADATA.value_range) >= peer.agreement
 
 
-def test_decibels_are_those_of_the_formula():
-    expected = np.zeros((1, 3, 4, 4), np.float32)
-    assert throughput.decibels(expected, expected) == float("inf")
+def test_ours_is_as_by_default_and_for_one_image_prefers_latency(make_generator, monkeypatch):
+    preferred = []
+    load = Generator.load
+
+    def watched(*arguments, prefer):
+        preferred.append(prefer)
+        return load(*arguments, prefer=prefer)
+
+    monkeypatch.setattr(Generator, "load", watched)
+    for peer in throughput.PEERS:
+        if peer.make_for_one:
+            for maker in (peer.make, peer.make_for_one):
+                images = maker(make_generator(), 2)(draw_latents(0, 3, 16, "normal"))
+                assert (images.dtype, images.shape) == (np.uint8, (3, 16, 16, 3))
+    assert preferred == 4 * [THROUGHPUT, LATENCY]
+    assert throughput.OURS.make_for_one
+
+
+@pytest.mark.parametrize(("low", "high"), [(-1, 1), (0, 1)])
+def test_decibels_are_those_of_the_formula(low, high):
+    expected = np.full((1, 3, 4, 4), (low + high) / 2, np.float32)
+    assert throughput.decibels(expected, expected, (low, high)) == float("inf")
     # everywhere 2 of 255 levels apart
-    apart = throughput.decibels(expected + np.float32(2 / 127.5), expected)
+    others = expected + np.float32(2 * (high - low) / 255)
+    apart = throughput.decibels(others, expected, (low, high))
     assert apart == pytest.approx(20 * np.log10(255 / 2), abs=1e-4)
-    grey = np.full((1, 4, 4, 3), 128, np.uint8)  # half a level above 0
-    assert throughput.decibels(grey, expected) == pytest.approx(20 * np.log10(510), abs=1e-3)
+    grey = np.full((1, 4, 4, 3), 128, np.uint8)  # half a level above the middle
+    found = throughput.decibels(grey, expected, (low, high))
+    assert found == pytest.approx(20 * np.log10(510), abs=1e-3)
 
 
 def test_throughput_reports_all_peers(make_generator, tmp_path, monkeypatch, capsys):
@@ -277,6 +312,18 @@ def test_throughput_reports_all_peers(make_generator, tmp_path, monkeypatch, cap
     channels = (16 * 64, 64 * 32, 32 * 3)
     counted = sum(taps * size * count for size, count in zip(pixels, channels))
     assert {share["multiply_adds"] for share in found["shares"]} == {counted}
+
+
+def test_without_mxnet_its_files_are_left_out_with_a_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr(measure, "is_installed", lambda name: name != "mxnet")
+    network = networks.FloatNetwork(tmp_path / "network.onnx", "its own weights", True)
+    left_out: dict[str, str] = {}
+    files = throughput._files(tmp_path / "model.onnx", network, tmp_path, 1, left_out)
+    assert files == {"model": tmp_path / "model.onnx", "network": network.path}
+    assert left_out == {
+        f"the file {name}": "mxnet is not installed: pip install '.[train]'"
+        for name in throughput.MADE
+    }
 
 
 def test_latency_and_comparison_are_ours_over_theirs():
@@ -347,20 +394,51 @@ def test_peers_of_a_file_in_integers_get_random_weights(make_generator, tmp_path
     monkeypatch.setattr(measure, "is_installed", lambda name: name != "mxnet")
     with pytest.raises(PeerFailed, match="mxnet is not installed: pip install"):
         networks.float_network(integers, None, tmp_path, 1)
+    assert networks.float_network(plain, None, tmp_path, 1).path == plain
+    assert networks.float_network(integers, plain, tmp_path, 1).path == plain
+    monkeypatch.setattr(measure, "is_installed", lambda name: name != "onnx")
+    with pytest.raises(PeerFailed, match="onnx is not installed: pip install"):
+        networks.float_network(plain, None, tmp_path, 1)
 
 
-def test_random_weights_draw_pictures_of_contrast(make_generator, tmp_path):
+def _make_operations_without_mxnet() -> Callable[[Path], Operations]:
+    sys.modules.update(dict.fromkeys(("mxnet", "trainer")))  # what imports them fails
+    return networks.operations()
+
+
+def test_operations_are_counted_without_mxnet(make_generator):
+    with Worker(_make_operations_without_mxnet, threads=1) as worker:
+        found = worker.call(make_generator())
+    assert found == Operations(
+        floating=16 * (16 * 64 + 16 * 64 * 32 + 64 * 32 * 3), integers=0, first_layer=16 * 16 * 64
+    )
+
+
+@pytest.mark.parametrize(
+    ("recipe", "value_range", "slope"), [("dcgan", (-1, 1), 1), ("dcgan_fast", (0, 1), 1 / 4)]
+)
+def test_random_weights_draw_pictures_of_contrast(
+    make_generator, tmp_path, recipe, value_range, slope
+):
+    """In float32, whatever the recipe trains in, by a tanh or a sigmoid of that slope."""
     pytest.importorskip("mxnet")
+    metadata = replace(METADATA, recipe=recipe, value_range=value_range).to_strings()
     path = tmp_path / "random.onnx"
-    with Worker(networks.random_network, make_generator(), threads=1) as worker:
+    with Worker(networks.random_network, make_generator(metadata=metadata), threads=1) as worker:
         worker.call(path)
     assert peers.is_plain(path)
     assert peers.metadata_of(path).latent_size == 16
+    latents = draw_latents(0, 16, 16, "normal")
     with Worker(peers.onnxruntime_plain, path, 1, threads=1) as worker:
-        images = worker.call(draw_latents(0, 16, 16, "normal"))
+        images = worker.call(latents)
+    assert images.mean() == pytest.approx(np.mean(value_range), abs=0.05)
     # The last layer adds 4 taps of 64 channels, half of them 0, by weights N(0, 0.02).
-    expected = 0.02 * np.sqrt(4 * 64 / 2)
+    expected = 0.02 * np.sqrt(4 * 64 / 2) * slope
     assert images.std() == pytest.approx(expected, rel=0.3)
+    for package, make in (("torch", peers.pytorch_batch_norm), ("mxnet", peers.mxnet)):
+        if measure.is_installed(package):
+            with Worker(make, path, 1, threads=1) as worker:
+                assert worker.call(latents) == pytest.approx(images, abs=1e-5)
 
 
 def test_scaling_reports_threads_batches_and_folders(
@@ -378,6 +456,8 @@ def test_scaling_reports_threads_batches_and_folders(
     ratio = found["batches"][1]["over_first"]["median"]
     rates = [each["images_per_second"]["median"] for each in found["batches"]]
     assert ratio == pytest.approx(rates[1] / rates[0])
+    for each in [*found["threads"], *found["batches"]]:
+        assert each["images_per_second_preferring_latency"]["median"] > 0
     assert [each["images"] for each in found["folders"]] == [2, 70]
     for each in found["folders"]:
         assert each["images_per_second"]["median"] * each["seconds"]["median"] == pytest.approx(
@@ -385,6 +465,22 @@ def test_scaling_reports_threads_batches_and_folders(
         )
         assert each["peak_memory_mb"]["median"] > 1
     assert "images written" in capsys.readouterr().out
+
+
+def test_many_images_are_written_less_often_than_few(monkeypatch):
+    def write(path: Path, count: int) -> measure.Finished:
+        return measure.Finished(0, count / 1000, count, "")
+
+    monkeypatch.setattr(scaling, "_write_images", write)
+    options = argparse.Namespace(counts=[1_000, 10_000, 10_001], repetitions=5)
+    found = scaling._folders(Path("model.onnx"), options)
+    assert [(each.images, each.seconds.repetitions) for each in found] == [
+        *((1_000, 5), (10_000, 5), (10_001, 3))
+    ]
+    assert found[2].peak_over_first == Spread(10.001, 10.001, 10.001, 3)
+    assert all(
+        each.images_per_second == Spread(1e3, 1e3, 1e3, n) for each, n in zip(found, (5, 5, 3))
+    )
 
 
 def test_training_reports_speed_and_memory(tmp_path, capsys, one_repetition):
