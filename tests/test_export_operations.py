@@ -74,12 +74,29 @@ def test_layers_of_integer_weights_are_told_apart() -> None:
     assert multiply_adds_in_integers(model) == 7 * 11
 
 
-def test_the_shipped_generator_takes_as_many_in_every_form() -> None:
-    """64 wide: 128 numbers to 512 channels of 4 x 4, four doublings of 4 x 4 taps."""
-    model = onnx.load(str(MODELS / "dcgan.onnx"))
-    first = 128 * 512 * 16
-    doublings = [512 * 256 * 16, 256 * 128 * 64, 128 * 64 * 256, 64 * 3 * 1024]
-    assert multiply_adds(model) == first + 16 * sum(doublings)
+def counted_by_hand(width: int) -> int:
+    """128 numbers to 8 width channels of 4 x 4, four doublings of 4 x 4 taps."""
+    channels = [8 * width, 4 * width, 2 * width, width, 3]
+    pixels = [16, 64, 256, 1024]
+    doublings = sum(a * b * size for a, b, size in zip(channels, channels[1:], pixels))
+    return 128 * 8 * width * 16 + 16 * doublings
+
+
+def test_a_shipped_generator_takes_as_many_in_every_form_of_float32() -> None:
+    model = onnx.load(str(MODELS / "wgan.onnx"))
+    assert multiply_adds(model) == counted_by_hand(32)
     rewritten = phase_convolutions.rewrite(matrix_product.rewrite(model), least_outputs=1)
     assert multiply_adds(rewritten) == multiply_adds(model)
     assert multiply_adds(store_float16.rewrite(rewritten)) == multiply_adds(model)
+
+
+def test_shipped_integers_take_more_where_they_draw_blocks() -> None:
+    """Blocks of 4 x 4 pixels read 4 x 4 inputs, those of 2 x 2 read 3 x 3; phases 2 x 2 a pixel."""
+    default, student = (onnx.load(str(MODELS / f"{name}.onnx")) for name in ("dcgan", "student"))
+    last = 16 * 64 * 3 * 1024
+    assert multiply_adds(default) == counted_by_hand(64) + (16 / 4 - 1) * last
+    last, before_it = 16 * 24 * 3 * 1024, 16 * 48 * 24 * 256
+    more = (16 / 4 - 1) * last + (9 / 4 - 1) * before_it
+    assert multiply_adds(student) == counted_by_hand(24) + more
+    for model in (default, student):
+        assert multiply_adds_in_integers(model) == multiply_adds(model)
