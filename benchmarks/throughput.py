@@ -163,7 +163,6 @@ def main(argv: list[str] | None = None) -> int:
     path = find_model(options.model).resolve()
     metadata = Generator.load(path, "cpu").metadata
     left_out: dict[str, str] = {}
-    latencies: list[Latency] = []
     results: list[Result] = []
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))

@@ -95,7 +95,8 @@ def compute_in_bfloat16(network: HybridBlock) -> None:
         elif isinstance(layer, TransposedConvolution):
             layer.add_rounded()
     network.add(ToFloat32(prefix=""))
-    _expect_unused([layer.weight for layer, _ in _with_rounded(network)])
+    if copied := [layer.weight for layer, _ in _with_rounded(network)]:
+        _expect_unused(copied)
     round_weights(network)
 
 
