@@ -5,5 +5,5 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/.ci/environment.sh"
 
 ensure_environment 13 .
-exec "$venv/bin/python" -I -m runtime.run_gan \
+exec "$venv/bin/python" -I -m edgegan.runtime.run_gan \
     --output "$root/samples/gan.png" --compare "$root/samples/gan_original.png" "$@"

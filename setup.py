@@ -85,17 +85,24 @@ TEST = [
     MATPLOTLIB,  # the graders' grid to compare ours with
 ]
 
+# Folders at the top whose import names are edgegan.FOLDER.
+FOLDERS = ("trainer", "export", "runtime")
+INCLUDED = [pattern for folder in FOLDERS for pattern in (folder, f"{folder}.*")]
+
 setup(
     name="edgegan",
     version="0.1.0",
     description="Trains anime-face GANs with MXNet and runs them anywhere with onnxruntime",
     python_requires=">=3.9",
-    packages=find_packages(include=["trainer*", "export*", "runtime*"]),
+    packages=["edgegan", *(f"edgegan.{package}" for package in find_packages(include=INCLUDED))],
+    package_dir={f"edgegan.{folder}": folder for folder in FOLDERS},
     package_data={
-        "trainer": ["student.yaml", "recipes/*.yaml", "metrics/*.onnx"],
-        "trainer.report": ["page.html"],
-        "runtime": ["models/*"],
+        "edgegan": ["py.typed"],
+        "edgegan.trainer": ["student.yaml", "recipes/*.yaml", "metrics/*.onnx"],
+        "edgegan.trainer.report": ["page.html"],
+        "edgegan.runtime": ["models/*"],
     },
+    entry_points={"console_scripts": ["edgegan = edgegan.__main__:run"]},
     install_requires=RUNTIME,
     extras_require={
         "train": [*mxnet("mxnet"), *TRAINING],

@@ -95,6 +95,6 @@ ensure_environment() {
     fi
     install "$target"
     # Without the cascade grids are still drawn; who needs it is told again.
-    "$venv/bin/python" -I -m runtime.detector >&2 || true
+    "$venv/bin/python" -I -m edgegan.runtime.detector >&2 || true
     printf '%s\n' "$(kind "$python")" "$target" "$current" >"$stamp"
 }

@@ -16,9 +16,9 @@ from typing import Any
 from benchmarks import measure, networks, peers
 from benchmarks.measure import PeerFailed, Run, Spread, Worker
 from benchmarks.networks import FloatNetwork
-from runtime.cores import available_cores
-from runtime.errors import UserError, run_command
-from runtime.generator import find_model
+from edgegan.runtime.cores import available_cores
+from edgegan.runtime.errors import UserError, run_command
+from edgegan.runtime.generator import find_model
 
 EXAMPLES = """\
 examples:
@@ -28,7 +28,7 @@ examples:
 PACKAGES = ("onnxruntime", "opencv-python", "numpy", "torch", "matplotlib")
 ROOT = Path(__file__).parents[1]
 OURS = "./run_gan.sh (draws and counts)"
-GENERATE = "python -m runtime.generate (draws)"
+GENERATE = "edgegan generate (draws)"
 PYTORCH = "PyTorch script (draws)"
 ENVIRONMENT = {"PYTHONPATH": str(ROOT), "MPLBACKEND": "Agg"}
 
@@ -101,9 +101,9 @@ def pytorch_files(network: Path, folder: Path) -> Run:
     import numpy as np
     import torch
 
-    from runtime.grid import BASELINE_IMAGES
-    from runtime.latent import draw_latents
-    from runtime.options import DEFAULT_SEED
+    from edgegan.runtime.grid import BASELINE_IMAGES
+    from edgegan.runtime.latent import draw_latents
+    from edgegan.runtime.options import DEFAULT_SEED
 
     metadata = peers.metadata_of(network)
     weights = peers.pytorch_network(network, batch_norm=True).state_dict()
@@ -188,7 +188,7 @@ def _picture_difference(ours: Path, theirs: Path) -> int:
     """The largest difference between two pictures of the same faces, in levels of 255."""
     import numpy as np
 
-    from runtime.grid import read_picture
+    from edgegan.runtime.grid import read_picture
 
     return int(np.abs(read_picture(ours).astype(int) - read_picture(theirs)).max())
 

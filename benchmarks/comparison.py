@@ -15,11 +15,11 @@ from typing import Any
 import yaml
 
 from benchmarks.comparison_page import write_page
-from runtime.errors import UserError, add_debug_option, run_command
-from runtime.files import make_folder
-from runtime.options import positive_number
-from trainer import checkpoint
-from trainer.checkpoint import LAST
+from edgegan.runtime.errors import UserError, add_debug_option, run_command
+from edgegan.runtime.files import make_folder
+from edgegan.runtime.options import positive_number
+from edgegan.trainer import checkpoint
+from edgegan.trainer.checkpoint import LAST
 
 EXAMPLES = """\
 examples:

@@ -8,12 +8,12 @@ from pathlib import Path
 import cv2
 
 from benchmarks import measure
-from runtime.files import make_folder, write_bytes
-from runtime.grid import read_picture
-from trainer.report import compare
-from trainer.report.compare import Group, Metric, Pair
-from trainer.report.drawing import jpeg
-from trainer.report.runs import Run, read_runs
+from edgegan.runtime.files import make_folder, write_bytes
+from edgegan.runtime.grid import read_picture
+from edgegan.trainer.report import compare
+from edgegan.trainer.report.compare import Group, Metric, Pair
+from edgegan.trainer.report.drawing import jpeg
+from edgegan.trainer.report.runs import Run, read_runs
 
 PAGE = "comparison.md"
 FACES = "faces"  # the folder of strips

@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks import measure
 from benchmarks.measure import PeerFailed, Spread, Worker
 from benchmarks.training import edgegan, recipe_values
-from runtime.errors import UserError, run_command
+from edgegan.runtime.errors import UserError, run_command
 
 EXAMPLES = """\
 examples:

@@ -27,10 +27,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from runtime.cores import available_cores
-from runtime.errors import UserError, add_debug_option
-from runtime.files import atomic_write
-from runtime.options import DEFAULT_MODEL, positive_number, whole_number
+from edgegan.runtime.cores import available_cores
+from edgegan.runtime.errors import UserError, add_debug_option
+from edgegan.runtime.files import atomic_write
+from edgegan.runtime.options import DEFAULT_MODEL, positive_number, whole_number
 
 LEAST_REPETITIONS = 5
 TIMED_PROCESS = Path(__file__).with_name("timed_process.py")

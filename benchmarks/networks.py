@@ -15,15 +15,13 @@ Whatever loads mxnet runs in a process of its own: its maker returns what is cal
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 
 from benchmarks import measure, peers
 from benchmarks.measure import PeerFailed, Worker
-from runtime.errors import UserError
+from edgegan.runtime.errors import UserError
 
 INSTALL_TRAIN = "pip install '.[train]'"
 SETTLING_BATCHES = 100  # what batch norms had at first then counts for 0.9 ** 100
@@ -109,11 +107,10 @@ def random_network(model: Path) -> Callable[[Path], None]:
 
     Batch norms have settled on what the layers before them then compute, as in training.
     """
-    from mxnet import autograd, nd
-
-    from export import to_onnx
-    from runtime.latent import draw_latents
-    from trainer import device, loop
+    from edgegan.export import to_onnx
+    from edgegan.runtime.latent import draw_latents
+    from edgegan.trainer import device, loop
+    from edgegan.trainer.framework import autograd, mx
 
     metadata = peers.metadata_of(model)
     chosen = peers.recipe_of(metadata)
@@ -123,9 +120,9 @@ def random_network(model: Path) -> Callable[[Path], None]:
             number, SETTLING_BATCH, metadata.latent_size, metadata.latent_distribution
         )
         with autograd.record():
-            images = network(nd.array(latents))
+            images = network(mx.nd.array(latents))
         images.backward()  # in which mxnet brings the batch norms' averages up to date
-    nd.waitall()
+    mx.nd.waitall()
 
     def write(output: Path) -> None:
         to_onnx.export(to_onnx.generator_subject(network, metadata), output, level=1)
@@ -135,7 +132,7 @@ def random_network(model: Path) -> Callable[[Path], None]:
 
 def exporter(network: Path, level: int) -> Callable[[Path], None]:
     """A function that writes a file of level 1 as one of another level, as our exporter does."""
-    from export import to_onnx
+    from edgegan.export import to_onnx
 
     metadata = peers.metadata_of(network)
     subject = to_onnx.generator_subject(peers.gluon_network(network), metadata)
@@ -148,7 +145,7 @@ def exporter(network: Path, level: int) -> Callable[[Path], None]:
 
 def mxnets_exporter(network: Path) -> Callable[[Path], None]:
     """A function that writes a file of level 1 as mxnet's own exporter does, batch norm and all."""
-    import mxnet as mx
+    from edgegan.trainer.framework import mx
 
     gluon = peers.gluon_network(network)
     latent_size = peers.metadata_of(network).latent_size
@@ -170,10 +167,7 @@ def operations() -> Callable[[Path], Operations]:
     """A function that counts the multiply-adds of one of our files, which needs no mxnet."""
     import onnx
 
-    package = ModuleType("export")  # without what its own __init__ does: ask for mxnet
-    package.__path__ = [str(Path(__file__).parents[1] / "export")]
-    sys.modules.setdefault("export", package)
-    from export.operations import by_layer, multiply_adds_in_integers
+    from edgegan.export.operations import by_layer, multiply_adds_in_integers
 
     def count(path: Path) -> Operations:
         model = onnx.load(str(path))

@@ -21,17 +21,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from runtime.errors import UserError
-from runtime.files import read_bytes
-from runtime.metadata import ModelMetadata
-from runtime.options import THROUGHPUT
+from edgegan.runtime.errors import UserError
+from edgegan.runtime.files import read_bytes
+from edgegan.runtime.metadata import ModelMetadata
+from edgegan.runtime.options import THROUGHPUT
 
 if TYPE_CHECKING:
     import onnx
     import torch
-    from mxnet.gluon import HybridBlock
 
-    from trainer.recipe import Recipe
+    from edgegan.trainer.framework import HybridBlock
+    from edgegan.trainer.recipe import Recipe
 
 OPENVINO_PRODUCTS = ("Convolution", "Deconvolution", "FullyConnected", "MatMul")
 OPENVINO_FORMATS = {"f32": "float32", "bf16": "bfloat16", "f16": "float16"}
@@ -46,14 +46,14 @@ UNIT_SCALE = math.sqrt(1 + BATCH_NORM_EPSILON)  # makes a batch norm of variance
 
 def edgegan(path: Path, threads: int, prefer: str = THROUGHPUT) -> Generate:
     """Our runtime's network, with all cores in the way that is preferred."""
-    from runtime.generator import Generator
+    from edgegan.runtime.generator import Generator
 
     return Generator.load(path, "cpu", prefer=prefer).images_of
 
 
 def edgegan_images(path: Path, threads: int, prefer: str = THROUGHPUT) -> Generate:
     """Our runtime as it is called: seed 0 in, uint8 images out."""
-    from runtime.generator import Generator
+    from edgegan.runtime.generator import Generator
 
     generator = Generator.load(path, "cpu", prefer=prefer)
     return lambda latents: generator.images(0, len(latents))
@@ -121,7 +121,7 @@ def openvino_format(path: Path, threads: int) -> Callable[[np.ndarray], str]:
 def mxnet(path: Path, threads: int) -> Generate:
     """The network that the file came from in mxnet, hybridized."""
     network = gluon_network(path)
-    import mxnet as mx
+    from edgegan.trainer.framework import mx
 
     return lambda latents: network(mx.nd.array(latents)).asnumpy()
 
@@ -181,7 +181,7 @@ def recipe_of(metadata: ModelMetadata) -> Recipe:
     Raises:
         UserError: the file's recipe is none of the trainer's.
     """
-    from trainer import recipe
+    from edgegan.trainer import recipe
 
     shipped = recipe.load(metadata.recipe)
     return dataclasses.replace(
@@ -199,7 +199,7 @@ def gluon_network(path: Path) -> HybridBlock:
     Raises:
         UserError: the file's recipe is none of the trainer's.
     """
-    from trainer import device, loop
+    from edgegan.trainer import device, loop
 
     nodes, arrays = _read_graph(path)
     layers = [_weight_and_bias(node, arrays) for node in _convolutions(nodes)]

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from runtime.errors import UserError
+from edgegan.runtime.errors import UserError
 
 SLOPE = 0.2  # of the leaky ReLU
 # The values of a recipe that the peer has another form of, or none of.

@@ -12,10 +12,10 @@ from typing import Any
 
 from benchmarks import measure
 from benchmarks.measure import Spread
-from runtime.cores import available_cores
-from runtime.detector import find_cascade
-from runtime.errors import UserError, add_debug_option, run_command
-from runtime.options import add_cascade_option, whole_number
+from edgegan.runtime.cores import available_cores
+from edgegan.runtime.detector import find_cascade
+from edgegan.runtime.errors import UserError, add_debug_option, run_command
+from edgegan.runtime.options import add_cascade_option, whole_number
 
 EXAMPLES = """\
 examples:

@@ -24,18 +24,20 @@ def main(started: float, model: str, output: str) -> None:
         parts[part] = now - before
         before = now
 
-    from runtime import options, run_gan
+    import edgegan.runtime.run_gan  # noqa: F401 (for what it imports)
+    from edgegan.runtime import detector, grid, options
+    from edgegan.runtime.generator import Generator
 
     note("import")
-    generator = run_gan.Generator.load(model)
+    generator = Generator.load(model)
     note("load the model")
-    images = generator.images(options.DEFAULT_SEED, run_gan.BASELINE_IMAGES)
+    images = generator.images(options.DEFAULT_SEED, grid.BASELINE_IMAGES)
     note("generate 25")
-    grid = run_gan.baseline_grid(images)
+    picture = grid.baseline_grid(images)
     note("draw")
-    run_gan.write_png(output, grid)
+    grid.write_png(output, picture)
     note("write the PNG")
-    run_gan.Detector(run_gan.find_cascade()).faces(grid)
+    detector.Detector(detector.find_cascade()).faces(picture)
     note("count the faces")
 
     import json  # here, since run_gan does without

@@ -21,11 +21,11 @@ from typing import Any
 
 from benchmarks import measure, peers
 from benchmarks.measure import PeerFailed, Spread, Worker
-from runtime.cores import available_cores
-from runtime.errors import UserError, run_command
-from runtime.generator import Generator, find_model
-from runtime.latent import draw_latents
-from runtime.options import LATENCY, PREFERENCES, THROUGHPUT
+from edgegan.runtime.cores import available_cores
+from edgegan.runtime.errors import UserError, run_command
+from edgegan.runtime.generator import Generator, find_model
+from edgegan.runtime.latent import draw_latents
+from edgegan.runtime.options import LATENCY, PREFERENCES, THROUGHPUT
 
 EXAMPLES = """\
 examples:

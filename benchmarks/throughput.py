@@ -27,10 +27,10 @@ from benchmarks import limit, measure, networks, peers
 from benchmarks.limit import Share
 from benchmarks.measure import PeerFailed, Spread, Worker
 from benchmarks.networks import INSTALL_TRAIN, FloatNetwork
-from runtime.errors import UserError, run_command
-from runtime.generator import Generator, find_model, from_bytes
-from runtime.latent import draw_latents
-from runtime.options import LATENCY
+from edgegan.runtime.errors import UserError, run_command
+from edgegan.runtime.generator import Generator, find_model, from_bytes
+from edgegan.runtime.latent import draw_latents
+from edgegan.runtime.options import LATENCY
 
 EXAMPLES = """\
 examples:

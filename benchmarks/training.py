@@ -19,8 +19,8 @@ import numpy as np
 
 from benchmarks import measure
 from benchmarks.measure import PeerFailed, Run, Spread, Worker
-from runtime.errors import UserError, run_command
-from runtime.options import whole_number
+from edgegan.runtime.errors import UserError, run_command
+from edgegan.runtime.options import whole_number
 
 EXAMPLES = """\
 examples:
@@ -89,15 +89,15 @@ def main(argv: list[str] | None = None) -> int:
 
 def recipe_values(name: str, overrides: list[str]) -> Run:
     """In a process of its own, since reading a recipe loads mxnet: the recipe as plain values."""
-    from trainer import recipe
+    from edgegan.trainer import recipe
 
     return lambda _: recipe.load(name, overrides).to_mapping()
 
 
 def edgegan(name: str, overrides: list[str]) -> Run:
     """Steps of our training loop on synthetic pictures, on the CPU."""
-    from trainer import device, recipe
-    from trainer.loop import Training
+    from edgegan.trainer import device, recipe
+    from edgegan.trainer.loop import Training
 
     chosen = recipe.load(name, overrides)
     training = Training(chosen, 0, device.choose("cpu"), pictures=1)
@@ -238,7 +238,7 @@ def _training_peak(folder: Path, count: int, options: argparse.Namespace) -> flo
 
 def _cascade() -> dict[str, str]:
     """Where the cascade is, for a process with another cache."""
-    from runtime.detector import CascadeNotFound, find_cascade
+    from edgegan.runtime.detector import CascadeNotFound, find_cascade
 
     try:
         return {"EDGEGAN_CASCADE": str(find_cascade().resolve())}

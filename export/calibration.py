@@ -14,10 +14,10 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from export import verify
-from export.passes import quantise_int8
-from export.passes.graph import activation_after, copy_of
-from export.passes.quantise_int8 import Range
+from edgegan.export import verify
+from edgegan.export.passes import quantise_int8
+from edgegan.export.passes.graph import activation_after, copy_of
+from edgegan.export.passes.quantise_int8 import Range
 
 BINS = 4096  # of the histogram that stands for the numbers
 SHARES = np.linspace(0.01, 1, 100)  # of the whole range, that are tried on each side of 0

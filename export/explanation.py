@@ -10,9 +10,9 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from export import verify
-from export.operations import multiply_adds
-from runtime.generator import to_bytes
+from edgegan.export import verify
+from edgegan.export.operations import multiply_adds
+from edgegan.runtime.generator import to_bytes
 
 BATCH = 25
 ROUNDS = 7  # of which the median is taken

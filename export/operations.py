@@ -7,7 +7,7 @@ from typing import Any
 
 import onnx
 
-from export.passes.graph import attributes, copy_of, shapes
+from edgegan.export.passes.graph import attributes, copy_of, shapes
 
 
 def multiply_adds(model: onnx.ModelProto) -> int:

@@ -14,7 +14,12 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from export.passes import fold_batch_norm, fold_constants, matrix_product, phase_convolutions
+from edgegan.export.passes import (
+    fold_batch_norm,
+    fold_constants,
+    matrix_product,
+    phase_convolutions,
+)
 
 TARGETS = ("cpu", "cuda", "web")
 LEVELS = (0, 1, 2, 3)

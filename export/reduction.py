@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import onnx
 
-from export import verify
-from export.passes import compute_float16
-from runtime.metadata import ModelMetadata
+from edgegan.export import verify
+from edgegan.export.passes import compute_float16
+from edgegan.runtime.metadata import ModelMetadata
 
 
 @dataclass(frozen=True)

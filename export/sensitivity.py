@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 import onnx
 
-from export import calibration, verify
-from export.explanation import milliseconds
-from export.passes import phase_convolutions, quantise_int8
-from export.reduction import Reduction
-from runtime.latent import Stream, draw_latents
-from runtime.metadata import ModelMetadata
+from edgegan.export import calibration, verify
+from edgegan.export.explanation import milliseconds
+from edgegan.export.passes import phase_convolutions, quantise_int8
+from edgegan.export.reduction import Reduction
+from edgegan.runtime.latent import Stream, draw_latents
+from edgegan.runtime.metadata import ModelMetadata
 
 CALIBRATION_LATENTS = 64  # none of them among those that quality is measured on
 # onnxruntime's integer kernels compute 16 channels at once, or 64 together: below 32, blocks are

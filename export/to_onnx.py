@@ -1,4 +1,4 @@
-"""The command that exports: python -m export.to_onnx."""
+"""The command that exports: edgegan export."""
 
 from __future__ import annotations
 
@@ -9,14 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-import mxnet as mx
 import numpy as np
 import onnx
-from mxnet.gluon import HybridBlock
 
-from export import optimization, sensitivity, verify
-from export.explanation import table
-from export.optimization import (
+from edgegan.export import optimization, sensitivity, verify
+from edgegan.export.explanation import table
+from edgegan.export.optimization import (
     BYTES_FROM_LEVEL,
     DEFAULT_LEVEL,
     DEFAULT_TARGET,
@@ -25,7 +23,7 @@ from export.optimization import (
     LEVELS,
     TARGETS,
 )
-from export.passes import (
+from edgegan.export.passes import (
     byte_output,
     compute_float16,
     constant_initializers,
@@ -33,28 +31,29 @@ from export.passes import (
     readable_names,
     store_float16,
 )
-from export.reduction import Reduction, to_float16
-from export.sensitivity import Choice
-from export.translations import OPSET
-from export.verify import Difference
-from runtime.detector import CascadeNotFound, Detector, find_cascade
-from runtime.errors import UserError, add_debug_option, run_command
-from runtime.files import atomic_write
-from runtime.metadata import DISCRIMINATOR, GENERATOR, PARTS, ModelMetadata
-from runtime.options import positive_number
-from trainer import checkpoint, loop
-from trainer.checkpoint import JUDGE, Checkpoint
-from trainer.recipe import VALUE_RANGES, AnyRecipe
+from edgegan.export.reduction import Reduction, to_float16
+from edgegan.export.sensitivity import Choice
+from edgegan.export.translations import OPSET
+from edgegan.export.verify import Difference
+from edgegan.runtime.detector import CascadeNotFound, Detector, find_cascade
+from edgegan.runtime.errors import UserError, add_debug_option, run_command
+from edgegan.runtime.files import atomic_write
+from edgegan.runtime.metadata import DISCRIMINATOR, GENERATOR, PARTS, ModelMetadata
+from edgegan.runtime.options import positive_number
+from edgegan.trainer import checkpoint, loop
+from edgegan.trainer.checkpoint import JUDGE, Checkpoint
+from edgegan.trainer.framework import HybridBlock, mx
+from edgegan.trainer.recipe import VALUE_RANGES, AnyRecipe
 
 EXAMPLES = """\
 examples:
-  python -m export.to_onnx runs/dcgan -o dcgan.onnx
-  python -m export.to_onnx runs/dcgan -o small.onnx --float16
-  python -m export.to_onnx runs/dcgan -o fast.onnx --optimize 3 --quality 40dB --explain
-  python -m export.to_onnx runs/dcgan -o page.onnx --target web --explain
-  python -m export.to_onnx runs/dcgan -o gpu.onnx --target cuda --optimize 3
-  python -m export.to_onnx runs/wgan/last.npz -o last.onnx --weights generator
-  python -m export.to_onnx runs/dcgan -o dcgan.discriminator.onnx --part discriminator
+  edgegan export runs/dcgan -o dcgan.onnx
+  edgegan export runs/dcgan -o small.onnx --float16
+  edgegan export runs/dcgan -o fast.onnx --optimize 3 --quality 40dB --explain
+  edgegan export runs/dcgan -o page.onnx --target web --explain
+  edgegan export runs/dcgan -o gpu.onnx --target cuda --optimize 3
+  edgegan export runs/wgan/last.npz -o last.onnx --weights generator
+  edgegan export runs/dcgan -o dcgan.discriminator.onnx --part discriminator
 """
 IR_VERSION = 8  # of the ONNX release of that opset's time, so that older runtimes load files too
 INPUT = {GENERATOR: "latent", DISCRIMINATOR: "image"}
@@ -412,7 +411,7 @@ def _metadata(source: Checkpoint, part: str) -> ModelMetadata:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m export.to_onnx",
+        prog="edgegan export",
         description="Export a trained network as one ONNX file, verified against the network.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -424,7 +423,7 @@ def _parser() -> argparse.ArgumentParser:
         choices=PARTS,
         default=GENERATOR,
         help="the generator (default), or the discriminator: the one of judge.npz, which "
-        "python -m trainer.judge writes, where a run has it",
+        "edgegan judge writes, where a run has it",
     )
     parser.add_argument(
         "--weights",

@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 import onnx
-from mxnet.onnx.mx2onnx._export_onnx import MXNetGraph
 from onnx import helper, numpy_helper
 
+from edgegan.trainer.framework import mx
+
+MXNetGraph = mx.onnx.mx2onnx._export_onnx.MXNetGraph
 OPSET = 13  # the newest that mxnet's exporter has translations to
 
 # The exporter has its graphs checked as if they were of the newest opset that onnx knows.

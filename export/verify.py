@@ -6,21 +6,20 @@ import statistics
 from dataclasses import dataclass
 from pathlib import Path
 
-import mxnet as mx
 import numpy as np
 import onnx
 import onnxruntime
-from mxnet.gluon import HybridBlock
 from tqdm import tqdm
 
-from runtime.detector import Detector
-from runtime.errors import UserError
-from runtime.generator import Generator, to_bytes
-from runtime.grid import BASELINE_IMAGES
-from runtime.latent import Stream, draw_latents
-from runtime.metadata import ModelMetadata
-from runtime.score import score_images
-from runtime.session import open_session
+from edgegan.runtime.detector import Detector
+from edgegan.runtime.errors import UserError
+from edgegan.runtime.generator import Generator, to_bytes
+from edgegan.runtime.grid import BASELINE_IMAGES
+from edgegan.runtime.latent import Stream, draw_latents
+from edgegan.runtime.metadata import ModelMetadata
+from edgegan.runtime.score import score_images
+from edgegan.runtime.session import open_session
+from edgegan.trainer.framework import HybridBlock, mx
 
 EXAMPLES = 64  # latents, or pictures, that every export is checked on
 FACE_SEEDS = range(100)  # whose grids have to have as many faces as before

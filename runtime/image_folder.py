@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from runtime.cores import available_cores
-from runtime.errors import UserError
-from runtime.files import make_folder, read_bytes, remove_leftovers, write_bytes
-from runtime.generator import Generator
-from runtime.grid import PNG_END, encode_png
-from runtime.network import BATCH
+from edgegan.runtime.cores import available_cores
+from edgegan.runtime.errors import UserError
+from edgegan.runtime.files import make_folder, read_bytes, remove_leftovers, write_bytes
+from edgegan.runtime.generator import Generator
+from edgegan.runtime.grid import PNG_END, encode_png
+from edgegan.runtime.network import BATCH
 
 JOB = "job.json"  # the file in the folder that tells what all its images are of
 NUMBERED = "[0-9]" * 6 + "*.png"

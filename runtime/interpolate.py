@@ -1,4 +1,4 @@
-"""The command that interpolates: python -m runtime.interpolate."""
+"""The command that interpolates: edgegan interpolate."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from runtime.animation import FORMATS, write_animation
-from runtime.errors import UserError, add_debug_option, run_command
-from runtime.generator import Generator
-from runtime.grid import WHITE, tight_grid, write_png
-from runtime.interpolation import lerp, slerp, walk
-from runtime.options import add_model_options, parse_seeds, whole_number
+from edgegan.runtime.animation import FORMATS, write_animation
+from edgegan.runtime.errors import UserError, add_debug_option, run_command
+from edgegan.runtime.generator import Generator
+from edgegan.runtime.grid import WHITE, tight_grid, write_png
+from edgegan.runtime.interpolation import lerp, slerp, walk
+from edgegan.runtime.options import add_model_options, parse_seeds, whole_number
 
 PATHS = {"slerp": slerp, "lerp": lerp}
 MOST_FRAMES = 1_000  # 50 seconds of animation
@@ -21,9 +21,9 @@ STRIP_GAP = 2  # pixels
 
 EXAMPLES = """\
 examples:
-  python -m runtime.interpolate --seeds 3,8 --output walk.png
-  python -m runtime.interpolate --seeds 3,8,12,3 --frames 20 --output walk.webp
-  python -m runtime.interpolate --model wgan --seeds 0-4 --path lerp --output walk.gif
+  edgegan interpolate --seeds 3,8 --output walk.png
+  edgegan interpolate --seeds 3,8,12,3 --frames 20 --output walk.webp
+  edgegan interpolate --model wgan --seeds 0-4 --path lerp --output walk.gif
 """
 
 
@@ -66,7 +66,7 @@ def _suffix(path: Path) -> str:
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m runtime.interpolate",
+        prog="edgegan interpolate",
         description="Walk through the latents from the first face of a seed to that of the next.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,

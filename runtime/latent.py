@@ -11,7 +11,7 @@ from enum import IntEnum
 
 import numpy as np
 
-from runtime.errors import UserError
+from edgegan.runtime.errors import UserError
 
 MAX_SEED = 2**63 - 1
 DISTRIBUTIONS = ("normal", "uniform")

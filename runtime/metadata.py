@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from runtime.errors import UserError
-from runtime.latent import DISTRIBUTIONS
+from edgegan.runtime.errors import UserError
+from edgegan.runtime.latent import DISTRIBUTIONS
 
 PREFIX = "edgegan."
 FORMAT_VERSION = 1
@@ -67,7 +67,7 @@ class ModelMetadata:
         if not any(key.startswith(PREFIX) for key in strings):
             raise UserError(
                 f"{path} is not a {part} of this project: its metadata has no {PREFIX}* keys, "
-                "which python -m export.to_onnx writes"
+                "which edgegan export writes"
             )
 
         def read(name: str) -> str:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from runtime.cores import available_cores
-from runtime.errors import UserError
-from runtime.metadata import GENERATOR, ModelMetadata
-from runtime.options import THROUGHPUT
-from runtime.session import BATCH, open_session, provider_of
+from edgegan.runtime.cores import available_cores
+from edgegan.runtime.errors import UserError
+from edgegan.runtime.metadata import GENERATOR, ModelMetadata
+from edgegan.runtime.options import THROUGHPUT
+from edgegan.runtime.session import BATCH, open_session, provider_of
 
 
 class Network:

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from runtime.errors import UserError
-from runtime.latent import parse_seed
+from edgegan.runtime.errors import UserError
+from edgegan.runtime.latent import parse_seed
 
 DEFAULT_MODEL = "dcgan"
 DEFAULT_SEED = 0

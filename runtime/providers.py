@@ -1,4 +1,4 @@
-"""The command that says what models can run on here: python -m runtime.providers."""
+"""The command that says what models can run on here: edgegan providers."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import argparse
 
 import onnxruntime
 
-from runtime.errors import UserError, add_debug_option, run_command
-from runtime.generator import Generator, shipped_models
-from runtime.session import available_providers
+from edgegan.runtime.errors import UserError, add_debug_option, run_command
+from edgegan.runtime.generator import Generator, shipped_models
+from edgegan.runtime.session import available_providers
 
 
 def main(argv: list[str] | None = None) -> int:
     """Try every shipped model on every provider that is here; returns 0."""
     parser = argparse.ArgumentParser(
-        prog="python -m runtime.providers",
+        prog="edgegan providers",
         description="List the execution providers of the installed onnxruntime, what becomes of "
         "each shipped model on them, and what --provider auto chooses.",
     )

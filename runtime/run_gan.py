@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from runtime.detector import PASS_ABOVE, Detector, find_cascade
-from runtime.errors import UserError, add_debug_option, run_command
-from runtime.generator import Generator
-from runtime.grid import BASELINE_IMAGES, baseline_grid, read_picture, write_png
-from runtime.options import add_cascade_option, add_model_options, add_seed_option
+from edgegan.runtime.detector import PASS_ABOVE, Detector, find_cascade
+from edgegan.runtime.errors import UserError, add_debug_option, run_command
+from edgegan.runtime.generator import Generator
+from edgegan.runtime.grid import BASELINE_IMAGES, baseline_grid, read_picture, write_png
+from edgegan.runtime.options import add_cascade_option, add_model_options, add_seed_option
 
 EXAMPLES = """\
 examples:

@@ -1,4 +1,4 @@
-"""The command that grades, by the graders' own procedure: python -m runtime.score."""
+"""The command that grades, by the graders' own procedure: edgegan score."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from typing import Any
 import cv2
 import numpy as np
 
-from runtime.detector import PASS_ABOVE, Detector, find_cascade
-from runtime.errors import UserError, add_debug_option, run_command
-from runtime.generator import Generator
-from runtime.grid import BASELINE_IMAGES, baseline_grid, read_picture, write_png
-from runtime.options import (
+from edgegan.runtime.detector import PASS_ABOVE, Detector, find_cascade
+from edgegan.runtime.errors import UserError, add_debug_option, run_command
+from edgegan.runtime.generator import Generator
+from edgegan.runtime.grid import BASELINE_IMAGES, baseline_grid, read_picture, write_png
+from edgegan.runtime.options import (
     add_best_of_option,
     add_cascade_option,
     add_device_options,
@@ -30,9 +30,9 @@ PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
 
 EXAMPLES = """\
 examples:
-  python -m runtime.score samples/gan.png
-  python -m runtime.score grids/ --annotate annotated/
-  python -m runtime.score --model dcgan --seeds 0-99 --json
+  edgegan score samples/gan.png
+  edgegan score grids/ --annotate annotated/
+  edgegan score --model dcgan --seeds 0-99 --json
 """
 
 NamedGrid = tuple[str, Callable[[], np.ndarray]]  # drawn when its turn comes
@@ -163,7 +163,7 @@ def _annotation_path(target: Path, name: str, index: int, count: int) -> Path:
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m runtime.score",
+        prog="edgegan score",
         description="Count the faces in 5 x 5 grids as the graders do: "
         f"more than {PASS_ABOVE} is a pass. "
         "Exit status: 0 if all pass, 1 if any fails, 2 for an error.",

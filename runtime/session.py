@@ -13,10 +13,10 @@ from typing import Any, Union
 import numpy as np
 import onnxruntime
 
-from runtime.cores import available_cores
-from runtime.errors import UserError
-from runtime.files import read_bytes
-from runtime.fixed_batch import FixedBatchSession
+from edgegan.runtime.cores import available_cores
+from edgegan.runtime.errors import UserError
+from edgegan.runtime.files import read_bytes
+from edgegan.runtime.fixed_batch import FixedBatchSession
 
 BATCH = 64  # rows computed at once: enough to keep a device busy, and memory stays bounded
 SILENT = 4  # onnxruntime's severity "fatal": what fails is raised, and what is only slow is said

@@ -12,28 +12,17 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-import runtime.network
-import runtime.session
-import trainer  # noqa: F401 (sets the threads that mxnet reads when a test imports it)
-from runtime.detector import CascadeNotFound, find_cascade
-from runtime.metadata import ModelMetadata
+import edgegan.runtime.network
+import edgegan.runtime.session
+import edgegan.trainer.framework
+from edgegan.runtime.detector import CascadeNotFound, find_cascade
+from edgegan.runtime.metadata import ModelMetadata
+from export_help import IMAGE_SIZE, LATENT_SIZE, METADATA
 
 # Threads that wait in a loop starve each other where the cores are busy with something else.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 PEER_GRIDS = Path(__file__).parents[2] / "shared" / "data" / "peer_grids"
-
-LATENT_SIZE = 16
-IMAGE_SIZE = 16
-METADATA = ModelMetadata(
-    recipe="dcgan",
-    objective="non_saturating",
-    latent_size=LATENT_SIZE,
-    latent_distribution="normal",
-    image_size=IMAGE_SIZE,
-    value_range=(-1.0, 1.0),
-    images_seen=0,
-)
 
 
 @pytest.fixture(scope="session")
@@ -58,7 +47,7 @@ def use_cores(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """What has the networks that are opened from now on use so many cores."""
 
     def use(cores: int) -> None:
-        for module in (runtime.network, runtime.session):
+        for module in (edgegan.runtime.network, edgegan.runtime.session):
             monkeypatch.setattr(module, "available_cores", lambda: cores)
 
     return use

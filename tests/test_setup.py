@@ -14,7 +14,7 @@ import pytest
 import setuptools
 
 ROOT = Path(__file__).resolve().parent.parent
-TOOLS = ("bash", "env", "dirname", "cksum", "find", "mkdir", "rmdir", "cat")
+TOOLS = ("bash", "env", "dirname", "cksum", "find", "mkdir", "rmdir", "cat", "ln")
 
 # Notes its calls in $CALLS, and fails at the one that $FAILS names.
 PYTHON = """\
@@ -88,15 +88,15 @@ def assert_refused(result: subprocess.CompletedProcess[str], *words: str) -> Non
 def test_first_call_sets_up_and_second_only_runs(checkout: Checkout) -> None:
     assert checkout.run("run_gan.sh").returncode == 0
     assert [call.split()[-1] for call in checkout.calls("-m pip")] == ["."]
-    assert checkout.calls("runtime.detector")
+    assert checkout.calls("edgegan.runtime.detector")
     again = checkout.run("run_gan.sh")
     assert (again.returncode, again.stderr) == (0, "")
-    assert len(checkout.calls()) == len(checkout.calls("runtime.run_gan")) == 1
+    assert len(checkout.calls()) == len(checkout.calls("edgegan.runtime.run_gan")) == 1
 
 
 def test_arguments_are_passed_on_from_any_folder(checkout: Checkout, tmp_path: Path) -> None:
     result = checkout.run("run_gan.sh", "--seed", "7", "--output", "my grid.png", cwd=tmp_path)
-    (call,) = checkout.calls("runtime.run_gan")
+    (call,) = checkout.calls("edgegan.runtime.run_gan")
     assert call.endswith("--seed 7 --output my grid.png")
     assert f"--output {checkout.root}/samples/gan.png " in call
     assert result.stdout == f"in {tmp_path}\n"
@@ -234,7 +234,7 @@ def test_opencv_that_cannot_be_loaded(checkout: Checkout) -> None:
 
 
 def test_no_cascade_does_not_stop_the_setup(checkout: Checkout) -> None:
-    assert checkout.run("run_gan.sh", FAILS="runtime.detector").returncode == 0
+    assert checkout.run("run_gan.sh", FAILS="edgegan.runtime.detector").returncode == 0
 
 
 @pytest.fixture
@@ -258,8 +258,8 @@ def test_edge_has_no_training_package(setup_arguments: Callable[..., dict[str, A
     given = setup_arguments()
     names = ("mxnet", "gluoncv", "onnx>", "torch", "nvidia", "tensorboard", "matplotlib")
     assert not [need for need in given["install_requires"] if need.startswith(names)]
-    assert {"trainer", "export", "runtime"} <= set(given["packages"])
-    assert not [package for package in given["packages"] if package.startswith("tests")]
+    assert {"edgegan.trainer", "edgegan.export", "edgegan.runtime"} <= set(given["packages"])
+    assert {package.partition(".")[0] for package in given["packages"]} == {"edgegan"}
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from runtime.detector import PASS_ABOVE, Detector
-from runtime.generator import MODELS, Generator
-from runtime.grid import baseline_grid, read_picture
-from runtime.options import DEFAULT_MODEL, DEFAULT_SEED, LATENCY, THROUGHPUT
-from runtime.score import score_images
+from edgegan.runtime.detector import PASS_ABOVE, Detector
+from edgegan.runtime.generator import MODELS, Generator
+from edgegan.runtime.grid import baseline_grid, read_picture
+from edgegan.runtime.options import DEFAULT_MODEL, DEFAULT_SEED, LATENCY, THROUGHPUT
+from edgegan.runtime.score import score_images
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 MOST_BYTES = {"dcgan": 4_000_000, "wgan": 8_000_000, "student": 1_000_000}

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from runtime.errors import UserError
-from trainer import device, recipe
-from trainer.recipe import Recipe
+from edgegan.runtime.errors import UserError
+from edgegan.trainer import device, recipe
+from edgegan.trainer.recipe import Recipe
 
 TINY = [
     "image_size=8",

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import mxnet as mx
 import numpy as np
-from mxnet.ndarray import NDArray
+
+from edgegan.trainer.framework import NDArray, mx
 
 SHIFT = 1 / 8  # of the size: the farthest translation
 CUT = 1 / 2  # of the size: the side of the square that is cut out

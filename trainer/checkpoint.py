@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any, Generic, overload
 
 import numpy as np
-from mxnet.gluon import HybridBlock
 
-from runtime.errors import UserError
-from runtime.files import atomic_write
-from trainer import recipe as recipes
-from trainer.layers import stored_parameters
-from trainer.recipe import R, Recipe
+from edgegan.runtime.errors import UserError
+from edgegan.runtime.files import atomic_write
+from edgegan.trainer import recipe as recipes
+from edgegan.trainer.framework import HybridBlock
+from edgegan.trainer.layers import stored_parameters
+from edgegan.trainer.recipe import R, Recipe
 
 FORMAT_VERSION = 1
 LAST = "last.npz"
@@ -86,8 +86,7 @@ def load(path: Path, kind: type[Any] = Recipe) -> Checkpoint[Any]:
     recipe = recipes.any_from_mapping(mapping, str(path))
     if not isinstance(recipe, kind):
         raise UserError(
-            f"{path} is a checkpoint of python -m {recipe.made_by}, "
-            f"expected one of python -m {kind.made_by}"
+            f"{path} is a checkpoint of {recipe.made_by}, expected one of {kind.made_by}"
         )
     return Checkpoint(recipe, facts, arrays)
 

@@ -21,16 +21,16 @@ from pathlib import Path, PurePath
 from typing import Any
 
 import cv2
-import mxnet as mx
 import numpy as np
 from PIL import Image, ImageOps
 from tqdm import tqdm
 
-from runtime.errors import UserError
-from runtime.files import atomic_write, cache_directory
-from runtime.generator import from_bytes
-from runtime.latent import Stream, philox
-from trainer.recipe import VALUE_RANGES
+from edgegan.runtime.errors import UserError
+from edgegan.runtime.files import atomic_write, cache_directory
+from edgegan.runtime.generator import from_bytes
+from edgegan.runtime.latent import Stream, philox
+from edgegan.trainer.framework import mx
+from edgegan.trainer.recipe import VALUE_RANGES
 
 PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png"}
 MOST_BAD = 0.01  # of all pictures; more than that is no accident

@@ -1,18 +1,18 @@
-"""The command that distils a small student from a generator: python -m trainer.distil."""
+"""The command that distils a small student from a generator: edgegan distil."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from runtime.errors import UserError, run_command
-from runtime.generator import Generator
-from runtime.metadata import ModelMetadata
-from runtime.options import whole_number
-from trainer import device, recipe
-from trainer.checkpoint import Checkpoint
-from trainer.distillation import Distillation, Teacher, digest_of
-from trainer.fit import (
+from edgegan.runtime.errors import UserError, run_command
+from edgegan.runtime.generator import Generator
+from edgegan.runtime.metadata import ModelMetadata
+from edgegan.runtime.options import whole_number
+from edgegan.trainer import device, recipe
+from edgegan.trainer.checkpoint import Checkpoint
+from edgegan.trainer.distillation import Distillation, Teacher, digest_of
+from edgegan.trainer.fit import (
     Run,
     add_run_options,
     agree,
@@ -21,14 +21,14 @@ from trainer.fit import (
     last_checkpoint,
     write_recipe,
 )
-from trainer.recipe import VALUE_RANGES, StudentRecipe
+from edgegan.trainer.recipe import VALUE_RANGES, StudentRecipe
 
 EXAMPLES = """\
 examples:
-  python -m trainer.distil dcgan --out runs/student
-  python -m trainer.distil dcgan.onnx --out runs/student --set generator.width=16 --minutes 20
-  python -m trainer.distil dcgan --resume --out runs/student
-  python -m export.to_onnx runs/student -o student.onnx --optimize 3
+  edgegan distil dcgan --out runs/student
+  edgegan distil dcgan.onnx --out runs/student --set generator.width=16 --minutes 20
+  edgegan distil dcgan --resume --out runs/student
+  edgegan export runs/student -o student.onnx --optimize 3
 """
 
 
@@ -83,7 +83,7 @@ def _choose_recipe(
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m trainer.distil",
+        prog="edgegan distil",
         description="Distil a small student from an exported generator: a seed shows the same "
         "faces, only plainer.",
         epilog=EXAMPLES,

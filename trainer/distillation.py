@@ -12,15 +12,14 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
-import mxnet as mx
 import numpy as np
-from mxnet import autograd
 
-from runtime import generator as runtime_generator
-from runtime.generator import from_bytes
-from runtime.latent import Stream
-from trainer.loop import Figures, GeneratorTraining, read_figures, update_latents
-from trainer.recipe import VALUE_RANGES, StudentRecipe
+from edgegan.runtime import generator as runtime_generator
+from edgegan.runtime.generator import from_bytes
+from edgegan.runtime.latent import Stream
+from edgegan.trainer.framework import autograd, mx
+from edgegan.trainer.loop import Figures, GeneratorTraining, read_figures, update_latents
+from edgegan.trainer.recipe import VALUE_RANGES, StudentRecipe
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The command that measures generators: python -m trainer.evaluate."""
+"""The command that measures generators: edgegan evaluate."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import mxnet as mx
 import numpy as np
 from tqdm import tqdm
 
-from runtime.detector import PASS_ABOVE, CascadeNotFound, Detector, find_cascade
-from runtime.errors import UserError, add_debug_option, run_command
-from runtime.files import write_bytes
-from runtime.generator import Generator, to_bytes
-from runtime.grid import BASELINE_IMAGES
-from runtime.latent import Stream, draw_latents, parse_seed, philox
-from runtime.options import DEFAULT_SEED, add_cascade_option, whole_number
-from runtime.score import score_images
-from trainer import checkpoint, loop
-from trainer.data import HELD_OUT, pack, read_pictures, split
-from trainer.metrics.collapse import diversity
-from trainer.metrics.features import EXTRACTORS, Extractor, colour_classifier
-from trainer.metrics.frechet_distance import frechet_distance
-from trainer.metrics.kernel_distance import kernel_distance
-from trainer.metrics.precision_recall import precision_recall
-from trainer.recipe import VALUE_RANGES
+from edgegan.runtime.detector import PASS_ABOVE, CascadeNotFound, Detector, find_cascade
+from edgegan.runtime.errors import UserError, add_debug_option, run_command
+from edgegan.runtime.files import write_bytes
+from edgegan.runtime.generator import Generator, to_bytes
+from edgegan.runtime.grid import BASELINE_IMAGES
+from edgegan.runtime.latent import Stream, draw_latents, parse_seed, philox
+from edgegan.runtime.options import DEFAULT_SEED, add_cascade_option, whole_number
+from edgegan.runtime.score import score_images
+from edgegan.trainer import checkpoint, loop
+from edgegan.trainer.data import HELD_OUT, pack, read_pictures, split
+from edgegan.trainer.framework import mx
+from edgegan.trainer.metrics.collapse import diversity
+from edgegan.trainer.metrics.features import EXTRACTORS, Extractor, colour_classifier
+from edgegan.trainer.metrics.frechet_distance import frechet_distance
+from edgegan.trainer.metrics.kernel_distance import kernel_distance
+from edgegan.trainer.metrics.precision_recall import precision_recall
+from edgegan.trainer.recipe import VALUE_RANGES
 
 EXAMPLES = """\
 examples:
-  python -m trainer.evaluate runs/dcgan --data faces.zip
-  python -m trainer.evaluate runs/dcgan runs/wgan dcgan.onnx --data faces/ --images 5000
-  python -m trainer.evaluate runs/wgan/last.npz --data faces.zip --json
+  edgegan evaluate runs/dcgan --data faces.zip
+  edgegan evaluate runs/dcgan runs/wgan dcgan.onnx --data faces/ --images 5000
+  edgegan evaluate runs/wgan/last.npz --data faces.zip --json
 """
 EVALUATION = "evaluation.json"
 IMAGES = 2000
@@ -302,7 +302,7 @@ def _row(name: str, evaluation: Evaluation) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m trainer.evaluate",
+        prog="edgegan evaluate",
         description="Measure generators against pictures held out from training; a run's folder "
         f"gets an {EVALUATION}.",
         epilog=EXAMPLES,

@@ -1,4 +1,4 @@
-"""The command that trains: python -m trainer.fit."""
+"""The command that trains: edgegan fit."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 import yaml
 
-from runtime.detector import CascadeNotFound, Detector, find_cascade
-from runtime.errors import UserError, add_debug_option, run_command
-from runtime.files import atomic_write, remove_leftovers
-from runtime.generator import to_bytes
-from runtime.grid import BASELINE_IMAGES
-from runtime.latent import Stream, draw_latents, parse_seed
-from runtime.options import add_cascade_option, positive_number, whole_number
-from runtime.score import score_images
-from trainer import checkpoint, device, recipe
-from trainer.checkpoint import BEST, LAST, Checkpoint
-from trainer.data import Batches, pack, split
-from trainer.loop import GeneratorTraining, Training
-from trainer.monitor import Monitor, TrainingFailed
-from trainer.recipe import VALUE_RANGES, AnyRecipe, R, Recipe
-from trainer.selection import select
+from edgegan.runtime.detector import CascadeNotFound, Detector, find_cascade
+from edgegan.runtime.errors import UserError, add_debug_option, run_command
+from edgegan.runtime.files import atomic_write, remove_leftovers
+from edgegan.runtime.generator import to_bytes
+from edgegan.runtime.grid import BASELINE_IMAGES
+from edgegan.runtime.latent import Stream, draw_latents, parse_seed
+from edgegan.runtime.options import add_cascade_option, positive_number, whole_number
+from edgegan.runtime.score import score_images
+from edgegan.trainer import checkpoint, device, recipe
+from edgegan.trainer.checkpoint import BEST, LAST, Checkpoint
+from edgegan.trainer.data import Batches, pack, split
+from edgegan.trainer.loop import GeneratorTraining, Training
+from edgegan.trainer.monitor import Monitor, TrainingFailed
+from edgegan.trainer.recipe import VALUE_RANGES, AnyRecipe, R, Recipe
+from edgegan.trainer.selection import select
 
 T = TypeVar("T")
 
 EXAMPLES = """\
 examples:
-  python -m trainer.fit --recipe dcgan --data faces/ --out runs/dcgan
-  python -m trainer.fit --recipe wgan --data faces.zip --out runs/wgan --set generator.width=32
-  python -m trainer.fit --resume --data faces.zip --out runs/wgan --minutes 60
-  python -m trainer.fit --start-from runs/wgan --data faces.zip --out runs/wgan_slow \
+  edgegan fit --recipe dcgan --data faces/ --out runs/dcgan
+  edgegan fit --recipe wgan --data faces.zip --out runs/wgan --set generator.width=32
+  edgegan fit --resume --data faces.zip --out runs/wgan --minutes 60
+  edgegan fit --start-from runs/wgan --data faces.zip --out runs/wgan_slow \
       --set generator.optimizer.learning_rate=1e-5
 """
 VALIDATION_GRIDS = 8  # grids of 25 whose mean count of faces a checkpoint is judged by
@@ -352,7 +352,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m trainer.fit",
+        prog="edgegan fit",
         description="Train a GAN by a recipe on a folder, zip or RecordIO file of pictures.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -9,12 +9,8 @@ differentiates it once, which makes the second derivative.
 
 from __future__ import annotations
 
-import mxnet as mx
-from mxnet import autograd
-from mxnet.gluon import HybridBlock, nn
-from mxnet.ndarray import NDArray
-
-from trainer.layers import Convolution, Reshape, ToFloat32
+from edgegan.trainer.framework import HybridBlock, NDArray, autograd, mx, nn
+from edgegan.trainer.layers import Convolution, Reshape, ToFloat32
 
 TINY = 1e-12  # under the root, whose slope is infinite at 0
 

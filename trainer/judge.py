@@ -1,7 +1,7 @@
-"""The command that trains a discriminator on its own: python -m trainer.judge.
+"""The command that trains a discriminator on its own: edgegan judge.
 
 A discriminator that goes on learning when its generator is done becomes the stronger judge, and the
-pictures that it scores highest are the ones to keep: python -m runtime.generate --best-of.
+pictures that it scores highest are the ones to keep: edgegan generate --best-of.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from runtime.errors import UserError, add_debug_option, run_command
-from runtime.files import remove_leftovers
-from runtime.options import whole_number
-from trainer import checkpoint, device
-from trainer.checkpoint import JUDGE, Checkpoint
-from trainer.fit import real_batches
-from trainer.loop import Training
+from edgegan.runtime.errors import UserError, add_debug_option, run_command
+from edgegan.runtime.files import remove_leftovers
+from edgegan.runtime.options import whole_number
+from edgegan.trainer import checkpoint, device
+from edgegan.trainer.checkpoint import JUDGE, Checkpoint
+from edgegan.trainer.fit import real_batches
+from edgegan.trainer.loop import Training
 
 EXAMPLES = """\
 examples:
-  python -m trainer.judge runs/dcgan --data faces.zip
-  python -m trainer.judge runs/dcgan/last.npz --data faces/ --steps 2000
+  edgegan judge runs/dcgan --data faces.zip
+  edgegan judge runs/dcgan/last.npz --data faces/ --steps 2000
 """
 DEFAULT_STEPS = 500
 LINES = 10  # said about a whole training
@@ -86,7 +86,7 @@ def _train(training: Training, real_batches: Iterator[np.ndarray], steps: int) -
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m trainer.judge",
+        prog="edgegan judge",
         description="Train a run's discriminator on its own, against the moving average of the "
         "generator, and write judge.npz beside the checkpoint.",
         epilog=EXAMPLES,

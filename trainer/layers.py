@@ -6,9 +6,7 @@ import re
 import warnings
 from typing import Any
 
-import mxnet as mx
-from mxnet.contrib.amp.amp import bfloat16
-from mxnet.gluon import HybridBlock, Parameter, nn
+from edgegan.trainer.framework import HybridBlock, Parameter, bfloat16, mx, nn
 
 NORMS = ("batch", "instance", "spectral", "none")
 ACTIVATIONS = ("relu", "leaky_relu")

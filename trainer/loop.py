@@ -7,26 +7,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import mxnet as mx
 import numpy as np
-from mxnet import autograd
-from mxnet.gluon import HybridBlock
 
-from runtime.latent import Stream, draw_latents, philox
-from trainer.augmentation import TRANSFORMATIONS
-from trainer.checkpoint import network_arrays, part_of, set_network_arrays
-from trainer.device import check_bfloat16
-from trainer.layers import (
+from edgegan.runtime.latent import Stream, draw_latents, philox
+from edgegan.trainer.augmentation import TRANSFORMATIONS
+from edgegan.trainer.checkpoint import network_arrays, part_of, set_network_arrays
+from edgegan.trainer.device import check_bfloat16
+from edgegan.trainer.framework import HybridBlock, autograd, mx
+from edgegan.trainer.layers import (
     compute_in_bfloat16,
     gather_gradients,
     iterate_spectral_norms,
     round_weights,
     stored_parameters,
 )
-from trainer.networks import Architecture
-from trainer.objectives import Turn
-from trainer.optimizer import NetworkOptimizer, trained_parameters
-from trainer.recipe import AnyRecipe, Recipe
+from edgegan.trainer.networks import Architecture
+from edgegan.trainer.objectives import Turn
+from edgegan.trainer.optimizer import NetworkOptimizer, trained_parameters
+from edgegan.trainer.recipe import AnyRecipe, Recipe
 
 
 class Figures(ABC):

@@ -19,10 +19,10 @@ from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 from tqdm import tqdm
 
-from runtime.errors import UserError
-from runtime.files import make_folder
-from runtime.grid import BASELINE_IMAGES, BASELINE_SIDE, tight_grid, write_png
-from trainer.loop import Figures, GeneratorTraining
+from edgegan.runtime.errors import UserError
+from edgegan.runtime.files import make_folder
+from edgegan.runtime.grid import BASELINE_IMAGES, BASELINE_SIDE, tight_grid, write_png
+from edgegan.trainer.loop import Figures, GeneratorTraining
 
 SCALARS_EVERY = 10  # steps
 LINE_EVERY = 30.0  # seconds between plain lines where the output is no terminal

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import mxnet as mx
 import numpy as np
-from mxnet.gluon import HybridBlock, Parameter
 
-from trainer.layers import stored_parameters
-from trainer.recipe import OptimizerRecipe
+from edgegan.trainer.framework import HybridBlock, Parameter, mx
+from edgegan.trainer.layers import stored_parameters
+from edgegan.trainer.recipe import OptimizerRecipe
 
 
 def trained_parameters(network: HybridBlock) -> list[Parameter]:

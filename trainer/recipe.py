@@ -12,11 +12,11 @@ from typing import Any, Optional, TypeVar, cast
 import dacite
 import yaml
 
-from runtime.errors import UserError
-from runtime.latent import DISTRIBUTIONS
-from trainer import layers, networks, objectives
-from trainer.augmentation import TRANSFORMATIONS
-from trainer.networks import Latent
+from edgegan.runtime.errors import UserError
+from edgegan.runtime.latent import DISTRIBUTIONS
+from edgegan.trainer import layers, networks, objectives
+from edgegan.trainer.augmentation import TRANSFORMATIONS
+from edgegan.trainer.networks import Latent
 
 FOLDER = Path(__file__).parent / "recipes"
 STUDENT = Path(__file__).parent / "student.yaml"
@@ -173,7 +173,7 @@ class Recipe(AnyRecipe):
     is faster on processors that have it, and weights are float32 all the same.
     """
 
-    made_by = "trainer.fit"
+    made_by = "edgegan fit"
     name: str
     latent: Latent
     generator: GeneratorRecipe
@@ -239,7 +239,7 @@ class StudentRecipe(AnyRecipe):
     Latents, ``image_size`` and ``value_range`` are the teacher's.
     """
 
-    made_by = "trainer.distil"
+    made_by = "edgegan distil"
     name: str
     latent: Latent
     generator: GeneratorRecipe

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from trainer.data import PackedPictures, each_picture
+from edgegan.trainer.data import PackedPictures, each_picture
 
 SIDE = 16  # pixels of an embedding
 NOISE = 0.03  # deviation added to each number of it, of [0, 1]: keeps the covariance invertible

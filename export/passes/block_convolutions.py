@@ -16,7 +16,7 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from export.passes.graph import (
+from edgegan.export.passes.graph import (
     TransposedConvolution,
     activation_after,
     copy_of,

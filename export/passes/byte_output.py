@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from export.passes.graph import copy_of, initializers, rename_tensor, set_initializers
+from edgegan.export.passes.graph import copy_of, initializers, rename_tensor, set_initializers
 
 
 def rewrite(model: onnx.ModelProto, value_range: tuple[float, float]) -> onnx.ModelProto:

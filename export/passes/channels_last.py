@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from export.passes.graph import (
+from edgegan.export.passes.graph import (
     attributes,
     copy_of,
     initializers,

@@ -13,7 +13,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from export.passes.graph import (
+from edgegan.export.passes.graph import (
     copy_of,
     initializers,
     rename_tensor,

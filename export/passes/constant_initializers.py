@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import onnx
 
-from export.passes.graph import copy_of
+from edgegan.export.passes.graph import copy_of
 
 
 def rewrite(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -9,7 +9,13 @@ from __future__ import annotations
 import numpy as np
 import onnx
 
-from export.passes.graph import attributes, consumers, copy_of, initializers, set_initializers
+from edgegan.export.passes.graph import (
+    attributes,
+    consumers,
+    copy_of,
+    initializers,
+    set_initializers,
+)
 
 OUTPUT_CHANNEL_AXIS = {"Conv": 0, "ConvTranspose": 1}
 

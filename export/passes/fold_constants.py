@@ -11,8 +11,8 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from export.passes.graph import copy_of, initializers, set_initializers
-from runtime.session import open_session
+from edgegan.export.passes.graph import copy_of, initializers, set_initializers
+from edgegan.runtime.session import open_session
 
 
 def rewrite(model: onnx.ModelProto) -> onnx.ModelProto:

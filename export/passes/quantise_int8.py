@@ -17,8 +17,8 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from export.passes import block_convolutions, channels_last
-from export.passes.graph import (
+from edgegan.export.passes import block_convolutions, channels_last
+from edgegan.export.passes.graph import (
     TransposedConvolution,
     activation_after,
     attributes,

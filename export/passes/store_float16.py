@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from export.passes.graph import copy_of, initializers, set_initializers
+from edgegan.export.passes.graph import copy_of, initializers, set_initializers
 
 
 def rewrite(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -1,4 +1,4 @@
-"""The command that trains the features' network: python -m trainer.metrics.colour_classifier.
+"""The command that trains the network of the features: a classifier of hair and eye colours.
 
 A small network learns the hair and eye colours of the course assignment's extra data. What its
 layers see of a picture on the way is what generators are measured by (``trainer.metrics.features``)
@@ -17,21 +17,26 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
-import mxnet as mx
 import numpy as np
 import onnx
-from mxnet import autograd, gluon
-from mxnet.gluon import HybridBlock, nn
 from tqdm import tqdm
 
-from runtime.errors import UserError, add_debug_option, run_command
-from runtime.files import atomic_write
-from runtime.latent import Stream, philox
-from trainer.data import HELD_OUT, pack, picture_names, read_pictures, split, to_network_range
+from edgegan.runtime.errors import UserError, add_debug_option, run_command
+from edgegan.runtime.files import atomic_write
+from edgegan.runtime.latent import Stream, philox
+from edgegan.trainer.data import (
+    HELD_OUT,
+    pack,
+    picture_names,
+    read_pictures,
+    split,
+    to_network_range,
+)
+from edgegan.trainer.framework import HybridBlock, autograd, gluon, mx, nn
 
 EXAMPLES = """\
 examples:
-  python -m trainer.metrics.colour_classifier --data extra_data.zip --out classifier.onnx
+  python -m edgegan.trainer.metrics.colour_classifier --data extra_data.zip --out classifier.onnx
 """
 IMAGE_SIZE = 64
 WIDTHS = (16, 32, 48, 64)  # channels at 32, 16, 8 and 4 pixels: two features of each, 320 together
@@ -272,7 +277,7 @@ def _read_tags(source: Path) -> dict[str, tuple[str, str]]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m trainer.metrics.colour_classifier",
+        prog="python -m edgegan.trainer.metrics.colour_classifier",
         description="Train the network whose features generators are measured by.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,

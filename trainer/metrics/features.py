@@ -13,12 +13,12 @@ from contextlib import redirect_stdout
 from pathlib import Path
 
 import cv2
-import mxnet as mx
 import numpy as np
 
-from runtime.errors import UserError
-from runtime.session import open_session
-from trainer.data import to_network_range
+from edgegan.runtime.errors import UserError
+from edgegan.runtime.session import open_session
+from edgegan.trainer.data import to_network_range
+from edgegan.trainer.framework import mx
 
 CLASSIFIER = Path(__file__).with_name("colour_classifier.onnx")
 CLASSIFIER_SIZE = 64

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from mxnet.gluon import HybridBlock
+
+from edgegan.trainer.framework import HybridBlock
 
 INITIAL_DEVIATION = 0.02  # of all weights; DCGAN, section 4
 

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any
 
-from mxnet.gluon import HybridBlock, nn
-
-from trainer import layers, networks
-from trainer.layers import Reshape
+from edgegan.trainer import layers, networks
+from edgegan.trainer.framework import HybridBlock, nn
+from edgegan.trainer.layers import Reshape
 
 
 def channels(width: int, image_size: int) -> list[int]:

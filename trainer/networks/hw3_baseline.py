@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from mxnet.gluon import HybridBlock, nn
 
-from trainer import layers, networks
-from trainer.layers import Nearest, Reshape
+from edgegan.trainer import layers, networks
+from edgegan.trainer.framework import HybridBlock, nn
+from edgegan.trainer.layers import Nearest, Reshape
 
 
 class _Architecture(networks.Architecture):

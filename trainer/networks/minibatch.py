@@ -9,10 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from mxnet.gluon import HybridBlock, nn
-
-from trainer.layers import Reshape
-from trainer.networks import dcgan
+from edgegan.trainer.framework import HybridBlock, nn
+from edgegan.trainer.layers import Reshape
+from edgegan.trainer.networks import dcgan
 
 
 @dataclass(frozen=True)

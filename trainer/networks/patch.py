@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mxnet.gluon import HybridBlock, nn
-
-from trainer import layers, networks
-from trainer.layers import Reshape
+from edgegan.trainer import layers, networks
+from edgegan.trainer.framework import HybridBlock, nn
+from edgegan.trainer.layers import Reshape
 
 
 @dataclass(frozen=True)

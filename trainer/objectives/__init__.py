@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from mxnet.gluon import HybridBlock, Parameter
-from mxnet.ndarray import NDArray
+
+from edgegan.trainer.framework import HybridBlock, NDArray, Parameter
 
 if TYPE_CHECKING:
-    from trainer.networks import Discriminator
+    from edgegan.trainer.networks import Discriminator
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mxnet.ndarray import NDArray
-
-from trainer.networks import began
-from trainer.objectives import Objective, Turn
+from edgegan.trainer.framework import NDArray
+from edgegan.trainer.networks import began
+from edgegan.trainer.objectives import Objective, Turn
 
 if TYPE_CHECKING:
-    from trainer.networks import Discriminator
+    from edgegan.trainer.networks import Discriminator
 
 
 @dataclass(frozen=True)

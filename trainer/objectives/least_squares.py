@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mxnet.ndarray import NDArray
-
-from trainer.objectives import Objective, Turn
+from edgegan.trainer.framework import NDArray
+from edgegan.trainer.objectives import Objective, Turn
 
 
 @dataclass(frozen=True)

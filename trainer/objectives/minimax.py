@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import mxnet as mx
 import numpy as np
-from mxnet.ndarray import NDArray
 
-from trainer.objectives import Objective, Turn
+from edgegan.trainer.framework import NDArray, mx
+from edgegan.trainer.objectives import Objective, Turn
 
 
 def softplus(logits: NDArray) -> NDArray:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mxnet.ndarray import NDArray
-
-from trainer.objectives.minimax import Minimax, softplus
+from edgegan.trainer.framework import NDArray
+from edgegan.trainer.objectives.minimax import Minimax, softplus
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import mxnet as mx
-from mxnet.gluon import Parameter
-from mxnet.ndarray import NDArray
-
-from trainer.objectives import Objective, Turn
+from edgegan.trainer.framework import NDArray, Parameter, mx
+from edgegan.trainer.objectives import Objective, Turn
 
 
 @dataclass(frozen=True)

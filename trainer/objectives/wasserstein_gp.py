@@ -8,14 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import mxnet as mx
-from mxnet.ndarray import NDArray
-
-from trainer import gradient_penalty
-from trainer.objectives import Objective, Turn
+from edgegan.trainer import gradient_penalty
+from edgegan.trainer.framework import NDArray, mx
+from edgegan.trainer.objectives import Objective, Turn
 
 if TYPE_CHECKING:
-    from trainer.networks import Discriminator
+    from edgegan.trainer.networks import Discriminator
 
 
 @dataclass(frozen=True)

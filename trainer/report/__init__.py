@@ -1,1 +1,1 @@
-"""Set training runs side by side on one page: python -m trainer.report."""
+"""Set training runs side by side on one page: edgegan report."""

@@ -1,19 +1,19 @@
-"""The command that sets runs side by side: python -m trainer.report."""
+"""The command that sets runs side by side: edgegan report."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from runtime.errors import add_debug_option, run_command
-from runtime.files import write_bytes
-from trainer.report.page import render
-from trainer.report.runs import read_runs
+from edgegan.runtime.errors import add_debug_option, run_command
+from edgegan.runtime.files import write_bytes
+from edgegan.trainer.report.page import render
+from edgegan.trainer.report.runs import read_runs
 
 EXAMPLES = """\
 examples:
-  python -m trainer.report runs/dcgan runs/wgan -o report.html
-  python -m trainer.report runs/* -o report.html
+  edgegan report runs/dcgan runs/wgan -o report.html
+  edgegan report runs/* -o report.html
 """
 
 
@@ -32,7 +32,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m trainer.report",
+        prog="edgegan report",
         description="Set training runs side by side on one page that needs no other file.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -10,7 +10,7 @@ from functools import cached_property
 from itertools import combinations
 from typing import Any
 
-from trainer.report.runs import Run
+from edgegan.trainer.report.runs import Run
 
 # Keys of a recipe that decide what it is called, how long it may run and how often it is looked at,
 # but not how a step trains.

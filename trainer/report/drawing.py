@@ -18,8 +18,8 @@ from matplotlib.colors import TABLEAU_COLORS
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
 
-from runtime.grid import read_picture
-from trainer.report.runs import Histogram, Run
+from edgegan.runtime.grid import read_picture
+from edgegan.trainer.report.runs import Histogram, Run
 
 COLOURS = tuple(map(str, TABLEAU_COLORS.values()))
 DASHES = ((), (6, 3), (2, 2), (6, 2, 2, 2))  # the next for each time the colours are used up

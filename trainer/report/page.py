@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from trainer.report import compare, drawing
-from trainer.report.runs import Grid, Histogram, Run
+from edgegan.trainer.report import compare, drawing
+from edgegan.trainer.report.runs import Grid, Histogram, Run
 
 GRIDS = 6  # shown of each run, at the most
 NETWORKS = ("generator", "discriminator")  # what the names of filter banks begin with

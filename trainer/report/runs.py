@@ -18,8 +18,8 @@ from tensorboard.backend.event_processing.event_file_loader import LegacyEventFi
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import HistogramProto, Summary
 
-from runtime.errors import UserError
-from runtime.files import read_bytes
+from edgegan.runtime.errors import UserError
+from edgegan.runtime.files import read_bytes
 
 RECIPE = "recipe.yaml"
 CHECKPOINT = "last.npz"
@@ -180,9 +180,7 @@ def _read_facts(path: Path) -> Facts:
             return Facts(**{field.name: facts[field.name] for field in fields(Facts)})
     except Exception as error:  # zipfile, numpy and json raise many kinds on what is damaged
         raise UserError(f"{path} is truncated or no checkpoint of this trainer") from error
-    raise UserError(
-        f"{path} is a checkpoint of python -m trainer.distil, expected one of python -m trainer.fit"
-    )
+    raise UserError(f"{path} is a checkpoint of edgegan distil, expected one of edgegan fit")
 
 
 def _read_evaluation(path: Path) -> dict[str, Any]:

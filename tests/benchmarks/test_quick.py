@@ -1,0 +1,53 @@
+"""The benchmark of the way from pictures to a model that passes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks import quick
+from edgegan.runtime.errors import UserError
+from edgegan.trainer import recipe
+from training_help import TINY, write_pictures
+
+SMALL = [word for override in [*TINY, "epochs=1"] for word in ("--set", override)]
+
+
+def test_every_seed_is_trained_exported_and_graded(
+    tmp_path: Path,
+    cascade: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(quick, "GRIDS", 2)
+    faces = write_pictures(tmp_path / "faces", 8)
+    report = tmp_path / "report.json"
+    arguments = ["--data", str(faces), *SMALL, "--seeds", "2", "--cascade", str(cascade)]
+    # Eight random pictures teach nothing: no faces, so it does not pass.
+    assert quick.main([*arguments, "--json", str(report)]) == 1
+    found = json.loads(report.read_text())
+    assert [result["seed"] for result in found["results"]] == [0, 1]
+    for result in found["results"]:
+        assert min(result["training_seconds"], result["export_seconds"]) > 0
+        assert result["mean_faces"] <= quick.PASSING
+    slowest = max(r["training_seconds"] + r["export_seconds"] for r in found["results"])
+    assert found["seconds"]["greatest"] == pytest.approx(slowest)
+    assert "| 1    |" in capsys.readouterr().out
+
+
+def test_what_fails_is_said(tmp_path: Path, cascade: Path) -> None:
+    with pytest.raises(UserError, match=r"no such folder or file: .*nowhere"):
+        quick.main(["--data", str(tmp_path / "nowhere"), "--cascade", str(cascade)])
+    faces = write_pictures(tmp_path / "faces", 1)
+    with pytest.raises(UserError, match=r"trainer.fit failed: error: .*batch_size is 0"):
+        quick.main(
+            ["--data", str(faces), "--set", "batch_size=0", "--cascade", str(cascade)],
+        )
+
+
+def test_the_recipe_sees_every_other_picture_once() -> None:
+    chosen = recipe.load("quick")
+    assert chosen.epochs == 0.5
+    assert chosen.discriminator_steps == 1

@@ -1,0 +1,359 @@
+"""The exporter: what it writes, and what it refuses to."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import mxnet as mx
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto
+
+from edgegan.export import explanation, to_onnx, verify
+from edgegan.export.operations import multiply_adds
+from edgegan.export.passes import byte_output, fold_batch_norm
+from edgegan.runtime.detector import CascadeNotFound
+from edgegan.runtime.errors import UserError
+from edgegan.runtime.generator import Generator, to_bytes
+from edgegan.runtime.latent import draw_latents
+from edgegan.trainer import checkpoint, recipe
+from edgegan.trainer.checkpoint import Checkpoint
+from edgegan.trainer.loop import Training
+
+SMALL = ["image_size=16", "generator.width=64", "discriminator.width=4", "latent.size=12"]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A run's folder with one checkpoint whose batch norms have seen something."""
+    training = Training(recipe.load("dcgan", SMALL), 0, mx.cpu(), pictures=100)
+    random = np.random.default_rng(0)
+    arrays = training.state()
+    for name, array in arrays.items():
+        if name.startswith(("ema/", "generator/")):
+            spread = random.uniform(0.5, 2, array.shape)
+            arrays[name] = (spread if "running_var" in name else array + 0.1 * spread).astype("f")
+    facts = {"step": 7, "seed": 0, "images_seen": 448, "pictures": 9, "minutes": 1.0}
+    Checkpoint(training.recipe, facts, arrays).save(tmp_path / "run" / checkpoint.BEST)
+    return tmp_path / "run"
+
+
+def gluon_images(run: Path, part: str, latents: np.ndarray) -> np.ndarray:
+    """What the network draws from a checkpoint's part, without any of the exporter's code."""
+    source = checkpoint.load(run / checkpoint.BEST)
+    training = Training(source.recipe, 0, mx.cpu(), pictures=100)
+    checkpoint.set_network_arrays(training.average, checkpoint.part_of(source.arrays, part))
+    return training.images(latents)
+
+
+@pytest.mark.parametrize("part", ["ema", "generator"])
+def test_the_runtime_draws_what_the_network_draws(run: Path, tmp_path: Path, part: str) -> None:
+    output = tmp_path / "model.onnx"
+    assert to_onnx.main([str(run), "-o", str(output), "--weights", part]) == 0
+    latents = draw_latents(5, 30, 12, "normal")
+    expected = to_bytes(gluon_images(run, part, latents)).astype(int)
+    drawn = Generator.load(output, "cpu").images(5, 30).astype(int)
+    assert expected.std() > 5  # a grey picture would agree with everything
+    assert np.abs(drawn - expected).max() <= 1  # a value at a half may round either way
+    assert (drawn != expected).mean() < 1e-3
+
+
+def test_the_file_keeps_the_contract(run: Path, tmp_path: Path) -> None:
+    output = tmp_path / "model.onnx"
+    to_onnx.main([str(run), "-o", str(output)])
+    model = onnx.load(str(output))
+    onnx.checker.check_model(model, full_check=True)
+    assert [value.name for value in model.graph.input] == ["latent"]
+    assert signature(model) == (TensorProto.UINT8, "batch", [16, 16, 3])
+    assert "BatchNormalization" not in {node.op_type for node in model.graph.node}
+    assert all(node.name and "fwd" not in node.name for node in model.graph.node)
+    metadata = Generator.load(output, "cpu").metadata
+    assert (metadata.recipe, metadata.objective) == ("dcgan", "non_saturating")
+    assert (metadata.latent_size, metadata.images_seen, metadata.image_size) == (12, 448, 16)
+
+
+def signature(model: onnx.ModelProto) -> tuple[int, str, list[int]]:
+    """The type, the batch dimension's name and the other dimensions of a model's one output."""
+    (output,) = model.graph.output
+    tensor = output.type.tensor_type
+    batch, *rest = tensor.shape.dim
+    return tensor.elem_type, batch.dim_param, [size.dim_value for size in rest]
+
+
+@pytest.mark.parametrize("target", ["cpu", "cuda", "web"])
+@pytest.mark.parametrize("float16", [[], ["--float16"]], ids=["float32", "float16"])
+def test_every_target_and_level_draws_the_same_images(
+    run: Path, tmp_path: Path, target: str, float16: list[str]
+) -> None:
+    latents = draw_latents(5, 30, 12, "normal")
+    expected = to_bytes(gluon_images(run, "ema", latents)).astype(int)
+    for level in "012":
+        output = tmp_path / f"{level}.onnx"
+        command = [str(run), "-o", str(output), "--target", target, "--optimize", level]
+        assert to_onnx.main(command + float16) == 0
+        drawn = Generator.load(output, "cpu").images(5, 30).astype(int)
+        assert np.abs(drawn - expected).max() <= 1  # a value at a half may round either way
+        model = onnx.load(str(output))
+        found = [node.op_type for node in model.graph.node]
+        assert found.count("BatchNormalization") == (level == "0") * 2
+        assert found.count("Gemm") == (level == "2")
+        assert found.count("Conv") == (level == "2" and target == "cpu") * 4
+        assert found.count("Cast") == bool(float16) * sum(
+            len(tensor.dims) > 1 for tensor in model.graph.initializer
+        )
+        expected_type = TensorProto.UINT8 if level == "2" else TensorProto.FLOAT
+        assert signature(model)[0] == expected_type
+
+
+def test_explain_tells_what_each_rewrite_did(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "model.onnx"
+    to_onnx.main([str(run), "-o", str(output), "--float16", "--explain"])
+    titles, *lines = capsys.readouterr().out.splitlines()[-8:]
+    assert re.split(r"  +", titles.strip()) == [*explanation.TITLES]
+    names, *columns = zip(*(re.split(r"  +", line) for line in lines))
+    assert names == (
+        "as translated",
+        "fold_constants",
+        "fold_batch_norm",
+        "matrix_product",
+        "phase_convolutions",
+        "store_float16",
+        "byte_output",
+    )
+    nodes, megabytes, operations, milliseconds = (list(map(float, column)) for column in columns)
+    model = onnx.load(str(output))
+    assert nodes[-1] == len(model.graph.node)
+    assert megabytes[-1] == pytest.approx(output.stat().st_size / 1e6, abs=0.02)
+    assert megabytes[-2] == pytest.approx(megabytes[-3] / 2, abs=0.02)
+    assert operations[-1] == pytest.approx(multiply_adds(model) / 1e6, abs=0.01)
+    assert min(milliseconds) > 0
+
+
+def test_the_same_export_gives_the_same_bytes(run: Path, tmp_path: Path) -> None:
+    first, second = tmp_path / "1.onnx", tmp_path / "2.onnx"
+    to_onnx.main([str(run), "-o", str(first)])
+    to_onnx.main([str(run), "-o", str(second)])
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_float16_storage_halves_the_file_and_says_its_cost(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    full, half = tmp_path / "full.onnx", tmp_path / "half.onnx"
+    to_onnx.main([str(run), "-o", str(full), "--optimize", "1"])
+    to_onnx.main([str(run), "-o", str(half), "--optimize", "1", "--float16"])
+    assert half.stat().st_size < 0.65 * full.stat().st_size
+    assert "float16 storage costs at most" in capsys.readouterr().out
+    latents = draw_latents(0, 8, 12, "normal")
+    cost = verify.compare(verify.model_output(half, latents), verify.model_output(full, latents))
+    assert 40 < cost.decibels < 120
+
+
+def test_a_file_that_draws_otherwise_is_not_written(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = tmp_path / "model.onnx"
+    output.write_bytes(b"what stood there")
+    monkeypatch.setattr(fold_batch_norm, "rewrite", _wrong_fold)
+    with pytest.raises(UserError, match="apart from the network's"):
+        to_onnx.main([str(run), "-o", str(output)])
+    assert output.read_bytes() == b"what stood there"
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_file_with_other_bytes_is_not_written(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = tmp_path / "model.onnx"
+    rewrite = byte_output.rewrite
+    monkeypatch.setattr(byte_output, "rewrite", lambda model, _: rewrite(model, (-1.0, 1.01)))
+    with pytest.raises(UserError, match=r"\d+ bytes of the ONNX file's images are not those of"):
+        to_onnx.main([str(run), "-o", str(output)])
+    assert not output.exists()
+
+
+def _wrong_fold(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Change one weight by a thousandth: a mistake that no viewer would see."""
+    for tensor in model.graph.initializer:
+        if tensor.name.endswith("to_image_bias"):
+            wrong = onnx.numpy_helper.to_array(tensor) + np.float32(1e-3)
+            tensor.CopyFrom(onnx.numpy_helper.from_array(wrong, tensor.name))
+    return model
+
+
+def test_difference_is_the_peak_signal_to_noise_ratio() -> None:
+    black = np.full((1, 3, 8, 8), -1, dtype=np.float32)
+    white = np.full((1, 3, 8, 8), 1, dtype=np.float32)
+    assert verify.compare(white, black) == verify.Difference(2.0, 0.0)
+    assert verify.compare(white, white) == verify.Difference(0.0, float("inf"))
+
+
+def test_bad_input_is_one_sentence(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no checkpoint in"):
+        to_onnx.main([str(tmp_path / "nowhere"), "-o", str(tmp_path / "a.onnx")])
+    best = run / checkpoint.BEST
+    best.write_bytes(best.read_bytes()[:5000])
+    with pytest.raises(UserError, match="truncated"):
+        to_onnx.main([str(run), "-o", str(tmp_path / "a.onnx")])
+    assert not (tmp_path / "a.onnx").exists()
+
+
+@pytest.mark.parametrize("choice", [["--optimize", "4"], ["--target", "gpu"]])
+def test_no_level_or_target_is_offered_that_does_nothing(
+    choice: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        to_onnx.main(["run", "-o", "a.onnx", *choice])
+    assert caught.value.code == 2
+    assert "invalid choice" in capsys.readouterr().err
+
+
+@pytest.fixture
+def one_grid(monkeypatch: pytest.MonkeyPatch, cascade: Path) -> None:
+    """Faces counted in one grid, since a hundred take half a minute."""
+    monkeypatch.setattr(verify, "FACE_SEEDS", range(1))
+
+
+@pytest.mark.usefixtures("one_grid")
+def test_integers_keep_the_bound_and_say_what_they_cost(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exact, fast, again = (tmp_path / f"{name}.onnx" for name in ("exact", "fast", "again"))
+    to_onnx.main([str(run), "-o", str(exact), "--optimize", "1"])
+    command = [str(run), "--optimize", "3", "--quality", "15dB"]
+    assert to_onnx.main([*command, "-o", str(fast), "--explain"]) == 0
+    said = capsys.readouterr().out
+    assert "in 8-bit integers: " in said
+    assert "faces of 25, mean of 1 grids: 0.00, in float32 0.00" in said
+    assert "computed in" in said
+    to_onnx.main([*command, "-o", str(again)])
+    assert fast.read_bytes() == again.read_bytes()
+    assert fast.stat().st_size < 0.7 * exact.stat().st_size
+    expected = Generator.load(exact, "cpu").images(5, 30).astype(float)
+    drawn = Generator.load(fast, "cpu").images(5, 30).astype(float)
+    # Of other latents than those that the bound was kept on: about the same.
+    assert 10 * np.log10(255**2 / np.mean((drawn - expected) ** 2)) > 14
+
+
+@pytest.mark.usefixtures("one_grid")
+def test_the_web_gets_the_integers_of_the_cpu(run: Path, tmp_path: Path) -> None:
+    cpu, web = tmp_path / "cpu.onnx", tmp_path / "web.onnx"
+    for output, target in ((cpu, "cpu"), (web, "web")):
+        command = [str(run), "-o", str(output), "--target", target]
+        assert to_onnx.main([*command, "--optimize", "3", "--quality", "15dB"]) == 0
+    operators = [node.op_type for node in onnx.load(str(web)).graph.node]
+    assert "DequantizeLinear" in operators
+    assert "ConvTranspose" not in operators
+    assert web.read_bytes() == cpu.read_bytes()
+
+
+@pytest.mark.usefixtures("one_grid")
+def test_cuda_gets_float16_that_keeps_the_bound_and_says_what_it_costs(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exact, half = tmp_path / "exact.onnx", tmp_path / "half.onnx"
+    command = [str(run), "--target", "cuda"]
+    to_onnx.main([*command, "-o", str(exact)])
+    assert to_onnx.main([*command, "-o", str(half), "--optimize", "3", "--explain"]) == 0
+    said = capsys.readouterr().out
+    (decibels,) = map(float, re.findall(r"in float16: all layers; ([\d.]+) dB", said))
+    assert 60 < decibels < 100
+    assert "faces of 25, mean of 1 grids: 0.00, in float32 0.00" in said
+    assert re.search(r"^compute_float16 ", said, re.MULTILINE)
+    assert half.stat().st_size < 0.65 * exact.stat().st_size
+    model = onnx.load(str(half))
+    assert signature(model) == (TensorProto.UINT8, "batch", [16, 16, 3])
+    assert model.graph.input[0].type.tensor_type.elem_type == TensorProto.FLOAT
+    drawn, expected = (
+        Generator.load(path, "cpu").images(5, 30).astype(int) for path in (half, exact)
+    )
+    assert np.abs(drawn - expected).max() <= 1  # a value at a half may round either way
+
+
+@pytest.mark.usefixtures("one_grid")
+@pytest.mark.parametrize(
+    ("options", "quality", "format_name"),
+    [
+        ([], "70", "8-bit integers"),
+        (["--float16"], "70", "8-bit integers"),
+        (["--target=cuda"], "110", "float16"),
+    ],
+)
+def test_a_bound_that_only_float32_keeps_is_said(
+    run: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+    quality: str,
+    format_name: str,
+) -> None:
+    exact, output = tmp_path / "exact.onnx", tmp_path / "model.onnx"
+    to_onnx.main([str(run), "-o", str(exact), *options])
+    command = [str(run), "-o", str(output), *options, "--optimize", "3", "--quality", quality]
+    assert to_onnx.main(command) == 0
+    assert f"no layer is computed in {format_name}" in capsys.readouterr().out
+    assert output.read_bytes() == exact.read_bytes()
+
+
+def test_a_bound_that_cannot_be_kept_writes_nothing(run: Path, tmp_path: Path) -> None:
+    output = tmp_path / "model.onnx"
+    with pytest.raises(UserError, match=r"expected at least 300 dB: nothing was written"):
+        to_onnx.main([str(run), "-o", str(output), "--optimize", "3", "--quality", "300dB"])
+    assert not list(tmp_path.glob("*.onnx"))
+
+
+@pytest.mark.usefixtures("one_grid")
+def test_faces_that_are_lost_write_nothing(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faces = iter([24, 25])  # of the file, and in float32
+    monkeypatch.setattr(verify, "score_images", lambda images, detector: next(faces))
+    with pytest.raises(UserError, match=r"24\.00 faces in the mean, those in float32 25\.00"):
+        to_onnx.main([str(run), "-o", str(tmp_path / "a.onnx"), "--optimize=3", "--quality=30"])
+    assert not list(tmp_path.glob("*.onnx"))
+
+
+def test_without_a_cascade_faces_are_not_counted(
+    run: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def nowhere() -> Path:
+        raise CascadeNotFound("the cascade is not here")
+
+    monkeypatch.setattr(to_onnx, "find_cascade", nowhere)
+    output = tmp_path / "a.onnx"
+    assert to_onnx.main([str(run), "-o", str(output), "--optimize=3", "--quality=30"]) == 0
+    captured = capsys.readouterr()
+    assert "the cascade is not here; faces are not counted" in captured.err
+    assert "faces of 25" not in captured.out
+    assert output.exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (
+            ["--optimize=3", "--part=discriminator"],
+            "--optimize is 3 for a discriminator, expected for a generator only",
+        ),
+        (["--quality=40dB"], "--quality is 40dB, expected with --optimize 3 only"),
+        (["--optimize=3", "--quality=best"], "--quality is 'best', expected a positive number"),
+    ],
+)
+def test_fewer_bits_where_there_are_none_are_one_sentence(
+    run: Path, tmp_path: Path, options: list[str], sentence: str
+) -> None:
+    with pytest.raises(UserError, match=re.escape(sentence)):
+        to_onnx.main([str(run), "-o", str(tmp_path / "a.onnx"), *options])
+
+
+def test_an_output_that_cannot_be_written_is_one_sentence(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="a file is in its place"):
+        to_onnx.main([str(run), "-o", str(tmp_path / "file" / "a.onnx")])

@@ -1,0 +1,94 @@
+"""A small generator's graph, for the tests of the exporter and of the runtime."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from edgegan.export import sensitivity, verify
+from edgegan.export.passes import matrix_product
+from edgegan.runtime.latent import draw_latents
+from edgegan.runtime.metadata import ModelMetadata
+
+LATENT_SIZE = 16
+IMAGE_SIZE = 16
+METADATA = ModelMetadata(
+    recipe="dcgan",
+    objective="non_saturating",
+    latent_size=LATENT_SIZE,
+    latent_distribution="normal",
+    image_size=IMAGE_SIZE,
+    value_range=(-1.0, 1.0),
+    images_seen=0,
+)
+
+
+LATENTS = draw_latents(0, 64, LATENT_SIZE, "normal")
+
+
+def generator(bad_layer: bool = False) -> onnx.ModelProto:
+    """latent -> dense layer, ReLU -> two doublings, ReLU between -> tanh; random constants.
+
+    With `bad_layer`, each channel of the first doubling has a large weight for a map that is always
+    0: it changes no number, but in 8 bits nothing is left of the other weights.
+    """
+    random = np.random.default_rng(0)
+
+    def constant(*shape: int, scale: float = 1) -> np.ndarray:
+        return (scale * random.normal(size=shape)).astype("f")
+
+    arrays = {
+        "dense_weight": constant(LATENT_SIZE, 32, 4, 4, scale=0.25),
+        "dense_bias": constant(32),
+        "double_weight": constant(32, 32, 4, 4, scale=0.1),
+        "double_bias": constant(32),
+        "to_image_weight": constant(32, 3, 4, 4, scale=0.05),
+        "to_image_bias": constant(3, scale=0.1),
+        "shape": np.array([-1, LATENT_SIZE, 1, 1]),
+    }
+    if bad_layer:
+        arrays["dense_weight"][:, 0] = 0
+        arrays["dense_bias"][0] = -1
+        arrays["double_weight"][0] = 100
+    nodes = [
+        helper.make_node("Reshape", ["latent", "shape"], ["pixel"], name="pixel"),
+        helper.make_node(
+            "ConvTranspose",
+            ["pixel", "dense_weight", "dense_bias"],
+            ["dense"],
+            name="dense",
+            kernel_shape=[4, 4],
+        ),
+    ]
+    read = "dense"
+    for layer in ("double", "to_image"):
+        nodes += [
+            helper.make_node("Relu", [read], [f"{read}_relu"], name=f"{read}_relu"),
+            helper.make_node(
+                "ConvTranspose",
+                [f"{read}_relu", f"{layer}_weight", f"{layer}_bias"],
+                [layer],
+                name=layer,
+                kernel_shape=[4, 4],
+                strides=[2, 2],
+                pads=[1, 1, 1, 1],
+            ),
+        ]
+        read = layer
+    nodes.append(helper.make_node("Tanh", [read], ["image"], name="image"))
+    image = ["batch", 3, IMAGE_SIZE, IMAGE_SIZE]
+    graph = helper.make_graph(
+        nodes,
+        "generator",
+        [helper.make_tensor_value_info("latent", TensorProto.FLOAT, ["batch", LATENT_SIZE])],
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, image)],
+        [numpy_helper.from_array(array, name) for name, array in arrays.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    return matrix_product.rewrite(model)
+
+
+def choose(model: onnx.ModelProto, least_decibels: float) -> sensitivity.Choice:
+    expected = verify.output_of(model, LATENTS)
+    return sensitivity.choose(model, METADATA, LATENTS, expected, least_decibels)

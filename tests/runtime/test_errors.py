@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgegan.runtime.errors import UserError, add_debug_option, run_command
+from edgegan.runtime.grid import write_png
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def run(*command: str, cwd: Path | None = None) -> subprocess.CompletedProcess:
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    return subprocess.run(
+        [sys.executable, *command], capture_output=True, text=True, cwd=cwd, env=environment
+    )
+
+
+def assert_one_sentence(finished: subprocess.CompletedProcess, *parts: str) -> None:
+    assert finished.returncode == 2
+    (line,) = finished.stderr.splitlines()
+    assert line.startswith("error: ")
+    for part in parts:
+        assert part in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (["--model", "dcgn"], ["'dcgn'", "the path of an .onnx file or one of the shipped models"]),
+        (["--model", "truncated.onnx"], ["truncated.onnx", "is not a whole ONNX model"]),
+        (["--model", "theirs.onnx"], ["theirs.onnx", "is not a generator of this project"]),
+        (["--model", "none.onnx"], ["cannot read none.onnx: No such file"]),
+        (["--model", "ours.onnx", "--seed", "-1"], ["seed is '-1'", "a whole number from 0"]),
+        (["--model", "ours.onnx", "--seed", "seven"], ["seed is 'seven'"]),
+        (["--model", "ours.onnx", "--best-of", "0"], ["--best-of is '0'", "from 1 to 1000"]),
+        (
+            ["--model", "ours.onnx", "--best-of", "4"],
+            ["ours.onnx has no discriminator beside it", "make ours.discriminator.onnx with"],
+        ),
+        (["--model", "ours.onnx", "--output", "."], ["cannot write .: it is a folder"]),
+        (["--model", "ours.onnx", "--output", "ours.onnx/grid.png"], ["a file is in its place"]),
+        (["--model", "ours.onnx", "--images", "ours.onnx"], ["a file is in its place"]),
+    ],
+)
+def test_bad_input_to_generate(make_generator, tmp_path, arguments, parts):
+    ours = make_generator("ours.onnx")
+    make_generator("theirs.onnx", metadata={})
+    (tmp_path / "truncated.onnx").write_bytes(ours.read_bytes()[:1000])
+    output = [] if {"--output", "--images"} & set(arguments) else ["--output", "grid.png"]
+    finished = run("-m", "runtime.generate", *arguments, *output, cwd=tmp_path)
+    assert_one_sentence(finished, *parts)
+    assert not (tmp_path / "grid.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (["--seeds", "3"], ["--seeds is 3 alone", "expected two or more"]),
+        (["--seeds", "3,8", "--output", "ours.onnx/walk.gif"], ["a file is in its place"]),
+    ],
+)
+def test_bad_input_to_interpolate(make_generator, tmp_path, arguments, parts):
+    make_generator("ours.onnx")
+    output = [] if "--output" in arguments else ["--output", "walk.png"]
+    command = ["-m", "runtime.interpolate", "--model", "ours.onnx", *arguments, *output]
+    assert_one_sentence(run(*command, cwd=tmp_path), *parts)
+    assert [path.name for path in tmp_path.iterdir()] == ["ours.onnx"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (["none.png"], ["cannot read none.png: No such file"]),
+        (["truncated.png"], ["truncated.png is a damaged or truncated picture"]),
+        (["empty"], ["empty has no picture in it"]),
+        (["grid.png", "--annotate", "grid.png/faces"], ["a file is in its place"]),
+        (["grid.png", "--cascade", "text.xml"], ["text.xml is not the known cascade", "SHA-256"]),
+        (["--model", "dcgan", "--seeds", "x"], ["seed is 'x'"]),
+    ],
+)
+@pytest.mark.usefixtures("cascade")
+def test_bad_input_to_score(tmp_path, arguments, parts):
+    write_png(tmp_path / "grid.png", np.full((480, 640, 3), 200, np.uint8))
+    content = (tmp_path / "grid.png").read_bytes()
+    (tmp_path / "truncated.png").write_bytes(content[: len(content) // 2])
+    (tmp_path / "text.xml").write_text("<cascade/>")
+    (tmp_path / "empty").mkdir()
+    assert_one_sentence(run("-m", "runtime.score", *arguments, cwd=tmp_path), *parts)
+
+
+def test_debug_shows_the_traceback(tmp_path):
+    command = ["-m", "runtime.score", "none.png", "--debug"]
+    finished = run(*command, cwd=tmp_path)
+    assert finished.returncode == 2
+    assert "Traceback" in finished.stderr
+    assert finished.stderr.splitlines()[-1].startswith("error: cannot read none.png")
+
+
+def test_help_shows_real_calls_and_debug():
+    for module in ("generate", "interpolate", "score"):
+        finished = run("-m", f"runtime.{module}", "--help")
+        assert finished.returncode == 0
+        assert finished.stdout.count(f"  edgegan {module} ") >= 2
+        assert "--debug" in finished.stdout
+
+
+@pytest.mark.parametrize("status", [0, 1])
+def test_the_status_is_what_main_returns(status):
+    with pytest.raises(SystemExit) as stopped:
+        run_command(lambda _: status)
+    assert stopped.value.code == status
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "stderr"),
+    [(UserError("x is bad"), 2, "error: x is bad\n"), (KeyboardInterrupt(), 130, "")],
+)
+def test_how_a_command_ends(capsys, monkeypatch, error, status, stderr):
+    monkeypatch.setattr(sys, "argv", ["command"])
+
+    def main(_):
+        raise error
+
+    with pytest.raises(SystemExit) as stopped:
+        run_command(main)
+    assert stopped.value.code == status
+    assert capsys.readouterr().err == stderr
+
+
+def test_an_error_of_ours_is_not_hidden():
+    def main(_):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run_command(main)
+
+
+def test_a_reader_that_leaves_ends_a_command_quietly():
+    program = (
+        "from runtime.errors import run_command\n"
+        "run_command(lambda _: [print('x' * 1000) for _ in range(1000)] and 0)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=REPOSITORY,
+    ) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait() == 141
+
+
+def test_debug_is_an_option():
+    parser = argparse.ArgumentParser()
+    add_debug_option(parser)
+    assert parser.parse_args(["--debug"]).debug
+    assert not parser.parse_args([]).debug

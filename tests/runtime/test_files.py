@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from edgegan.runtime.cores import available_cores
+from edgegan.runtime.errors import UserError
+from edgegan.runtime.files import (
+    atomic_write,
+    cache_directory,
+    make_folder,
+    read_bytes,
+    write_bytes,
+)
+
+
+def disk_full(*_):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_file_is_written_where_no_folder_was(tmp_path):
+    path = tmp_path / "脸 faces" / "a b" / "grid.png"
+    write_bytes(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert [entry.name for entry in path.parent.iterdir()] == ["grid.png"]
+
+
+def test_the_temporary_file_lies_beside_its_place_and_ends_alike(tmp_path):
+    path = tmp_path / "weights.npz"
+    with atomic_write(path) as temporary:
+        assert temporary.parent == path.parent
+        assert temporary.suffix == ".npz"
+        temporary.write_bytes(b"x")
+        assert not path.exists()
+    assert path.read_bytes() == b"x"
+
+
+def test_the_file_before_stays_whole_while_the_next_is_written(tmp_path):
+    path = tmp_path / "checkpoint"
+    path.write_bytes(b"old")
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(b"new")
+        assert path.read_bytes() == b"old"
+    assert path.read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("stage", ["write", "fsync", "replace"])
+def test_a_full_disk_leaves_the_file_before_whole(tmp_path, monkeypatch, stage):
+    path = tmp_path / "checkpoint"
+    path.write_bytes(b"old")
+    if stage == "write":
+        monkeypatch.setattr(Path, "write_bytes", disk_full)
+    else:
+        monkeypatch.setattr(os, stage, disk_full)
+    with pytest.raises(UserError, match=rf"cannot write {path}: No space left on device"):
+        write_bytes(path, b"new")
+    monkeypatch.undo()
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_nothing_waits_for_the_disk_without_flush(tmp_path, monkeypatch):
+    path = tmp_path / "000000.png"
+    monkeypatch.setattr(os, "fsync", disk_full)
+    write_bytes(path, b"new", flush=False)
+    assert path.read_bytes() == b"new"
+    with pytest.raises(UserError, match="No space left"):
+        write_bytes(path, b"newer")
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_any_failure_leaves_the_file_before_whole_and_nothing_else(tmp_path, error):
+    path = tmp_path / "checkpoint"
+    path.write_bytes(b"old")
+
+    def fail():
+        with atomic_write(path) as temporary:
+            temporary.write_bytes(b"half")
+            raise error
+
+    with pytest.raises(error):
+        fail()
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_is_not_written_over(tmp_path):
+    with pytest.raises(UserError, match=f"cannot write {tmp_path}: it is a folder"):
+        write_bytes(tmp_path, b"x")
+    with pytest.raises(UserError, match="cannot write /: it is a folder"):
+        write_bytes("/", b"x")
+
+
+def test_a_device_is_not_replaced(tmp_path):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    with pytest.raises(UserError, match="it is no regular file"):
+        write_bytes(path, b"x")
+    assert path.is_fifo()
+
+
+def test_a_file_in_the_place_of_a_folder_is_an_error(tmp_path):
+    (tmp_path / "file").write_bytes(b"old")
+    for path in (tmp_path / "file" / "grid.png", tmp_path / "file" / "deeper" / "grid.png"):
+        with pytest.raises(UserError, match=r"cannot make the folder .*: a file is in its place"):
+            write_bytes(path, b"x")
+    with pytest.raises(UserError, match="a file is in its place"):
+        make_folder(tmp_path / "file")
+
+
+def test_a_link_is_followed_and_not_replaced(tmp_path):
+    target, link = tmp_path / "target", tmp_path / "link"
+    target.write_bytes(b"old")
+    link.symlink_to(target)
+    write_bytes(link, b"new")
+    assert link.is_symlink()
+    assert target.read_bytes() == b"new"
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(UserError, match=f"cannot read {tmp_path}/none: No such file"):
+        read_bytes(tmp_path / "none")
+
+
+def test_the_cache_can_be_chosen(tmp_path, monkeypatch):
+    monkeypatch.setenv("EDGEGAN_CACHE", str(tmp_path))
+    assert cache_directory() == tmp_path
+    monkeypatch.delenv("EDGEGAN_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert "edgegan" in cache_directory().parts
+
+
+@pytest.fixture
+def eight_cores(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+
+
+@pytest.mark.usefixtures("eight_cores")
+@pytest.mark.parametrize(
+    ("limit", "cores"),
+    [
+        ("max 100000", 8),
+        ("200000 100000", 2),
+        ("150000 100000", 2),
+        ("10000 100000", 1),
+        ("1600000 100000", 8),
+        ("nonsense", 8),
+    ],
+)
+def test_cores_within_the_limit_of_a_container(tmp_path, limit, cores):
+    (tmp_path / "cpu.max").write_text(f"{limit}\n")
+    assert available_cores(tmp_path) == cores
+
+
+@pytest.mark.usefixtures("eight_cores")
+@pytest.mark.parametrize(("quota", "cores"), [(-1, 8), (300000, 3), (50000, 1)])
+def test_cores_within_the_older_limit_of_a_container(tmp_path, quota, cores):
+    (tmp_path / "cpu").mkdir()
+    (tmp_path / "cpu" / "cpu.cfs_quota_us").write_text(f"{quota}\n")
+    (tmp_path / "cpu" / "cpu.cfs_period_us").write_text("100000\n")
+    assert available_cores(tmp_path) == cores
+
+
+def test_cores_without_a_container(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {1, 4, 5}, raising=False)
+    assert available_cores(tmp_path) == 3
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert available_cores(tmp_path) == 1

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import cv2
+import matplotlib
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edgegan.runtime.errors import UserError
+from edgegan.runtime.grid import baseline_grid, read_picture, tight_grid, write_png
+from edgegan.runtime.resample import resample
+
+
+def random_images(count, height=64, width=64):
+    return np.random.default_rng(0).integers(0, 256, (count, height, width, 3), dtype=np.uint8)
+
+
+def graders_grid(images, path):
+    """The graders' save_imgs, word for word, and their reading of its file."""
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        r, c = 5, 5
+        fig, axs = plt.subplots(r, c)
+        cnt = 0
+        for i in range(r):
+            for j in range(c):
+                axs[i, j].imshow(images[cnt, :, :, :])
+                axs[i, j].axis("off")
+                cnt += 1
+        fig.savefig(path)
+        plt.close()
+    return cv2.imread(str(path))[..., ::-1]
+
+
+def images_of_all_values(size):
+    """25 images: black, white, a chessboard of both, both at random, and all values at random."""
+    images = random_images(25, size, size)
+    images[0], images[1] = 0, 255
+    images[2] = (np.indices((size, size)).sum(axis=0) % 2 * 255)[..., None]
+    images[3] = images[3] // 128 * 255
+    return images
+
+
+# 21 is more than tripled, 32 doubled, 64 kept, and the others are filtered.
+@pytest.mark.parametrize("size", [21, 22, 32, 64, 65, 128])
+def test_the_baseline_grid_has_the_graders_pixels(tmp_path, size):
+    images = images_of_all_values(size)
+    grid = baseline_grid(images)
+    assert grid.shape == (480, 640, 3)
+    assert grid.dtype == np.uint8
+    np.testing.assert_array_equal(grid, graders_grid(images, tmp_path / "theirs.png"))
+
+
+@settings(deadline=None, max_examples=25)
+@given(size=st.integers(1, 60), side=st.integers(5, 40), value=st.integers(0, 255))
+def test_what_has_one_colour_keeps_it(size, side, value):
+    resampled = resample(np.full((1, size, size, 3), value, np.uint8), side)
+    assert resampled.shape == (1, side, side, 3)
+    assert (resampled == value).all()
+
+
+@pytest.mark.parametrize(
+    "images",
+    [random_images(24), random_images(25).astype(np.float32), random_images(25, 48, 32)],
+    ids=["count", "dtype", "shape"],
+)
+def test_the_baseline_grid_takes_25_square_images_of_bytes(images):
+    with pytest.raises(ValueError, match="expected 25 square uint8 images"):
+        baseline_grid(images)
+
+
+@given(
+    rows=st.integers(1, 4),
+    columns=st.integers(1, 4),
+    gap=st.integers(0, 3),
+    height=st.integers(1, 5),
+    width=st.integers(1, 5),
+)
+def test_a_tight_grid_holds_its_images_and_white(rows, columns, gap, height, width):
+    images = random_images(rows * columns, height, width)
+    grid = tight_grid(images, rows, columns, gap)
+    assert grid.shape == (
+        rows * height + (rows - 1) * gap,
+        columns * width + (columns - 1) * gap,
+        3,
+    )
+    between = np.ones(grid.shape[:2], dtype=bool)
+    for index, image in enumerate(images):
+        top, left = index // columns * (height + gap), index % columns * (width + gap)
+        np.testing.assert_array_equal(grid[top : top + height, left : left + width], image)
+        between[top : top + height, left : left + width] = False
+    assert (grid[between] == 255).all()
+
+
+def test_a_tight_grid_is_filled():
+    with pytest.raises(ValueError, match="5 images do not fill 2 rows of 3"):
+        tight_grid(random_images(5), 2, 3, 0)
+
+
+def test_a_png_keeps_its_pixels_and_its_bytes(tmp_path):
+    image = random_images(1, 20, 30)[0]
+    first, second = tmp_path / "网格 1.png", tmp_path / "2.png"
+    write_png(first, image)
+    write_png(second, image)
+    np.testing.assert_array_equal(read_picture(first), image)
+    assert first.read_bytes() == second.read_bytes()
+    # IHDR, IDAT and IEND only: no date, no program's name.
+    content = first.read_bytes()
+    assert not any(chunk in content for chunk in (b"tEXt", b"zTXt", b"iTXt", b"tIME"))
+
+
+def test_a_picture_is_read_as_the_graders_read_it(tmp_path):
+    rgba = np.random.default_rng(1).integers(0, 256, (9, 9, 4), dtype=np.uint8)
+    grey = rgba[..., 0]
+    for name, image in (("alpha.png", rgba), ("grey.png", grey), ("grey.jpg", grey)):
+        path = tmp_path / name
+        path.write_bytes(cv2.imencode(path.suffix, image)[1].tobytes())
+        np.testing.assert_array_equal(read_picture(path), cv2.imread(str(path))[..., ::-1])
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+@pytest.mark.parametrize("share", [0.3, 0.9])
+def test_a_truncated_picture_is_an_error(tmp_path, suffix, share):
+    content = cv2.imencode(suffix, random_images(1)[0])[1].tobytes()
+    path = tmp_path / f"half{suffix}"
+    path.write_bytes(content[: int(len(content) * share)])
+    with pytest.raises(UserError, match=f"{path} is a damaged or truncated picture"):
+        read_picture(path)
+
+
+def test_a_damaged_picture_is_an_error(tmp_path):
+    path = tmp_path / "damaged.png"
+    content = cv2.imencode(".png", random_images(1)[0])[1].tobytes()
+    path.write_bytes(content[:8] + content[40:])
+    with pytest.raises(UserError, match="damaged or truncated"):
+        read_picture(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"no picture"])
+def test_what_is_no_picture_is_an_error(tmp_path, content):
+    path = tmp_path / "text.jpg"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=f"{path} is neither a PNG nor a JPEG"):
+        read_picture(path)

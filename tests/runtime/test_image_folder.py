@@ -1,0 +1,152 @@
+"""Single images in a folder: what is written, gone on with and refused."""
+
+from __future__ import annotations
+
+import json
+import re
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgegan.runtime.errors import UserError
+from edgegan.runtime.generator import Generator
+from edgegan.runtime.grid import read_picture
+from edgegan.runtime.image_folder import write_images
+
+MakeGenerator = Callable[..., Path]
+
+
+@pytest.fixture
+def generator(make_generator: MakeGenerator) -> Generator:
+    return Generator.load(make_generator(), "cpu")
+
+
+class Zeros:
+    """A generator of large black images."""
+
+    def identity(self) -> dict[str, object]:
+        return {}
+
+    def images(self, seed: int, count: int, *, first: int = 0) -> np.ndarray:
+        return np.zeros((count, 128, 128, 3), np.uint8)
+
+
+def assert_holds(folder: Path, images: np.ndarray) -> None:
+    """The folder has these images, its record and nothing else, hidden or not."""
+    names = [f"{index:06}.png" for index in range(len(images))]
+    assert sorted(path.name for path in folder.iterdir()) == [*names, "job.json"]
+    for name, image in zip(names, images):
+        np.testing.assert_array_equal(read_picture(folder / name), image)
+
+
+def test_only_what_is_missing_or_cut_off_is_written(generator: Generator, tmp_path: Path) -> None:
+    folder = tmp_path / "脸 faces"
+    assert write_images(generator, 7, 70, folder) == 70
+    (folder / "000003.png").unlink()
+    (folder / "000004.png").write_bytes(b"")
+    whole = (folder / "000069.png").read_bytes()
+    (folder / "000069.png").write_bytes(whole[:-1])
+    (folder / ".0123abcd-000069.png").write_bytes(whole[:9])  # of a process that was killed
+    before = (folder / "000000.png").stat()
+    assert write_images(generator, 7, 72, folder) == 5
+    assert_holds(folder, generator.images(7, 72))
+    assert (folder / "000000.png").stat() == before
+    assert write_images(generator, 7, 20, folder) == 0
+
+
+def test_an_interrupted_job_goes_on(
+    generator: Generator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "faces"
+
+    def images(seed: int, count: int, *, first: int = 0) -> np.ndarray:
+        if first >= 128:
+            raise KeyboardInterrupt
+        return Generator.images(generator, seed, count, first=first)
+
+    monkeypatch.setattr(generator, "images", images)
+    with pytest.raises(KeyboardInterrupt):
+        write_images(generator, 0, 200, folder)
+    monkeypatch.undo()
+    assert_holds(folder, generator.images(0, 128))
+    assert write_images(generator, 0, 200, folder) == 72
+    assert_holds(folder, generator.images(0, 200))
+
+
+def test_a_folder_of_another_job_is_refused(
+    generator: Generator, make_generator: MakeGenerator, tmp_path: Path
+) -> None:
+    folder = tmp_path / "faces"
+    write_images(generator, 7, 2, folder)
+    expected = generator.images(7, 2)
+    with pytest.raises(UserError, match=r"job\.json in it has the seed 7, expected 8: choose"):
+        write_images(generator, 8, 3, folder)
+    model = make_generator("other.onnx")
+    model.write_bytes(model.read_bytes() + b"\x32\x00")  # an empty doc_string
+    with pytest.raises(UserError, match=rf"{folder} holds .* has the models_sha256 \['"):
+        write_images(Generator.load(model), 7, 3, folder)
+    assert_holds(folder, expected)
+
+
+def test_candidates_make_another_job(
+    make_generator: MakeGenerator, make_discriminator: MakeGenerator, tmp_path: Path
+) -> None:
+    model, folder = make_generator(), tmp_path / "faces"
+    make_discriminator()
+    write_images(Generator.load(model, best_of=2), 7, 2, folder)
+    assert_holds(folder, Generator.load(model, best_of=2).images(7, 2))
+    with pytest.raises(UserError, match="holds the images of another job"):
+        write_images(Generator.load(model, best_of=3), 7, 2, folder)
+    make_discriminator(liking=-1)
+    with pytest.raises(UserError, match="holds the images of another job"):
+        write_images(Generator.load(model, best_of=2), 7, 2, folder)
+
+
+def test_images_of_unknown_origin_are_left_alone(generator: Generator, tmp_path: Path) -> None:
+    (tmp_path / "000001.png").write_bytes(b"mine")
+    with pytest.raises(UserError, match=r"but no job\.json that tells their model and seed"):
+        write_images(generator, 0, 2, tmp_path)
+    assert [path.read_bytes() for path in tmp_path.glob("0*")] == [b"mine"]
+    assert not (tmp_path / "000000.png").exists()
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{"])
+def test_a_damaged_record_is_named(generator: Generator, tmp_path: Path, content: str) -> None:
+    (tmp_path / "job.json").write_text(content)
+    sentence = f"{tmp_path / 'job.json'} is not the record of a job, expected"
+    with pytest.raises(UserError, match=re.escape(sentence)):
+        write_images(generator, 0, 2, tmp_path)
+
+
+def test_the_record_names_what_decides_the_images(generator: Generator, tmp_path: Path) -> None:
+    write_images(generator, 7, 1, tmp_path)
+    record = json.loads((tmp_path / "job.json").read_text())
+    assert record == {"seed": 7, **generator.identity()}
+
+
+def test_what_cannot_be_written_is_told_and_the_rest_stays(
+    generator: Generator, tmp_path: Path
+) -> None:
+    (tmp_path / "000070.png").mkdir()
+    (tmp_path / "job.json").write_text(json.dumps({"seed": 0, **generator.identity()}))
+    with pytest.raises(UserError, match=r"cannot write .*000070\.png: it is a folder"):
+        write_images(generator, 0, 80, tmp_path)
+    np.testing.assert_array_equal(
+        read_picture(tmp_path / "000063.png"), generator.images(0, 1, first=63)[0]
+    )
+
+
+def test_memory_does_not_grow_with_the_count(tmp_path: Path) -> None:
+    def peak(count: int) -> int:
+        tracemalloc.start()
+        write_images(Zeros(), 0, count, tmp_path / str(count))  # type: ignore[arg-type]
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
+
+    batch = 64 * 128 * 128 * 3
+    assert peak(192) < 3 * batch
+    assert peak(512) < 3 * batch

@@ -1,0 +1,234 @@
+from __future__ import annotations
+
+import json
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+
+from edgegan import Generator
+from edgegan.runtime import score
+from edgegan.runtime.detector import Detector
+from edgegan.runtime.errors import UserError
+from edgegan.runtime.grid import baseline_grid, read_picture, write_png
+from edgegan.runtime.score import Score, annotate, main, score_images, summarise
+
+FACES_BY_COLOUR = {10: 25, 11: 21, 12: 20, 13: 0}
+
+
+class FakeDetector:
+    """Finds as many faces in a picture as its first pixel's red says."""
+
+    def __init__(self, cascade):
+        self.cascade = cascade
+
+    def faces(self, image):
+        count = FACES_BY_COLOUR.get(int(image[0, 0, 0]), 0)
+        return np.tile(np.int32([5, 5, 8, 8]), (count, 1))
+
+
+@pytest.fixture
+def fake_detector(monkeypatch):
+    monkeypatch.setattr(score, "Detector", FakeDetector)
+    monkeypatch.setattr(score, "find_cascade", lambda explicit: explicit)
+
+
+@pytest.fixture
+def grid_file(tmp_path):
+    def make(colour, name=None):
+        path = tmp_path / (name or f"grid {colour}.png")
+        write_png(path, np.full((480, 640, 3), colour, np.uint8))
+        return path
+
+    return make
+
+
+@pytest.mark.parametrize("faces", [0, 12, 23, 25])
+def test_others_grids_score_as_the_graders_score_them(cascade, peer_grids, capsys, faces):
+    path = peer_grids / f"peer_{faces}_faces.png"
+    status = main([str(path)])
+    assert status == (0 if faces > 20 else 1)
+    word = "PASS" if faces > 20 else "FAIL"
+    assert capsys.readouterr().out == f"{path}: {faces} faces, {word}\n"
+
+
+def test_images_score_as_their_grid_does(cascade, peer_grids, tmp_path):
+    """The tiles of another's grid, cut out and drawn again, have most of its faces."""
+    grid = read_picture(peer_grids / "peer_25_faces.png")
+    edges = (grid < 250).any(axis=2)
+    rows = np.flatnonzero(np.diff(edges.mean(axis=1) > 0.3))
+    columns = np.flatnonzero(np.diff(edges.mean(axis=0) > 0.3))
+    tiles = [
+        cv2.resize(grid[top + 1 : bottom, left + 1 : right], (64, 64), None, 0, 0, cv2.INTER_AREA)
+        for top, bottom in zip(rows[::2], rows[1::2])
+        for left, right in zip(columns[::2], columns[1::2])
+    ]
+    images = np.stack(tiles)
+    detector = Detector(cascade)
+    count = score_images(images, detector)
+    assert count > 20
+    path = tmp_path / "again.png"
+    write_png(path, baseline_grid(images))
+    assert main([str(path)]) == 0
+    assert len(detector.faces(read_picture(path))) == count
+
+
+def test_20_faces_are_no_pass():
+    assert not Score("x", 20).passes
+    assert Score("x", 21).passes
+
+
+def test_the_summary_has_mean_minimum_and_share():
+    summary = summarise([Score("a", 25), Score("b", 20), Score("c", 21)])
+    assert summary["mean"] == 22
+    assert summary["minimum"] == 20
+    assert summary["share_passing"] == pytest.approx(2 / 3)
+    assert summary["grids"][1] == {"name": "b", "faces": 20, "passes": False}
+
+
+@pytest.mark.usefixtures("fake_detector")
+def test_several_files(grid_file, capsys):
+    good, fair, bad = grid_file(10), grid_file(11), grid_file(12)
+    assert main([str(good), str(fair)]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"{good}: 25 faces, PASS",
+        f"{fair}: 21 faces, PASS",
+        "mean 23.00, minimum 21, 100.0% of 2 grids pass",
+    ]
+    assert main([str(good), str(bad)]) == 1
+    assert "50.0% of 2 grids pass" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("fake_detector")
+def test_a_folder(grid_file, tmp_path, capsys):
+    grid_file(10, "b.png")
+    (tmp_path / "a.JPG").write_bytes(cv2.imencode(".jpg", np.full((8, 8, 3), 13, np.uint8))[1])
+    (tmp_path / "notes.txt").write_text("no picture")
+    assert main([str(tmp_path)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == [f"{tmp_path}/a.JPG: 0 faces, FAIL", f"{tmp_path}/b.png: 25 faces, PASS"]
+
+
+@pytest.mark.usefixtures("fake_detector")
+def test_json_is_alone_on_stdout(grid_file, make_generator, capsys):
+    assert main([str(grid_file(10)), "--json"]) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert summary["grids"][0]["faces"] == 25
+    assert summary["pass_above"] == 20
+    assert summary["provider"] is None
+    assert main(["--model", str(make_generator()), "--seeds", "4", "--json"]) == 1
+    summary = json.loads(capsys.readouterr().out)
+    assert summary["grids"] == [{"name": "tiny-seed-4", "faces": 0, "passes": False}]
+    assert summary["provider"].startswith("running on")
+
+
+def test_seeds_of_a_model(make_generator, monkeypatch, capsys, cascade):
+    model = make_generator()
+    seen = []
+    monkeypatch.setattr(
+        Detector, "faces", lambda self, grid: seen.append(grid) or np.zeros((21, 4), np.int32)
+    )
+    assert main(["--model", str(model), "--seeds", "0-1,20"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("running on")
+    assert [line.split(":")[0] for line in lines[1:4]] == [
+        "tiny-seed-0",
+        "tiny-seed-1",
+        "tiny-seed-20",
+    ]
+    generator = Generator.load(model)
+    for seed, grid in zip((0, 1, 20), seen):
+        np.testing.assert_array_equal(grid, baseline_grid(generator.images(seed, 25)))
+
+
+def test_the_best_faces_of_a_model(make_generator, make_discriminator, monkeypatch, cascade):
+    model = make_generator()
+    make_discriminator()
+    seen = []
+    monkeypatch.setattr(
+        Detector, "faces", lambda self, grid: seen.append(grid) or np.zeros((21, 4), np.int32)
+    )
+    assert main(["--model", str(model), "--seeds", "7", "--best-of", "3"]) == 0
+    images = Generator.load(model, best_of=3).images(7, 25)
+    np.testing.assert_array_equal(seen[0], baseline_grid(images))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("9-0", "expected the lower one of '9-0' first"),
+        ("-1", "seeds are '-1', expected whole numbers such as"),
+        ("0-99999999999", "seeds are '0-99999999999', expected at most 1000000 of them"),
+        ("a", "seed is 'a'"),
+        ("1,,2", "seeds are '1,,2', expected whole numbers such as"),
+        ("0-9-10", "seed is '9-10'"),
+    ],
+)
+def test_bad_seeds_are_named(text, message):
+    with pytest.raises(UserError, match=message):
+        main(["--model", "dcgan", f"--seeds={text}"])
+
+
+@pytest.mark.usefixtures("fake_detector")
+def test_faces_are_drawn(grid_file, tmp_path):
+    path = grid_file(10)
+    drawn = tmp_path / "drawn.png"
+    main([str(path), "--annotate", str(drawn)])
+    picture = read_picture(drawn)
+    assert picture[5, 5].tolist() == picture[13, 13].tolist() == [255, 0, 0]
+    assert picture[9, 9].tolist() == [10, 10, 10]
+    (tmp_path / "other").mkdir()
+    same_name = tmp_path / "other" / path.name
+    shutil.copy(path, same_name)
+    main([str(path), str(same_name), "--annotate", str(tmp_path / "all")])
+    names = sorted(entry.name for entry in (tmp_path / "all").iterdir())
+    assert names == ["000-grid 10.png", "001-grid 10.png"]
+
+
+def test_annotating_leaves_the_grid_as_it_was():
+    grid = np.zeros((20, 20, 3), np.uint8)
+    annotated = annotate(grid, np.int32([[2, 3, 4, 5]]))
+    assert not grid.any()
+    assert annotated.any()
+
+
+@pytest.mark.usefixtures("fake_detector")
+def test_annotations_never_replace_the_picture(grid_file):
+    path, other = grid_file(10), grid_file(11)
+    before = path.read_bytes()
+    with pytest.raises(UserError, match="the picture itself, expected another file"):
+        main([str(path), "--annotate", str(path)])
+    with pytest.raises(UserError, match="expected a folder for 2 grids"):
+        main([str(path), str(other), "--annotate", str(path)])
+    assert path.read_bytes() == before
+
+
+@pytest.mark.usefixtures("fake_detector")
+def test_bad_pictures_are_named(tmp_path):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(UserError, match=f"{empty} has no picture in it"):
+        main([str(empty)])
+    with pytest.raises(UserError, match=r"cannot read .*none\.png: No such file"):
+        main([str(tmp_path / "none.png")])
+    text = tmp_path / "text.jpg"
+    text.write_text("no picture")
+    with pytest.raises(UserError, match="is neither a PNG nor a JPEG"):
+        main([str(text)])
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["a.png", "--model", "dcgan", "--seeds", "0"],
+        ["a.png", "--seeds", "0"],
+        ["--model", "dcgan"],
+        ["a.png", "--best-of", "2"],
+    ],
+)
+def test_options_that_make_no_sense_are_refused(arguments):
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2

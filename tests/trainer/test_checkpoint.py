@@ -1,0 +1,189 @@
+"""Checkpoints: whole or not at all, and what is no checkpoint."""
+
+from __future__ import annotations
+
+import errno
+import gc
+import json
+import os
+import resource
+import sys
+from pathlib import Path
+
+import mxnet as mx
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edgegan.runtime.errors import UserError
+from edgegan.trainer import checkpoint
+from edgegan.trainer.checkpoint import Checkpoint, load, part_of
+from edgegan.trainer.loop import Training
+from training_help import random_batches, tiny_recipe
+
+FACTS = {"step": 2, "seed": 0, "pictures": 7, "best_faces": -1.0, "minutes": 0.1}
+
+
+@pytest.fixture(scope="module")
+def made() -> Checkpoint:
+    training = Training(tiny_recipe("dcgan"), 0, mx.cpu(), pictures=100)
+    batches = random_batches(training.recipe)
+    training.step(batches)
+    training.step(batches)
+    return Checkpoint(training.recipe, FACTS, training.state())
+
+
+@pytest.fixture(scope="module")
+def content(made: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    path = tmp_path_factory.mktemp("content") / "whole.npz"
+    made.save(path)
+    return path.read_bytes()
+
+
+def assert_same(one: Checkpoint, other: Checkpoint) -> None:
+    assert one.recipe == other.recipe
+    assert one.facts == other.facts
+    assert one.arrays.keys() == other.arrays.keys()
+    for name, array in one.arrays.items():
+        assert array.dtype == other.arrays[name].dtype
+        np.testing.assert_array_equal(array, other.arrays[name])
+
+
+def names_in(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
+def test_what_is_saved_is_loaded(made: Checkpoint, tmp_path: Path) -> None:
+    made.save(tmp_path / "new folder" / "last.npz")
+    assert_same(load(tmp_path / "new folder" / "last.npz"), made)
+    assert names_in(tmp_path / "new folder") == ["last.npz"]
+
+
+def test_the_file_is_numpys_own(made: Checkpoint, tmp_path: Path) -> None:
+    """Anybody can read it with np.load; and what np.savez wrote can be loaded."""
+    made.save(tmp_path / "a.npz")
+    with np.load(tmp_path / "a.npz", allow_pickle=False) as archive:
+        assert set(archive.files) == {"header", *made.arrays}
+        np.savez(tmp_path / "b.npz", **archive)
+    assert_same(load(tmp_path / "b.npz"), made)
+
+
+def test_a_truncated_file_is_told(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "truncated.npz"
+    for length in (0, 1, 30, 100, len(content) // 2, len(content) - 100, len(content) - 1):
+        path.write_bytes(content[:length])
+        with pytest.raises(UserError, match=r"truncated\.npz is truncated or no checkpoint"):
+            load(path)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.data())
+def test_a_damaged_file_is_told_or_loads(
+    content: bytes, tmp_path_factory: pytest.TempPathFactory, damage: st.DataObject
+) -> None:
+    damaged = bytearray(content)
+    for _ in range(3):
+        damaged[damage.draw(st.integers(0, len(content) - 1))] = damage.draw(st.integers(0, 255))
+    path = tmp_path_factory.mktemp("damaged") / "last.npz"
+    path.write_bytes(bytes(damaged))
+    told = ""
+    try:
+        loaded = load(path)
+    except UserError as error:
+        told = str(error)
+    assert str(path) in told or isinstance(loaded, Checkpoint)
+
+
+def test_foreign_files_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "foreign.npz"
+    header = {"format_version": 1, "recipe": {}, "facts": {}}
+
+    def expect(sentence: str) -> None:
+        with pytest.raises(UserError, match=sentence) as told:
+            load(path)
+        assert "foreign.npz" in str(told.value)
+
+    np.savez(path, weights=np.zeros(3))
+    expect("no checkpoint")
+    np.savez(path, header=np.array(["object", None], dtype=object))
+    expect("no checkpoint")
+    np.savez(path, header=np.array("[1, 2]"))
+    expect("no checkpoint")
+    np.savez(path, header=np.array("no json"))
+    expect("no checkpoint")
+    np.savez(path, header=np.array(json.dumps({**header, "format_version": 99})))
+    expect("format version 99, expected 1")
+    np.savez(path, header=np.array(json.dumps(header)))
+    expect("missing value")
+    np.savez(path, header=np.array(json.dumps({**header, "recipe": [1]})))
+    expect("holds list")
+    with path.open("wb") as file:
+        np.save(file, np.zeros(3))
+    expect("no checkpoint")
+    path.write_text("text")
+    expect("no checkpoint")
+    path.unlink()
+    expect("no such checkpoint")
+    path.mkdir()
+    expect("no such checkpoint")
+
+
+def test_another_networks_arrays_are_refused(made: Checkpoint) -> None:
+    for other in ("generator.width=8", "image_size=16", "latent.size=7"):
+        training = Training(tiny_recipe("dcgan", other), 0, mx.cpu(), pictures=100)
+        with pytest.raises(UserError, match="of another network"):
+            training.set_state(2, made.arrays)
+    training = Training(made.recipe, 0, mx.cpu(), pictures=100)
+    lacking = {name: array for name, array in made.arrays.items() if "to_image" not in name}
+    with pytest.raises(UserError, match=r"of another network: .*to_image"):
+        training.set_state(2, lacking)
+
+
+def test_part_of() -> None:
+    arrays = {"a/x": np.zeros(1), "a/y/z": np.ones(1), "ab/x": np.ones(2)}
+    assert part_of(arrays, "a").keys() == {"x", "y/z"}
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9, 0.999])
+def test_a_disk_that_fills_up_leaves_the_checkpoint_before(
+    made: Checkpoint,
+    content: bytes,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    share: float,
+) -> None:
+    path = tmp_path / "last.npz"
+    made.save(path)
+    noise: list[object] = []  # what Python would print of errors in destructors
+    monkeypatch.setattr(sys, "unraisablehook", noise.append)
+    newer = Checkpoint(made.recipe, {**FACTS, "step": 3}, made.arrays)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(share * len(content)), before[1]))
+    try:
+        with pytest.raises(UserError, match=r"cannot write .*last\.npz: File too large"):
+            newer.save(path)
+        gc.collect()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert noise == []
+    assert names_in(tmp_path) == ["last.npz"]
+    assert_same(load(path), made)
+    newer.save(path)
+    assert_same(load(path), newer)
+
+
+def test_no_space_left_is_told_as_such(
+    made: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "last.npz"
+    made.save(path)
+
+    def full(*arguments: object, **options: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(checkpoint.np.lib.format, "write_array", full)
+    with pytest.raises(UserError, match=r"cannot write .*last\.npz: No space left on device"):
+        made.save(path)
+    monkeypatch.undo()
+    assert_same(load(path), made)

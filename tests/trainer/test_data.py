@@ -1,0 +1,679 @@
+"""Pictures of every kind, packed once and read as batches."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import resource
+import zipfile
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+
+import cv2
+import mxnet as mx
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from edgegan.runtime import generator
+from edgegan.runtime.errors import UserError
+from edgegan.trainer import data
+from edgegan.trainer.data import Batches, PackedPictures, pack, read_pictures, rotate, split
+from training_help import encode, random_picture, write_pictures
+
+SIZE = 8
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of the test's own."""
+    monkeypatch.setenv("EDGEGAN_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def faces(tmp_path: Path) -> Path:
+    return write_pictures(tmp_path / "faces", 6)
+
+
+@pytest.fixture
+def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """A list that grows by the length of every file decoded."""
+    lengths: list[int] = []
+    decode = data._decode
+
+    def counted(content: bytes, *form: int | None) -> np.ndarray:
+        lengths.append(len(content))
+        return decode(content, *form)
+
+    monkeypatch.setattr(data, "_decode", counted)
+    return lengths
+
+
+def pictures_in(packed: PackedPictures) -> np.ndarray:
+    """All packed pictures in their order, uint8 (N, S, S, 3)."""
+    return read_pictures(packed, np.arange(packed.count))
+
+
+def packed_file(folder: Path, content: bytes, size: int = 4, crop_from: int | None = None):
+    """The one picture of a folder, packed."""
+    folder.mkdir(exist_ok=True)
+    (folder / "picture.png").write_bytes(content)
+    packed = pack(folder, size, crop_from=crop_from)
+    assert packed.count == 1
+    return pictures_in(packed)[0]
+
+
+def batches(packed: PackedPictures, start: int, count: int, **changes: object) -> list[np.ndarray]:
+    options = {
+        "indices": np.arange(packed.count),
+        "batch_size": 4,
+        "seed": 0,
+        "horizontal_flip": False,
+        "rotation_degrees": 0.0,
+        "value_range": "signed",
+        **changes,
+    }
+    return list(islice(Batches(packed, **options).starting_at(start), count))
+
+
+def to_bytes(images: np.ndarray) -> np.ndarray:
+    """Batches in [-1, 1] as uint8 (N, S, S, 3)."""
+    return np.rint((images + 1) * 127.5).astype(np.uint8).transpose(0, 2, 3, 1)
+
+
+def one_picture(tmp_path: Path, picture: np.ndarray) -> PackedPictures:
+    """A picture of its final size, packed alone."""
+    folder = tmp_path / "one"
+    folder.mkdir()
+    (folder / "0.png").write_bytes(encode(picture))
+    return pack(folder, len(picture))
+
+
+def numbered_pictures(tmp_path: Path, count: int) -> PackedPictures:
+    """Pictures whose every value is their index."""
+    folder = tmp_path / "numbered"
+    folder.mkdir()
+    for number in range(count):
+        picture = np.full((SIZE, SIZE, 3), number, np.uint8)
+        (folder / f"{number:03}.png").write_bytes(encode(picture))
+    return pack(folder, SIZE)
+
+
+def write_records(path: Path, contents: list[bytes]) -> Path:
+    writer = mx.recordio.MXRecordIO(str(path), "w")
+    for number, content in enumerate(contents):
+        writer.write(mx.recordio.pack(mx.recordio.IRHeader(0, 3.0, number, 0), content))
+    writer.close()
+    return path
+
+
+def write_zip(path: Path, members: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
+# Sources
+
+
+def test_folder_zip_and_recordio_give_the_same_pictures(tmp_path: Path) -> None:
+    contents = [encode(random_picture(number)) for number in range(5)]
+    names = ["a/0.png", "a/deep/er/1.png", "b 2.PNG", "脸/动漫 3.png", "脸/动漫 4.jpeg"]
+    for name, content in zip(names, contents):
+        (tmp_path / "folder" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "folder" / name).write_bytes(content)
+    (tmp_path / "folder" / "notes.txt").write_text("no picture")
+    (tmp_path / "folder" / "._0.png").write_bytes(b"what macOS leaves")
+    (tmp_path / "folder" / "a folder.png").mkdir()
+    archive = write_zip(
+        tmp_path / "动漫 faces.zip",
+        {**dict(zip(names, contents)), "x.csv": b"1,2", "__MACOSX/._0.png": b"", "d.png/": b""},
+    )
+    records = write_records(tmp_path / "faces.rec", contents)
+
+    expected = np.stack(
+        [
+            cv2.resize(random_picture(n), (SIZE, SIZE), interpolation=cv2.INTER_AREA)
+            for n in range(5)
+        ]
+    )
+    for source in (tmp_path / "folder", archive, records):
+        packed = pack(source, SIZE)
+        assert (packed.count, packed.skipped) == (5, [])
+        np.testing.assert_array_equal(pictures_in(packed), expected)
+
+
+def test_packing_happens_once_until_something_changes(faces: Path, decoded: list[int]) -> None:
+    first = pack(faces, SIZE)
+    assert len(decoded) == 6
+    assert pack(faces, SIZE) == first
+    assert len(decoded) == 6
+
+    (faces / "000.png").write_bytes(encode(np.full((32, 32, 3), 7, np.uint8)))
+    changed = pack(faces, SIZE)
+    assert len(decoded) == 12
+    assert (pictures_in(changed)[0] == 7).all()
+
+    (faces / "001.png").unlink()
+    assert pack(faces, SIZE).count == 5
+    assert pack(faces, 2 * SIZE).count == 5  # another size is another packing
+    assert pack(faces, SIZE, crop_from=12).count == 5
+    assert pack(faces, SIZE, crop_from=13).count == 5
+    assert len(decoded) == 12 + 4 * 5
+    assert pack(faces, SIZE, crop_from=12).count == 5
+    assert len(decoded) == 12 + 4 * 5
+
+
+def test_what_was_packed_in_part_is_packed_again(faces: Path, decoded: list[int]) -> None:
+    packed = pack(faces, SIZE)
+    whole = pictures_in(packed)
+    for suffix in (".rec", ".idx", ".json"):
+        packed.path.with_suffix(suffix).unlink()
+        np.testing.assert_array_equal(pictures_in(pack(faces, SIZE)), whole)
+    assert len(decoded) == 4 * 6
+
+
+@pytest.mark.parametrize("limit", [100, 700, 1500])
+def test_a_disk_that_fills_up_while_packing_is_told(faces: Path, cache: Path, limit: int) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    try:
+        with pytest.raises(UserError, match=r"cannot write .*disk may be full"):
+            pack(faces, 16)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list((cache / "packed").iterdir()) == []
+    assert pack(faces, 16).count == 6
+
+
+# Pixels
+
+
+def test_area_interpolation_is_the_mean_of_boxes(tmp_path: Path) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (24, 24, 3), dtype=np.uint8)
+    found = packed_file(tmp_path / "a", encode(picture), size=8)
+    means = picture.reshape(8, 3, 8, 3, 3).mean(axis=(1, 3))
+    assert np.abs(found - means).max() <= 0.5 + 1e-6
+
+    found = packed_file(tmp_path / "b", encode(picture), size=16)
+    np.testing.assert_array_equal(
+        found, cv2.resize(picture, (16, 16), interpolation=cv2.INTER_AREA)
+    )
+
+
+@pytest.mark.parametrize(("height", "width"), [(8, 20), (20, 8)])
+def test_the_square_in_the_middle_is_kept(tmp_path: Path, height: int, width: int) -> None:
+    picture = random_picture(0, height, width)
+    top, left = (height - 8) // 2, (width - 8) // 2
+    found = packed_file(tmp_path / "a", encode(picture), size=8)
+    np.testing.assert_array_equal(found, picture[top : top + 8, left : left + 8])
+
+
+@pytest.mark.parametrize(("height", "width"), [(36, 36), (36, 50), (41, 36)])
+def test_the_middle_of_the_resized_picture_is_kept(tmp_path: Path, height: int, width: int) -> None:
+    """To a third of 36: the means of 3 x 3 boxes, of which the 8 x 8 in the middle are kept."""
+    picture = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    found = packed_file(tmp_path / "a", encode(picture), size=8, crop_from=12)
+    top, left = (height - 36) // 2 + 2 * 3, (width - 36) // 2 + 2 * 3
+    middle = picture[top : top + 24, left : left + 24]
+    assert np.abs(found - middle.reshape(8, 3, 8, 3, 3).mean(axis=(1, 3))).max() <= 0.5 + 1e-6
+
+
+def test_cropping_from_its_own_size_keeps_all(tmp_path: Path) -> None:
+    content = encode(random_picture(0, 20, 30))
+    whole = packed_file(tmp_path / "a", content, size=8)
+    np.testing.assert_array_equal(packed_file(tmp_path / "a", content, 8, crop_from=8), whole)
+
+
+def test_a_photograph_lying_on_its_side_is_turned_upright(tmp_path: Path) -> None:
+    picture = random_picture(0)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn 90 degrees clockwise to see it
+    found = packed_file(tmp_path / "a", encode(picture, exif=exif), size=16)
+    np.testing.assert_array_equal(found, np.rot90(picture, -1))
+
+
+GREY = np.arange(0, 256, 16, dtype=np.uint8).reshape(4, 4)
+COLOURS = {
+    "greyscale PNG": (Image.fromarray(GREY), "PNG", np.stack([GREY] * 3, -1)),
+    "black and white PNG": (
+        Image.fromarray(GREY > 100),
+        "PNG",
+        np.stack([(GREY > 100) * np.uint8(255)] * 3, -1),
+    ),
+    "16-bit greyscale PNG": (
+        Image.fromarray(GREY.astype(np.uint16) * 256 + 99),
+        "PNG",
+        np.stack([GREY] * 3, -1),
+    ),
+    "palette PNG": (
+        Image.fromarray(random_picture(3, 4, 4)).quantize(16),
+        "PNG",
+        np.asarray(Image.fromarray(random_picture(3, 4, 4)).quantize(16).convert("RGB")),
+    ),
+    "greyscale JPEG": (Image.new("L", (4, 4), 77), "JPEG", np.full((4, 4, 3), 77)),
+    "CMYK JPEG": (
+        Image.new("CMYK", (4, 4), (0, 255, 255, 0)),
+        "JPEG",
+        np.full((4, 4, 3), (255, 0, 0)),
+    ),
+    "one pixel": (Image.new("RGB", (1, 1), (9, 8, 7)), "PNG", np.full((4, 4, 3), (9, 8, 7))),
+    "transparent black": (Image.new("RGBA", (4, 4), (0, 0, 0, 0)), "PNG", np.full((4, 4, 3), 255)),
+    "half transparent red": (
+        Image.new("RGBA", (4, 4), (255, 0, 0, 51)),
+        "PNG",
+        np.full((4, 4, 3), (255, 204, 204)),
+    ),
+    "transparent greyscale": (Image.new("LA", (4, 4), (0, 51)), "PNG", np.full((4, 4, 3), 204)),
+}
+
+
+@pytest.mark.parametrize("kind", COLOURS)
+def test_every_colour_mode(tmp_path: Path, kind: str) -> None:
+    image, file_format, expected = COLOURS[kind]
+    found = packed_file(tmp_path / "a", encode(image, file_format))
+    tolerance = 2 if file_format == "JPEG" else 1
+    assert np.abs(found.astype(int) - expected).max() <= tolerance
+
+
+def test_16_bit_colour_and_a_transparent_colour(tmp_path: Path) -> None:
+    picture = random_picture(0, 4, 4)
+    wide = picture[..., ::-1].astype(np.uint16) * 256 + 17
+    content = cv2.imencode(".png", wide)[1].tobytes()
+    np.testing.assert_array_equal(packed_file(tmp_path / "a", content), picture)
+
+    image = Image.new("RGB", (4, 4), (1, 2, 3))
+    found = packed_file(tmp_path / "b", encode(image, transparency=(1, 2, 3)))
+    assert (found == 255).all()
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    st.integers(1, 70),
+    st.integers(1, 70),
+    st.sampled_from(["PNG", "JPEG"]),
+    st.none() | st.integers(SIZE, 40),
+)
+def test_pictures_of_every_size(height: int, width: int, kind: str, crop_from: int | None) -> None:
+    picture = np.full((height, width, 3), (10, 120, 200), np.uint8)
+    found = data._decode(encode(picture, kind), SIZE, crop_from)
+    assert found.shape == (SIZE, SIZE, 3)
+    assert found.dtype == np.uint8
+    assert np.abs(found.astype(int) - (10, 120, 200)).max() <= 3
+
+
+# Training and held-out pictures
+
+
+sizes = st.integers(1, 3000)
+shares = st.floats(0, 1, exclude_max=True, allow_subnormal=False)
+
+
+@given(sizes, shares)
+def test_a_split_has_every_picture_once(count: int, held_out: float) -> None:
+    assume(round(count * held_out) < count)
+    training, held = split(count, held_out)
+    assert (training.dtype, held.dtype) == (np.int64, np.int64)
+    assert sorted([*training, *held]) == list(range(count))
+    assert list(training) == sorted(training)
+    assert list(held) == sorted(held)
+    assert abs(len(held) - count * held_out) <= 0.5
+    again = split(count, held_out)
+    np.testing.assert_array_equal(training, again[0])
+    np.testing.assert_array_equal(held, again[1])
+
+
+@given(sizes, shares, st.data())
+def test_held_out_pictures_are_spread_evenly(
+    count: int, held_out: float, drawn: st.DataObject
+) -> None:
+    """Any stretch of the packed order has its share of them, but for a part of one picture."""
+    assume(round(count * held_out) < count)
+    _, held = split(count, held_out)
+    start = drawn.draw(st.integers(0, count - 1))
+    end = drawn.draw(st.integers(start + 1, count))
+    found = np.count_nonzero((held >= start) & (held < end))
+    assert abs(found - (end - start) * len(held) / count) < 1
+
+
+def test_one_of_ten_is_the_one_in_their_middle() -> None:
+    training, held = split(30, 0.1)
+    np.testing.assert_array_equal(held, [5, 15, 25])
+    assert len(training) == 27
+    np.testing.assert_array_equal(split(30, 0)[0], np.arange(30))
+    assert len(split(30, 0)[1]) == 0
+
+
+@pytest.mark.parametrize(("count", "held_out"), [(1, 0.9), (2, 0.8), (100, 0.999)])
+def test_something_has_to_be_left_to_train_on(count: int, held_out: float) -> None:
+    sentence = f"held_out is {held_out}, which leaves none of {count} pictures to train on"
+    with pytest.raises(UserError, match=sentence):
+        split(count, held_out)
+
+
+def test_a_held_out_picture_is_never_trained_on(tmp_path: Path) -> None:
+    packed = numbered_pictures(tmp_path, 23)
+    training, held = split(packed.count, 0.3)
+    epochs = 4
+    seen = np.concatenate(
+        batches(packed, 0, epochs * len(training), indices=training, batch_size=1)
+    )
+    for epoch in to_bytes(seen)[:, 0, 0, 0].reshape(epochs, -1):
+        assert sorted(epoch) == list(training)
+    np.testing.assert_array_equal(read_pictures(packed, held)[:, 0, 0, 0], held)
+
+
+def test_pictures_are_read_in_the_order_asked_for(faces: Path) -> None:
+    packed = pack(faces, 16)
+    found = read_pictures(packed, np.array([4, 0, 4]))
+    assert found.dtype == np.uint8
+    np.testing.assert_array_equal(found, [random_picture(n) for n in (4, 0, 4)])
+
+
+# Batches
+
+
+def test_an_epoch_visits_every_picture_once(tmp_path: Path) -> None:
+    packed = numbered_pictures(tmp_path, 7)
+    seen = np.concatenate(batches(packed, 0, 7, batch_size=3))
+    epochs = to_bytes(seen)[:, 0, 0, 0].reshape(3, 7)
+    for epoch in epochs:
+        assert sorted(epoch) == list(range(7))
+    assert len({tuple(epoch) for epoch in epochs}) == 3
+    other = np.concatenate(batches(packed, 0, 7, batch_size=3, seed=1))
+    assert (other != seen).any()
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 15])
+def test_a_batch_depends_on_seed_and_index_alone(faces: Path, batch_size: int) -> None:
+    packed = pack(faces, SIZE)
+    options = {"batch_size": batch_size, "horizontal_flip": True, "rotation_degrees": 30.0}
+    run = batches(packed, 0, 8, **options)
+    for start in (1, 5, 7):
+        np.testing.assert_array_equal(batches(packed, start, 1, **options)[0], run[start])
+    for batch in run:
+        assert batch.shape == (batch_size, 3, SIZE, SIZE)
+        assert batch.dtype == np.float32
+        assert np.abs(batch).max() <= 1
+
+
+def test_batches_have_the_packed_pixels_in_the_networks_range(tmp_path: Path) -> None:
+    picture = random_picture(1, SIZE, SIZE)
+    picture[0, 0], picture[0, 1] = 0, 255
+    (batch,) = batches(one_picture(tmp_path, picture), 0, 1, batch_size=2)  # one in a batch of two
+    assert (batch.min(), batch.max()) == (-1, 1)
+    for image in batch:
+        np.testing.assert_array_equal(np.rint((image.transpose(1, 2, 0) + 1) * 127.5), picture)
+
+
+ALL_VALUES = np.arange(256 * 3, dtype=np.uint8).reshape(1, 16, 16, 3)
+
+
+@pytest.mark.parametrize(("name", "low", "high"), [("signed", -1, 1), ("unit", 0, 1)])
+def test_value_ranges_have_black_white_and_equal_steps_between(
+    name: str, low: int, high: int
+) -> None:
+    found = data.to_network_range(ALL_VALUES, name)
+    assert found.dtype == np.float32
+    assert (found.min(), found.max()) == (low, high)
+    expected = np.linspace(low, high, 256)[ALL_VALUES].transpose(0, 3, 1, 2)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-7)
+    np.testing.assert_array_equal(generator.to_bytes(found, (low, high)), ALL_VALUES)
+
+
+def test_batches_are_in_their_value_range(faces: Path) -> None:
+    packed = pack(faces, SIZE)
+    (signed,) = batches(packed, 0, 1)
+    (unit,) = batches(packed, 0, 1, value_range="unit")
+    assert unit.dtype == np.float32
+    np.testing.assert_allclose(unit, (signed + 1) / 2, rtol=0, atol=1e-7)
+
+
+def test_flips_mirror_about_half(tmp_path: Path) -> None:
+    picture = np.zeros((SIZE, SIZE, 3), np.uint8)
+    picture[:, : SIZE // 2] = 255
+    packed = one_picture(tmp_path, picture)
+    images = np.concatenate(batches(packed, 0, 20, batch_size=20, horizontal_flip=True))
+    mirrored = images[:, 0, 0, 0] < 0
+    assert 140 < mirrored.sum() < 260  # of 400: six standard deviations
+    for image, is_mirrored in zip(images, mirrored):
+        expected = picture[:, ::-1] if is_mirrored else picture
+        np.testing.assert_array_equal((image.transpose(1, 2, 0) + 1) * 127.5, expected)
+    assert (np.concatenate(batches(packed, 0, 3, batch_size=20))[:, 0, 0, 0] > 0).all()
+
+
+@given(st.integers(0, 2**32), st.sampled_from([8, 16, 64]), st.sampled_from([0, 90, 180, -90]))
+def test_quarter_turns_move_every_pixel_exactly(seed: int, size: int, degrees: int) -> None:
+    picture = np.random.default_rng(seed).integers(0, 256, (size, size, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(rotate(picture, degrees), np.rot90(picture, degrees // 90))
+
+
+@given(st.floats(-180, 180))
+def test_a_turned_picture_is_pillows(degrees: float) -> None:
+    picture = random_picture(5, 64, 64)
+    expected = Image.fromarray(picture).rotate(degrees, Image.Resampling.NEAREST)
+    same = (rotate(picture, degrees) == np.asarray(expected)).all(axis=2)
+    assert same.mean() > 0.97  # the two round a pixel between two differently
+
+
+def test_batches_turn_by_up_to_their_angle_and_leave_the_corners_black(tmp_path: Path) -> None:
+    """White, with a red mark two pixels wide up from the middle: its angle can be read off."""
+    size, degrees = 64, 20
+    picture = np.full((size, size, 3), 255, np.uint8)
+    picture[4:8, 31:33] = (255, 0, 0)
+    packed = one_picture(tmp_path, picture)
+    turned = batches(packed, 0, 3, batch_size=50, rotation_degrees=degrees)
+    angles = []
+    for image in to_bytes(np.concatenate(turned)):
+        rows, columns = np.nonzero((image == (255, 0, 0)).all(axis=2))
+        angles.append(np.degrees(np.arctan2(31.5 - columns.mean(), 31.5 - rows.mean())))
+        if abs(angles[-1]) > 5:
+            corners = image[[0, 0, -1, -1], [0, -1, 0, -1]]
+            assert (corners == 0).all()
+    assert max(np.abs(angles)) < degrees + 1  # a pixel is 2 degrees wide there
+    # 150 uniform angles: mean and mean square within six standard errors.
+    assert abs(np.mean(angles)) < 6 * degrees / np.sqrt(3 * 150)
+    assert abs(np.mean(np.square(angles)) - degrees**2 / 3) < 6 * degrees**2 * 0.3 / np.sqrt(150)
+
+
+def test_flips_and_angles_do_not_change_each_other(faces: Path, tmp_path: Path) -> None:
+    def changed_by_flips(packed: PackedPictures, degrees: float) -> list[bool]:
+        unflipped, flipped = (
+            batches(packed, 3, 1, batch_size=40, rotation_degrees=degrees, horizontal_flip=flip)[0]
+            for flip in (False, True)
+        )
+        return [not np.array_equal(*pair) for pair in zip(unflipped, flipped)]
+
+    packed = pack(faces, 16)
+    mirrored = changed_by_flips(packed, 0.0)
+    assert 0 < sum(mirrored) < 40
+    assert changed_by_flips(packed, 30.0) == mirrored
+    # A picture that is its own mirror image shows that the angles stay the same.
+    picture = random_picture(0)
+    symmetric = one_picture(tmp_path, np.maximum(picture, picture[:, ::-1]))
+    assert not any(changed_by_flips(symmetric, 30.0))
+
+
+def test_only_what_is_needed_soon_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    packed = pack(write_pictures(tmp_path / "many", 60), SIZE)
+    reads = []
+    read = data._read_picture
+    monkeypatch.setattr(data, "_read_picture", lambda *a: reads.append(a[1]) or read(*a))
+    source = Batches(packed, np.arange(60), 2, 0, False, 0.0, "signed").starting_at(0)
+    next(source)
+    source.close()
+    assert len(reads) <= 2 * (data.PREFETCHED_BATCHES + 3)
+
+
+def test_damaged_packed_pictures_are_told(faces: Path) -> None:
+    packed = pack(faces, SIZE)
+    packed.path.write_bytes(packed.path.read_bytes()[:300])
+    with pytest.raises(UserError, match="damaged: delete"):
+        batches(packed, 0, 3)
+
+
+# Bad pictures
+
+
+def some_bad(tmp_path: Path, good: int, bad: dict[str, bytes]) -> Path:
+    folder = write_pictures(tmp_path / "mixed", good)
+    for name, content in bad.items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
+JPEG = encode(random_picture(0, 64, 64), "JPEG")
+PNG = encode(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8))
+BAD = {
+    "text.jpg": b"this is no picture",
+    "empty.png": b"",
+    "truncated.jpg": JPEG[: len(JPEG) // 2],
+    "truncated.png": PNG[: len(PNG) // 2],
+    "header only.jpg": JPEG[:30],
+    "header only.png": PNG[:30],
+    "a gif.png": encode(random_picture(0), "GIF"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_an_unreadable_picture_is_skipped_counted_and_named(
+    tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = some_bad(tmp_path, 3, {name: BAD[name]})
+    with pytest.raises(UserError, match=r"1 of 4 pictures .* cannot be read .*--skip-bad") as told:
+        pack(folder, SIZE)
+    assert name in str(told.value)
+    packed = pack(folder, SIZE, skip_bad=True)
+    assert packed.count == 3
+    assert packed.skipped == [str(folder / name)]
+    out = capsys.readouterr().out
+    assert "skipped 1 of 4 pictures" in out
+    assert name in out
+
+
+def test_one_in_a_hundred_may_be_bad(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    archive = write_zip(
+        tmp_path / "f.zip",
+        {**{f"{n}.png": encode(random_picture(n)) for n in range(99)}, "bad.jpg": b"text"},
+    )
+    assert pack(archive, SIZE).count == 99
+    assert "skipped 1 of 100 pictures that cannot be read: bad.jpg" in capsys.readouterr().out
+    with zipfile.ZipFile(archive, "a") as more:
+        more.writestr("worse.jpg", b"text")
+    with pytest.raises(UserError, match="2 of 101"):
+        pack(archive, SIZE)
+
+
+@pytest.mark.parametrize("skip_bad", [False, True])
+def test_where_all_pictures_are_bad_it_stops(tmp_path: Path, skip_bad: bool) -> None:
+    with pytest.raises(UserError, match="none of the 7 pictures"):
+        pack(some_bad(tmp_path, 0, BAD), SIZE, skip_bad)
+
+
+def test_what_holds_no_pictures(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"no such folder or file: .*nowhere"):
+        pack(tmp_path / "nowhere", SIZE)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match=r"no pictures in .*empty"):
+        pack(tmp_path / "empty", SIZE)
+    with pytest.raises(UserError, match=r"no pictures in .*empty\.zip"):
+        pack(write_zip(tmp_path / "empty.zip", {"readme.txt": b""}), SIZE)
+    (tmp_path / "text.txt").write_text("text")
+    with pytest.raises(UserError, match=r"text\.txt is no folder, zip or RecordIO"):
+        pack(tmp_path / "text.txt", SIZE)
+
+
+def test_broken_zips(tmp_path: Path) -> None:
+    members = {f"{n}.png": encode(random_picture(n)) for n in range(4)}
+    whole = write_zip(tmp_path / "whole.zip", members).read_bytes()
+
+    truncated = tmp_path / "truncated.zip"
+    truncated.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UserError, match=r"truncated\.zip"):
+        pack(truncated, SIZE)
+
+    directory = tmp_path / "directory.zip"
+    directory.write_bytes(whole.replace(b"PK\x01\x02", b"PK\x09\x09"))
+    with pytest.raises(UserError, match=r"directory\.zip is a broken zip"):
+        pack(directory, SIZE)
+
+    # One damaged member is one bad picture.
+    damaged = tmp_path / "damaged.zip"
+    with zipfile.ZipFile(io.BytesIO(whole)) as archive:
+        start = archive.getinfo("2.png").header_offset + 60
+    damaged.write_bytes(whole[:start] + b"\xff" * 40 + whole[start + 40 :])
+    packed = pack(damaged, SIZE, skip_bad=True)
+    assert (packed.count, packed.skipped) == (3, ["2.png"])
+
+    # A zip with a password, by the flag that says so.
+    secret = tmp_path / "secret.zip"
+    locked = bytearray(whole)
+    for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        position = -1
+        while (position := whole.find(signature, position + 1)) >= 0:
+            locked[position + offset] |= 1
+    secret.write_bytes(bytes(locked))
+    with pytest.raises(UserError, match="none of the 4 pictures"):
+        pack(secret, SIZE)
+
+
+def test_broken_records(tmp_path: Path) -> None:
+    contents = [encode(random_picture(n)) for n in range(4)]
+    whole = write_records(tmp_path / "whole.rec", contents).read_bytes()
+    for number, content in enumerate((whole[: len(whole) // 2], b"garbage!" * 9, whole + b"x" * 8)):
+        path = tmp_path / f"{number}.rec"
+        path.write_bytes(content)
+        with pytest.raises(UserError, match=rf"{number}\.rec is a broken RecordIO file"):
+            pack(path, SIZE)
+
+
+@settings(
+    deadline=None,
+    max_examples=60,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(st.data())
+def test_a_damaged_file_is_decoded_or_skipped_but_nothing_else(
+    tmp_path_factory: pytest.TempPathFactory, damage: st.DataObject
+) -> None:
+    content = bytearray(damage.draw(st.sampled_from([JPEG, PNG])))
+    for _ in range(damage.draw(st.integers(1, 4))):
+        content[damage.draw(st.integers(0, len(content) - 1))] = damage.draw(st.integers(0, 255))
+    folder = tmp_path_factory.mktemp("damaged")
+    (folder / "good.png").write_bytes(encode(random_picture(0)))
+    (folder / "other.png").write_bytes(bytes(content))
+    packed = pack(folder, SIZE, skip_bad=True)
+    assert packed.count + len(packed.skipped) == 2
+
+
+def test_a_file_that_may_not_be_read_is_a_bad_picture(
+    faces: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = Path.read_bytes
+
+    def refuse(path: Path) -> bytes:
+        if path.name == "003.png":
+            raise PermissionError(13, os.strerror(13), str(path))
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    packed = pack(faces, SIZE, skip_bad=True)
+    assert packed.skipped == [str(faces / "003.png")]
+
+
+def test_the_summary_is_written_last(faces: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a packing that was killed is not taken for a whole one."""
+    written: list[str] = []
+    atomic_write: Callable[[Path], Iterator[Path]] = data.atomic_write
+    monkeypatch.setattr(
+        data, "atomic_write", lambda path: written.append(path.suffix) or atomic_write(path)
+    )
+    packed = pack(faces, SIZE)
+    assert written[-1] == ".json"
+    assert json.loads(packed.path.with_suffix(".json").read_text())["count"] == 6

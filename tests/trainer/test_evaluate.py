@@ -1,0 +1,266 @@
+"""The command that measures: what it writes and prints, and what it refuses to."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import sys
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import mxnet as mx
+import numpy as np
+import pytest
+
+from edgegan.export import to_onnx
+from edgegan.runtime.detector import CascadeNotFound
+from edgegan.runtime.errors import UserError, run_command
+from edgegan.trainer import checkpoint, evaluate
+from edgegan.trainer.checkpoint import BEST, LAST, Checkpoint
+from edgegan.trainer.data import pack, read_pictures, split
+from edgegan.trainer.loop import Training
+from training_help import encode, random_picture, tiny_recipe
+
+SIZE = 16
+FACTS = {"step": 7, "seed": 0, "images_seen": 448, "pictures": 1000, "minutes": 1.5}
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A cache of these tests' own, shared by them: packing is what takes long."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EDGEGAN_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """1,000 pictures, so that 100 are held out."""
+    return write_zip(tmp_path_factory.mktemp("data") / "pictures.zip", range(1000))
+
+
+@pytest.fixture(autouse=True)
+def detector(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Finds 25, 21, 20 and no faces in one grid after the other."""
+    found = itertools.cycle([25, 21, 20, 0])
+    monkeypatch.setattr(evaluate, "find_cascade", lambda explicit: explicit)
+    monkeypatch.setattr(evaluate, "Detector", lambda cascade: object())
+    monkeypatch.setattr(evaluate, "score_images", lambda images, detector: next(found))
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A run with a best and a last checkpoint of other weights."""
+    folder = tmp_path / "run"
+    for seed, name in enumerate((BEST, LAST)):
+        training = Training(
+            tiny_recipe("dcgan", f"image_size={SIZE}"), seed, mx.cpu(), pictures=100
+        )
+        arrays = {name: 10 * array for name, array in training.state().items()}
+        Checkpoint(training.recipe, FACTS, arrays).save(folder / name)
+    return folder
+
+
+@pytest.fixture
+def command(
+    pictures: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Command:
+    """The command as a shell runs it: exit status, and what it wrote to stdout and stderr."""
+
+    def call(*arguments: str | Path, data: Path = pictures) -> tuple[int, str, str]:
+        words = [*map(str, arguments), "--data", str(data), "--images", "100"]
+        monkeypatch.setattr(sys, "argv", ["evaluate", *words])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            run_command(evaluate.main)
+        return ended.value.code, *capfd.readouterr()
+
+    return call
+
+
+def write_zip(path: Path, seeds: range | list[int]) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for number, seed in enumerate(seeds):
+            archive.writestr(f"{number:04}.png", encode(random_picture(seed, SIZE, SIZE)))
+    return path
+
+
+def test_a_run_keeps_what_was_measured(command: Command, run: Path) -> None:
+    status, out, _ = command(run)
+    assert status == 0
+    found = json.loads((run / evaluate.EVALUATION).read_text())
+    metrics = [
+        "frechet_distance",
+        "kernel_distance",
+        "kernel_distance_error",
+        "precision",
+        "recall",
+        "density",
+        "coverage",
+        "diversity",
+    ]
+    assert list(found["metrics"]) == list(found["floor"]["metrics"]) == metrics
+    assert np.isfinite(list(found["metrics"].values())).all()
+    assert found["floor"]["metrics"]["frechet_distance"] < found["metrics"]["frechet_distance"]
+    about = {key: value for key, value in found.items() if key not in ("metrics", "floor")}
+    assert about == {
+        "faces": {"mean": 16.5, "minimum": 0, "share_that_passes": 0.5, "grids": 4},
+        "features": "colour_classifier",
+        "images": 100,
+        "reference_images": 100,
+        "seed": 0,
+        "step": 7,
+        "minutes": 1.5,
+        "images_seen": 448,
+        "checkpoint": BEST,
+    }
+    lines = out.splitlines()
+    assert f"{found['metrics']['frechet_distance']:.2f} " in lines[-1]
+    assert lines[-1].endswith(f"16.50 (0)  {run}")
+    assert lines[-2].endswith("training pictures, 16 x 16")
+    for title in evaluate.COLUMNS:  # figures end where their titles do
+        end = lines[1].index(title) + len(title)
+        assert [line[end - 1 : end + 1].strip().isdigit() for line in lines[2:]] == [True, True]
+
+
+def test_a_generator_measures_the_same_as_its_export(
+    command: Command, run: Path, tmp_path: Path
+) -> None:
+    """Which draws by another engine, from the moving average of the best checkpoint."""
+    onnx = tmp_path / "exported.onnx"
+    assert to_onnx.main([str(run), "-o", str(onnx)]) == 0
+    status, out, _ = command(run, onnx, run / LAST, "--json", "--seed", "3")
+    assert status == 0
+    best, exported, last = json.loads(out)
+    assert [entry["name"] for entry in (best, exported, last)] == [
+        str(run),
+        str(onnx),
+        str(run / LAST),
+    ]
+    for name, value in best["metrics"].items():
+        assert exported["metrics"][name] == pytest.approx(value, rel=1e-2, abs=1e-2), name
+    assert exported["images_seen"] == 448
+    assert best["metrics"] != last["metrics"]
+    written = json.loads((run / evaluate.EVALUATION).read_text())
+    assert written == {key: value for key, value in best.items() if key != "name"}
+
+
+def test_a_single_checkpoint_leaves_the_run_alone(command: Command, run: Path) -> None:
+    assert command(run / LAST)[0] == 0
+    assert not (run / evaluate.EVALUATION).exists()
+
+
+def test_held_out_pictures_are_what_is_measured_against(
+    command: Command, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A generator that draws just them, in another order, is perfect; training pictures are not."""
+    packed = pack(pictures, SIZE)
+    _, held_out = split(packed.count, 0.1)
+    held_out_images = read_pictures(packed, held_out)
+
+    def perfect(path: Path, seed: int) -> evaluate.Subject:
+        def draw(first: int, count: int) -> np.ndarray:
+            return held_out_images[first : first + count]
+
+        return evaluate.Subject(str(path), evaluate.Pictures(SIZE), draw, {})
+
+    monkeypatch.setattr(evaluate, "open_subject", perfect)
+    (found,) = json.loads(command("perfect", "--json")[1])
+    assert found["metrics"]["frechet_distance"] == pytest.approx(0, abs=1e-3)
+    assert found["metrics"]["precision"] == found["metrics"]["recall"] == 1
+    assert found["metrics"]["diversity"] == pytest.approx(1, abs=0.05)
+    assert found["floor"]["metrics"]["frechet_distance"] > 1
+
+
+def test_a_seed_measures_the_same_twice_and_another_something_else(
+    command: Command, run: Path
+) -> None:
+    found = [
+        json.loads(command(run, "--json", "--seed", seed)[1])[0]["metrics"]
+        for seed in ("1", "1", "2")
+    ]
+    assert found[0] == found[1] != found[2]
+
+
+def test_without_a_cascade_all_else_is_measured(
+    command: Command, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(explicit: Path | None) -> Path:
+        raise CascadeNotFound("no cascade")
+
+    monkeypatch.setattr(evaluate, "find_cascade", fail)
+    status, out, err = command(run)
+    assert status == 0
+    assert out.splitlines()[-1].endswith(f" -  {run}")
+    assert err == "warning: no cascade; faces are not counted\n"
+    assert json.loads((run / evaluate.EVALUATION).read_text())["faces"] == {}
+
+
+def test_pictures_are_looked_at_a_grid_at_a_time() -> None:
+    asked = []
+
+    def draw(first: int, count: int) -> np.ndarray:
+        asked.append((first, count))
+        return np.full((count, SIZE, SIZE, 3), first, np.uint8)
+
+    examiner = evaluate.Examiner(lambda images: images[:, 0, 0].astype(np.float32), None)
+    features, faces = examiner.look_at("name", draw, 60)
+    assert asked == [(0, 25), (25, 25), (50, 10)]
+    assert features[:, 0].tolist() == [0] * 25 + [25] * 25 + [50] * 10
+    assert faces == []
+
+
+def refused(answer: tuple[int, str, str], *words: str) -> None:
+    status, out, err = answer
+    assert status == 2
+    assert out == ""
+    (line,) = err.splitlines()
+    assert line.startswith("error: ")
+    for word in words:
+        assert word in line
+
+
+def test_what_is_no_generator_is_refused(command: Command, run: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "bad.onnx").write_bytes(b"no model")
+    (run / BEST).write_bytes((run / BEST).read_bytes()[:1000])
+    refused(command(tmp_path / "empty"), "no checkpoint in", "empty", "expected a run's folder")
+    refused(command(tmp_path / "none"), "no checkpoint in", "none")
+    refused(command(tmp_path / "bad.onnx"), "bad.onnx", "not a whole ONNX model")
+    refused(command(tmp_path / "none.onnx"), "cannot read", "none.onnx")
+    refused(command(run), BEST, "truncated")
+    refused(command(run / LAST, tmp_path / "empty"), "no checkpoint in")  # before any is measured
+
+
+def test_pictures_that_will_not_do_are_refused(command: Command, run: Path, tmp_path: Path) -> None:
+    few = write_zip(tmp_path / "few.zip", range(20))
+    alike = write_zip(tmp_path / "alike.zip", [0] * 1000)
+    refused(command(run, data=few), "few.zip has 2 pictures held out of 20", "at least 100")
+    refused(command(run, data=alike), "alike.zip: no picture differs", "expected pictures")
+    refused(command(run, data=tmp_path / "none"), "no such folder or file")
+    assert not (run / evaluate.EVALUATION).exists()
+
+
+def test_counts_out_of_range_are_refused(command: Command, run: Path) -> None:
+    with pytest.raises(UserError, match="--images is '99', expected a whole number from 100"):
+        evaluate.main([str(run), "--data", "x", "--images", "99"])
+
+
+def test_an_evaluation_that_cannot_be_written_is_said(command: Command, run: Path) -> None:
+    (run / evaluate.EVALUATION).mkdir()
+    status, _, err = command(run)
+    assert status == 2
+    assert err.splitlines()[-1].startswith(f"error: cannot write {run / evaluate.EVALUATION}")
+
+
+def test_features_that_cannot_be_had_are_refused(
+    command: Command, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(pretrained: bool) -> None:
+        raise ConnectionError("no route")
+
+    monkeypatch.setattr(mx.gluon.model_zoo.vision, "inception_v3", fail)
+    refused(command(run, "--features", "inception"), "inception_v3", "--features colour_classifier")
+    assert checkpoint.load(run / BEST).facts == FACTS

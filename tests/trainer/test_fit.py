@@ -1,0 +1,638 @@
+"""The command, whole: killed, resumed, stopped, and given what is wrong."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgegan.runtime.errors import UserError, run_command
+from edgegan.runtime.files import cache_directory
+from edgegan.trainer import checkpoint, recipe
+from edgegan.trainer.checkpoint import BEST, LAST, Checkpoint
+from edgegan.trainer.fit import main as fit_main
+from edgegan.trainer.loop import Training
+from training_help import (
+    TINY,
+    encode,
+    expect_error,
+    random_picture,
+    refuse_bfloat16,
+    write_pictures,
+)
+
+Arguments = list[str]
+Command = Callable[..., tuple[int, str, str]]
+REPOSITORY = Path(__file__).parents[2]
+SETTINGS = [word for override in [*TINY, "evaluate_every=5"] for word in ("--set", override)]
+
+# The command in a process that kills itself as kill -9 does: in step N ("step N"), while the
+# N-th checkpoint file is being written ("write N"), or right after it ("written N").
+KILLED = """
+import os, signal, sys
+import edgegan.trainer.fit, edgegan.trainer.loop, edgegan.runtime.files
+from edgegan.runtime.errors import run_command
+where, number = sys.argv.pop(1), int(sys.argv.pop(1))
+def kill(): os.kill(os.getpid(), signal.SIGKILL)
+edgegan.trainer.fit.face_counter = lambda cascade: None
+edgegan.trainer.fit.VALIDATION_GRIDS = 1
+update = edgegan.trainer.loop.Training._update_generator
+def update_or_die(self, generated):
+    if where == "step" and self.step_count + 1 == number: kill()
+    return update(self, generated)
+edgegan.trainer.loop.Training._update_generator = update_or_die
+replace, count = os.replace, 0
+def replace_or_die(source, target):
+    global count
+    count += str(target).endswith(".npz")
+    if where == "write" and count == number: kill()
+    replace(source, target)
+    if where == "written" and count == number: kill()
+os.replace = replace_or_die
+run_command(edgegan.trainer.fit.main)
+"""
+
+
+@pytest.fixture(autouse=True)
+def apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cache of the test's own, and no face detector: it is slow and may not be there."""
+    monkeypatch.setenv("EDGEGAN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("edgegan.trainer.fit.face_counter", lambda cascade: None)
+    monkeypatch.setattr("edgegan.trainer.fit.VALIDATION_GRIDS", 1)
+
+
+@pytest.fixture
+def faces(tmp_path: Path) -> Path:
+    return write_pictures(tmp_path / "faces", 10)
+
+
+@pytest.fixture
+def fit(
+    faces: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> Command:
+    """The command as a shell runs it: exit status, and what it wrote to stdout and stderr."""
+
+    def run(*arguments: str, out: str = "run", data: Path = faces) -> tuple[int, str, str]:
+        paths = ["--data", str(data), "--out", str(tmp_path / out)]
+        monkeypatch.setattr(sys, "argv", ["fit", *paths, *arguments])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            run_command(fit_main)
+        return ended.value.code, *capfd.readouterr()
+
+    return run
+
+
+def expect_success(answer: tuple[int, str, str]) -> None:
+    assert answer[0] == 0, answer
+
+
+def assert_same_weights(one: Checkpoint, other: Checkpoint) -> None:
+    assert one.facts["step"] == other.facts["step"]
+    assert one.arrays.keys() == other.arrays.keys()
+    for name, array in one.arrays.items():
+        np.testing.assert_array_equal(array, other.arrays[name], err_msg=name)
+
+
+# A run
+
+
+def test_a_run_leaves_all_that_it_should(fit: Command, tmp_path: Path) -> None:
+    status, _, err = fit("--steps", "7", *SETTINGS)
+    assert status == 0
+    assert "Warning" not in err
+    folder = tmp_path / "run"
+    names = {path.name.split(".")[0] for path in folder.iterdir()}
+    assert names == {"recipe", "last", "best", "events", "grids"}
+    assert sorted(path.name for path in (folder / "grids").iterdir()) == [
+        "0000005.png",
+        "0000007.png",
+    ]
+    last = checkpoint.load(folder / LAST)
+    assert last.facts["step"] == 7
+    assert last.facts["images_seen"] == 7 * 4
+    assert last.facts["pictures"] == 10
+    assert "step 7: faces not counted, 28 images seen" in err
+    # The resolved recipe is a recipe: it trains the same.
+    fit("--steps", "7", "--recipe", str(folder / "recipe.yaml"), out="again")
+    assert_same_weights(checkpoint.load(tmp_path / "again" / LAST), last)
+
+
+@pytest.mark.parametrize(("epochs", "held_out", "training"), [(1, 0, 10), (3, 0.2, 8)])
+def test_epochs_are_passes_over_the_training_pictures(
+    fit: Command, tmp_path: Path, epochs: int, held_out: float, training: int
+) -> None:
+    fit("--epochs", str(epochs), *SETTINGS, "--set", f"held_out={held_out}")
+    steps = checkpoint.load(tmp_path / "run" / LAST).facts["step"]
+    assert steps == math.ceil(epochs * training / 4)
+
+
+def test_a_wgans_epoch_has_fewer_generator_steps(fit: Command, tmp_path: Path) -> None:
+    fit("--epochs", "4", "--recipe", "wgan", *SETTINGS, "--set", "held_out=0")
+    last = checkpoint.load(tmp_path / "run" / LAST)
+    assert last.facts["step"] == 4 * 10 / (4 * 5)
+    assert last.facts["images_seen"] == 40
+
+
+def test_every_key_about_the_pictures_changes_what_is_trained_on(
+    fit: Command, tmp_path: Path
+) -> None:
+    keys = [
+        "horizontal_flip=true",  # as it is anyway
+        "horizontal_flip=false",
+        "rotation_degrees=90",
+        "crop_from=12",
+        "value_range=unit",
+        "held_out=0.5",
+    ]
+    weights = set()
+    for key in keys:
+        expect_success(fit("--steps", "1", *SETTINGS, "--set", key, out=key))
+        arrays = checkpoint.load(tmp_path / key / LAST).arrays
+        weights.add(arrays["discriminator/convolution0_weight"].tobytes())
+    assert len(weights) == len(keys)
+
+
+def test_minutes_end_a_run_that_can_be_gone_on_with(fit: Command, tmp_path: Path) -> None:
+    expect_success(fit("--minutes", "0.01", "--epochs", "1000000", *SETTINGS))
+    first = checkpoint.load(tmp_path / "run" / LAST).facts
+    assert first["step"] > 0
+    assert first["minutes"] > 0
+    expect_success(fit("--resume", "--minutes", "0.01"))
+    second = checkpoint.load(tmp_path / "run" / LAST).facts
+    assert second["step"] > first["step"]
+    assert second["minutes"] > first["minutes"]
+
+
+def test_the_best_checkpoint_is_kept_by_its_faces(
+    fit: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = iter([3, 9, 9, 4])
+    monkeypatch.setattr(
+        "edgegan.trainer.fit.face_counter", lambda cascade: lambda images: next(counts)
+    )
+    expect_success(fit("--steps", "20", *SETTINGS))
+    best = checkpoint.load(tmp_path / "run" / BEST).facts
+    assert (best["step"], best["best_faces"]) == (15, 9)  # of equals the later
+    assert checkpoint.load(tmp_path / "run" / LAST).facts["best_faces"] == 9
+
+    # Steps whose faces are not counted do not replace one that has a count.
+    monkeypatch.setattr("edgegan.trainer.fit.face_counter", lambda cascade: None)
+    expect_success(fit("--resume", "--steps", "25"))
+    assert checkpoint.load(tmp_path / "run" / BEST).facts["step"] == 15
+
+
+def test_more_faces_than_real_ones_have_are_no_better(
+    fit: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = iter([23, 25, 25, 24])  # plain faces are found best, real ones 24.2 times of 25
+    monkeypatch.setattr(
+        "edgegan.trainer.fit.face_counter", lambda cascade: lambda images: next(counts)
+    )
+    expect_success(fit("--steps", "20", *SETTINGS))
+    best = checkpoint.load(tmp_path / "run" / BEST).facts
+    assert (best["step"], best["best_faces"]) == (15, 24.2)
+
+
+def test_every_evaluation_draws_the_same_latents(
+    fit: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[np.ndarray] = []
+    images = Training.images
+
+    def recorded(self: Training, latents: np.ndarray) -> np.ndarray:
+        drawn.append(latents)
+        return images(self, latents)
+
+    monkeypatch.setattr("edgegan.trainer.fit.Training.images", recorded)
+    expect_success(fit("--steps", "10", "--seed", "1", *SETTINGS))
+    expect_success(fit("--steps", "5", "--seed", "2", *SETTINGS, out="another"))
+    assert len(drawn) == 3
+    assert drawn[0].shape == (25, 6)
+    for latents in drawn[1:]:
+        np.testing.assert_array_equal(latents, drawn[0])
+
+
+# Killed and resumed
+
+
+def test_a_run_that_was_killed_ends_as_one_that_was_not(
+    fit: Command, faces: Path, tmp_path: Path
+) -> None:
+    expect_success(fit("--steps", "23", *SETTINGS, out="whole"))
+    whole = checkpoint.load(tmp_path / "whole" / LAST)
+
+    folder = tmp_path / "killed"
+    command = ["--data", str(faces), "--out", str(folder), "--steps", "23", *SETTINGS]
+
+    def killed(where: str, number: int) -> int:
+        """Run until the kill; returns the step of the last checkpoint."""
+        again = ["--resume"] if folder.exists() else []
+        ended = subprocess.run(
+            [sys.executable, "-c", KILLED, where, str(number), *command, *again],
+            cwd=REPOSITORY,
+            capture_output=True,
+            check=False,
+        )
+        assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()
+        return checkpoint.load(folder / LAST).facts["step"]
+
+    assert killed("step", 3) == 0  # before the first evaluation
+    command = ["--data", str(faces), "--out", str(folder)]  # the run knows the rest
+    assert killed("written", 3) == 5  # right after one: best and last are two files
+    assert killed("write", 2) == 5  # step 10's best is written, its last is under way
+    assert checkpoint.load(folder / BEST).facts["step"] == 10
+    assert list(folder.glob(".*"))  # what the kill left half written
+    expect_success(fit("--resume", out="killed"))
+    assert not list(folder.glob(".*"))
+    assert_same_weights(checkpoint.load(folder / LAST), whole)
+    assert_same_weights(checkpoint.load(folder / BEST), checkpoint.load(tmp_path / "whole" / BEST))
+
+
+def test_kill_9_from_outside_at_any_moment(fit: Command, faces: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "killed"
+    command = ["--data", str(faces), "--out", str(folder), "--steps", "1000000", *SETTINGS]
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, "never", "0", *command],
+        cwd=REPOSITORY,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while not (folder / BEST).exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(float(np.random.default_rng().uniform(0, 0.5)))
+    finally:
+        process.kill()
+        process.wait()
+    step = checkpoint.load(folder / LAST).facts["step"]
+    assert step > 0
+    assert step % 5 == 0
+    end = str(step + 7)
+    expect_success(fit("--resume", "--steps", end, out="killed"))
+    expect_success(fit("--steps", end, *SETTINGS, out="whole"))
+    assert_same_weights(checkpoint.load(folder / LAST), checkpoint.load(tmp_path / "whole" / LAST))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_saves_and_ends_well(
+    fit: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    update = Training._update_generator
+
+    def interrupted(self: Training, generated: object) -> dict:
+        if self.step_count == 7:
+            os.kill(os.getpid(), number)
+        return update(self, generated)
+
+    before = signal.getsignal(number)
+    with monkeypatch.context() as patched:
+        patched.setattr("edgegan.trainer.fit.Training._update_generator", interrupted)
+        status, _, err = fit("--steps", "13", *SETTINGS)
+    assert signal.getsignal(number) is before
+    assert (status, "Traceback" in err) == (0, False)
+    assert checkpoint.load(tmp_path / "run" / LAST).facts["step"] == 8
+    expect_success(fit("--steps", "13", "--resume"))
+    expect_success(fit("--steps", "13", *SETTINGS, out="whole"))
+    assert_same_weights(
+        checkpoint.load(tmp_path / "run" / LAST), checkpoint.load(tmp_path / "whole" / LAST)
+    )
+
+
+# What a run is not mixed up with
+
+
+def test_a_run_is_not_overwritten(fit: Command, tmp_path: Path) -> None:
+    expect_success(fit("--steps", "2", *SETTINGS))
+    before = (tmp_path / "run" / LAST).read_bytes()
+    expect_error(fit("--steps", "9", *SETTINGS), "run holds a run already", "--resume")
+    assert (tmp_path / "run" / LAST).read_bytes() == before
+
+
+def test_a_run_is_gone_on_with_as_it_was(fit: Command, tmp_path: Path) -> None:
+    expect_success(fit("--steps", "2", "--seed", "3", *SETTINGS))
+    before = (tmp_path / "run" / LAST).read_bytes()
+    other = "is of another recipe than was asked for: it has "
+    expect_error(fit("--resume", "--recipe", "wgan"), f"{other}name dcgan, not wgan")
+    expect_error(fit("--resume", "--set", "generator.width=5"), f"{other}generator.width 4, not 5")
+    expect_error(fit("--resume", "--seed", "4"), "has seed 3, found 4")
+    more = write_pictures(tmp_path / "more", 11)
+    expect_error(fit("--resume", data=more), "number of pictures 10, found 11")
+    others = write_pictures(tmp_path / "others", 10)
+    (others / "000.png").write_bytes((more / "010.png").read_bytes())
+    expect_error(fit("--resume", data=others), "the run to resume has pictures of digest")
+    assert (tmp_path / "run" / LAST).read_bytes() == before
+    expect_success(fit("--resume", "--seed", "3", "--steps", "3", "--recipe", "dcgan", *SETTINGS))
+    expect_success(fit("--resume", "--steps", "4"))
+    assert checkpoint.load(tmp_path / "run" / LAST).facts["step"] == 4
+
+
+def test_a_run_from_before_pictures_were_held_out_goes_on_with_all(
+    fit: Command, tmp_path: Path
+) -> None:
+    expect_success(fit("--steps", "3", *SETTINGS, "--set", "held_out=0", out="old"))
+    path = tmp_path / "old" / LAST
+    with np.load(path) as archive:
+        arrays = dict(archive)
+    header = json.loads(str(arrays["header"]))
+    del header["recipe"]["held_out"]  # as such a run's checkpoint was written
+    np.savez(path, **{**arrays, "header": np.array(json.dumps(header))})
+    expect_success(fit("--resume", "--steps", "7", out="old"))
+    expect_success(fit("--steps", "7", *SETTINGS, "--set", "held_out=0", out="whole"))
+    assert_same_weights(checkpoint.load(path), checkpoint.load(tmp_path / "whole" / LAST))
+
+
+def test_a_run_goes_on_with_the_pictures_that_it_selected(
+    fit: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def others(pictures: object, indices: np.ndarray, share: float) -> np.ndarray:
+        return indices[: round(share * len(indices))]
+
+    expect_success(fit("--steps", "5", *SETTINGS, "--set", "instance_selection=0.5"))
+    path = tmp_path / "run" / LAST
+    before = checkpoint.load(path)
+    expect_success(fit("--resume", "--steps", "6"))
+    monkeypatch.setattr("edgegan.trainer.fit.select", others)
+    kept = path.read_bytes()
+    refused = "the run to resume has pictures chosen to train on of digest"
+    expect_error(fit("--resume", "--steps", "7"), refused, before.facts["chosen_digest"])
+    assert path.read_bytes() == kept
+    expect_success(fit("--start-from", str(path), "--steps", "1", out="second"))
+    # An older run, which has not noted what it selected.
+    facts = {key: value for key, value in before.facts.items() if key != "chosen_digest"}
+    Checkpoint(before.recipe, facts, before.arrays).save(path)
+    expect_success(fit("--resume", "--steps", "7"))
+    assert "chosen_digest" in checkpoint.load(path).facts
+    Checkpoint(before.recipe, facts, before.arrays).save(path)
+    expect_success(fit("--start-from", str(path), "--steps", "1", out="third"))
+
+
+def test_a_run_goes_on_to_the_step_that_it_was_meant_to(fit: Command, tmp_path: Path) -> None:
+    expect_success(fit("--steps", "6", "--minutes", "1e-9", *SETTINGS))
+    assert checkpoint.load(tmp_path / "run" / LAST).facts["step"] == 0
+    expect_success(fit("--resume"))
+    assert checkpoint.load(tmp_path / "run" / LAST).facts["step"] == 6
+    expect_success(fit("--resume", "--set", "generator.width=4"))  # as it is anyway
+
+
+def test_a_run_starts_from_the_networks_of_another(fit: Command, tmp_path: Path) -> None:
+    expect_success(fit("--steps", "5", *SETTINGS, out="first"))
+    first = checkpoint.load(tmp_path / "first" / LAST)
+    slow = ["--set", "generator.optimizer.learning_rate=1e-9", "--set", "ema_decay=0"]
+    still = ["--set", "discriminator.optimizer.learning_rate=1e-9"]
+    start = ["--start-from", str(tmp_path / "first"), *slow, *still]
+    expect_success(fit(*start, "--steps", "3", out="second"))
+    second = checkpoint.load(tmp_path / "second" / LAST)
+    for part in ("generator", "discriminator"):
+        weights = checkpoint.part_of(second.arrays, part)
+        for name, array in checkpoint.part_of(first.arrays, part).items():
+            if "running" not in name:
+                np.testing.assert_allclose(weights[name], array, atol=1e-7, err_msg=name)
+    assert second.recipe.ema_decay == 0
+    assert second.recipe.latent == first.recipe.latent  # its recipe, but for what was set
+    assert (second.facts["step"], second.facts["images_seen"]) == (3, (5 + 3) * 4)
+    assert second.facts["minutes"] > first.facts["minutes"]
+    (stage,) = second.facts["stages"]
+    assert (stage["step"], stage["images_seen"]) == (5, 5 * 4)
+    assert stage["recipe"] == first.recipe.to_mapping()
+
+
+def test_a_run_that_started_from_another_is_gone_on_with_and_started_from(
+    fit: Command, tmp_path: Path
+) -> None:
+    expect_success(fit("--steps", "2", *SETTINGS, out="first"))
+    start = ["--start-from", str(tmp_path / "first" / LAST)]
+    expect_success(fit(*start, "--steps", "3", out="second"))
+    expect_success(fit("--resume", "--steps", "6", out="second"))
+    expect_success(fit(*start, "--steps", "6", out="whole"))
+    resumed = checkpoint.load(tmp_path / "second" / LAST)
+    assert_same_weights(resumed, checkpoint.load(tmp_path / "whole" / LAST))
+    expect_success(fit("--start-from", str(tmp_path / "second"), "--steps", "1", out="third"))
+    third = checkpoint.load(tmp_path / "third" / LAST)
+    assert [stage["step"] for stage in third.facts["stages"]] == [2, 6]
+    assert third.facts["images_seen"] == (2 + 6 + 1) * 4
+
+
+def test_a_run_that_is_gone_on_with_from_step_0_has_no_stage_of_its_own(
+    fit: Command, tmp_path: Path
+) -> None:
+    expect_success(fit("--steps", "2", "--minutes", "1e-9", *SETTINGS))
+    expect_success(fit("--resume"))
+    assert checkpoint.load(tmp_path / "run" / LAST).facts["stages"] == []
+    start = ["--start-from", str(tmp_path / "run"), "--steps", "2"]
+    expect_success(fit(*start, "--minutes", "1e-9", out="second"))
+    expect_success(fit("--resume", out="second"))
+    facts = checkpoint.load(tmp_path / "second" / LAST).facts
+    assert [stage["step"] for stage in facts["stages"]] == [2]
+    assert facts["images_seen"] == (2 + 2) * 4
+
+
+def test_a_discriminator_of_another_architecture_begins_untrained(
+    fit: Command, tmp_path: Path
+) -> None:
+    expect_success(fit("--steps", "5", *SETTINGS, out="first"))
+    still = ["generator.optimizer.learning_rate", "discriminator.optimizer.learning_rate"]
+    slow = [word for key in still for word in ("--set", f"{key}=1e-9")]
+    wider = ["--set", "discriminator.width=6", *slow, "--steps", "1"]
+    expect_success(fit("--start-from", str(tmp_path / "first"), *wider, out="second"))
+    first, second = (checkpoint.load(tmp_path / name / LAST) for name in ("first", "second"))
+    generators = [checkpoint.part_of(each.arrays, "generator") for each in (first, second)]
+    for name, array in generators[0].items():
+        if "running" not in name:
+            np.testing.assert_allclose(generators[1][name], array, atol=1e-7, err_msg=name)
+    expect_success(fit(*SETTINGS, *wider, out="new"))
+    new = checkpoint.part_of(checkpoint.load(tmp_path / "new" / LAST).arrays, "discriminator")
+    for name, array in checkpoint.part_of(second.arrays, "discriminator").items():
+        if name.endswith("weight"):
+            np.testing.assert_allclose(array, new[name], atol=1e-7, err_msg=name)
+
+
+def test_what_cannot_be_started_from(fit: Command, tmp_path: Path) -> None:
+    expect_success(fit("--steps", "2", *SETTINGS, out="first"))
+    first = ["--start-from", str(tmp_path / "first")]
+    expect_error(fit("--start-from", str(tmp_path / "none")), "no checkpoint in", "none")
+    expect_error(fit(*first, "--set", "generator.width=5"), "checkpoint is of another network")
+    expect_error(fit(*first, out="first"), "first holds a run already")
+    assert fit(*first, "--resume")[0] == 2
+    assert not (tmp_path / "run").exists()
+
+
+def test_there_has_to_be_a_run_to_resume(fit: Command, tmp_path: Path) -> None:
+    expect_error(fit("--resume", *SETTINGS), "run holds no run to resume")
+    assert not (tmp_path / "run").exists()
+
+
+def test_all_pictures_that_were_skipped_are_listed(
+    fit: Command, faces: Path, tmp_path: Path
+) -> None:
+    bad = [str(faces / f"bad{number}.png") for number in range(7)]
+    for path in bad:
+        Path(path).write_text("no picture")
+    expect_success(fit("--steps", "1", "--skip-bad", *SETTINGS))
+    assert (tmp_path / "run" / "skipped.txt").read_text().splitlines() == bad
+
+
+def test_a_damaged_checkpoint_is_told(fit: Command, tmp_path: Path) -> None:
+    expect_success(fit("--steps", "2", *SETTINGS))
+    path = tmp_path / "run" / LAST
+    path.write_bytes(path.read_bytes()[:-50])
+    expect_error(fit("--resume"), str(path), "truncated")
+
+
+# What fails
+
+
+@pytest.mark.parametrize("rate", ["1e39", "1e30"])
+def test_a_training_that_fails_keeps_the_last_good_checkpoint(
+    fit: Command, tmp_path: Path, rate: str
+) -> None:
+    expect_success(fit("--steps", "5", *SETTINGS))
+    path = tmp_path / "run" / LAST
+    good = checkpoint.load(path)
+    changed = good.recipe.to_mapping()
+    for network in ("generator", "discriminator"):
+        changed[network]["optimizer"]["learning_rate"] = float(rate)
+    Checkpoint(recipe.from_mapping(changed, "test"), good.facts, good.arrays).save(path)
+    before = path.read_bytes()
+    status, _, err = fit("--resume", "--steps", "100")
+    assert status == 2
+    assert err.splitlines()[-1].startswith("error: training failed at step ")
+    assert "the last checkpoint is kept" in err
+    assert "Traceback" not in err
+    kept = checkpoint.load(path)
+    if kept.facts["step"] == 5:
+        assert path.read_bytes() == before
+    assert all(np.isfinite(array).all() for array in kept.arrays.values())
+
+
+def test_a_loss_that_is_nan_stops_the_run(
+    fit: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = Training.step
+
+    def failing(self: Training, batches: object) -> object:
+        result = step(self, batches)
+        if self.step_count == 8:
+            object.__setattr__(result, "generator_loss", math.nan)
+        return result
+
+    monkeypatch.setattr("edgegan.trainer.fit.Training.step", failing)
+    status, _, err = fit("--steps", "20", *SETTINGS)
+    assert status == 2
+    assert err.splitlines()[-1].startswith("error: training failed at step 8: the generator loss")
+    assert checkpoint.load(tmp_path / "run" / LAST).facts["step"] == 5
+
+
+@pytest.mark.parametrize("size", [1500, 6000, 20000])
+def test_a_disk_that_fills_up_leaves_the_last_checkpoint(
+    fit: Command, tmp_path: Path, size: int
+) -> None:
+    expect_success(fit("--steps", "5", *SETTINGS))
+    path = tmp_path / "run" / LAST
+    before = path.read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        status, _, err = fit("--resume", "--steps", "50")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert status == 2
+    assert err.splitlines()[-1].startswith("error: cannot write ")
+    assert "Traceback" not in err
+    assert path.read_bytes() == before
+    assert not [name for name in (tmp_path / "run").iterdir() if name.name.startswith(".")]
+    expect_success(fit("--resume", "--steps", "10"))
+
+
+def test_bad_options(fit: Command, tmp_path: Path) -> None:
+    expect_error(fit("--seed", "-1"), "seed is '-1', expected a whole number")
+    expect_error(fit("--seed", "x"), "seed is 'x'")
+    for name in ("--steps", "--epochs"):
+        for value in ("0", "-3", "2.5", "many"):
+            expect_error(fit(name, value), f"{name} is '{value}', expected a whole number from 1")
+    for value in ("0", "-1", "nan", "soon"):
+        expect_error(fit("--minutes", value), f"--minutes is '{value}', expected a positive number")
+    expect_error(fit("--device", "tpu"), "device 'tpu' is unknown")
+    expect_error(fit("--device", "gpu:99"), "device 'gpu:99' is not here")
+    expect_error(fit("--recipe", "dcgn"), "'dcgn' does not exist: expected dcgan")
+    expect_error(
+        fit("--set", "widht=3"),
+        "unknown key 'widht', expected generator.width or discriminator.width",
+    )
+    expect_error(fit("--set", "image_size=x"), "image_size")
+    expect_error(fit("--set", "batch_size=0"), "batch_size is 0")
+    expect_error(fit("--set", "held_out=1"), "held_out is 1.0")
+    expect_error(fit("--set", "crop_from=40"), "crop_from is 40, expected 64 to 1024")
+    expect_error(fit("--set", "value_range=bytes"), "value_range 'bytes' is unknown")
+    expect_error(fit("--set", "rotation_degrees=-5"), "rotation_degrees is -5.0")
+    assert not (tmp_path / "run").exists()
+    assert not cache_directory().exists()  # all of it is told before the pictures are packed
+
+
+def test_a_processor_without_bfloat16_is_told_of_before_pictures_are_packed(
+    fit: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse_bfloat16(monkeypatch)
+    bfloat16 = ["--set", "precision=bfloat16", "--device", "cpu"]
+    expect_error(fit(*SETTINGS, *bfloat16, data=tmp_path / "none"), "precision is bfloat16")
+
+
+def test_bad_pictures(fit: Command, tmp_path: Path) -> None:
+    expect_error(fit(data=tmp_path / "nowhere"), "nowhere")
+    (tmp_path / "empty").mkdir()
+    expect_error(fit(data=tmp_path / "empty"), "no pictures in", "empty")
+    mixed = write_pictures(tmp_path / "两 faces", 3)
+    (mixed / "文 字.jpg").write_text("text")
+    jpeg = encode(random_picture(0, 64, 64), "JPEG")
+    (mixed / "truncated.jpg").write_bytes(jpeg[: len(jpeg) // 2])
+    expect_error(fit(data=mixed), "2 of 5 pictures", "文 字.jpg", "truncated.jpg", "--skip-bad")
+    few = write_pictures(tmp_path / "few", 2)
+    expect_error(fit("--set", "held_out=0.9", data=few), "leaves none of 2 pictures to train on")
+    broken = tmp_path / "broken.zip"
+    broken.write_bytes(b"PK\x03\x04 and no more")
+    expect_error(fit(data=broken), "broken.zip")
+    broken = tmp_path / "broken.rec"
+    broken.write_bytes(b"no records" * 10)
+    expect_error(fit(data=broken), "broken.rec is a broken RecordIO file")
+    assert not (tmp_path / "run").exists()
+    status, out, _ = fit("--skip-bad", "--steps", "1", *SETTINGS, data=mixed)
+    assert status == 0
+    assert "skipped 2 of 5 pictures" in out
+
+
+def test_an_out_that_is_a_file(fit: Command, tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("a file")
+    expect_error(fit("--steps", "1", *SETTINGS), "a file is in its place")
+    assert (tmp_path / "run").read_text() == "a file"
+
+
+def test_a_cascade_that_is_another_file(
+    faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()  # the real face counter
+    monkeypatch.setenv("EDGEGAN_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "cascade.xml").write_text("<xml/>")
+    arguments = ["--data", str(faces), "--out", str(tmp_path / "run"), *SETTINGS]
+    with pytest.raises(UserError, match="is not the known cascade"):
+        fit_main([*arguments, "--cascade", str(tmp_path / "cascade.xml")])
+    assert not (tmp_path / "run").exists()
+
+
+def test_help_shows_calls(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit) as ended:
+        fit_main(["--help"])
+    assert ended.value.code == 0
+    assert "edgegan fit --recipe dcgan --data faces/ --out" in capsys.readouterr().out

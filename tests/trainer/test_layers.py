@@ -1,0 +1,231 @@
+"""The layers that architectures share, against numpy and the formulas of their sources."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+import mxnet as mx
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mxnet import autograd
+from mxnet.gluon import HybridBlock, nn
+
+from edgegan.trainer import layers
+from edgegan.trainer.checkpoint import part_of
+from edgegan.trainer.layers import Nearest, PixelShuffle, SpectralConvolution
+from edgegan.trainer.loop import Training
+from edgegan.trainer.networks.hw3_baseline import Same, ZeroPadding
+from edgegan.trainer.networks.minibatch import MinibatchDiscrimination
+from training_help import random_batches, tiny_recipe
+
+
+def normal(*shape: int) -> np.ndarray:
+    return np.random.default_rng(shape).standard_normal(shape).astype(np.float32)
+
+
+def run(blocks: list[HybridBlock], x: np.ndarray) -> np.ndarray:
+    network = nn.HybridSequential()
+    network.add(*blocks)
+    network.initialize(mx.init.Normal(0.3))
+    return network(mx.nd.array(x)).asnumpy()
+
+
+def test_nearest_repeats_every_pixel() -> None:
+    x = normal(2, 3, 4, 5)
+    np.testing.assert_array_equal(run([Nearest()], x), x.repeat(2, axis=2).repeat(2, axis=3))
+
+
+def test_pixel_shuffle_is_that_of_its_source() -> None:
+    x = normal(2, 4 * 3, 4, 5)
+    expected = np.empty((2, 3, 8, 10), np.float32)
+    for c in range(3):
+        for row in range(8):
+            for column in range(10):
+                channel = 3 * (2 * (row % 2) + column % 2) + c
+                expected[:, c, row, column] = x[:, channel, row // 2, column // 2]
+    np.testing.assert_array_equal(run([PixelShuffle()], x), expected)
+
+
+@pytest.mark.parametrize("norm", ["batch", "none"])
+@pytest.mark.parametrize("kernel", [4, 5])
+@pytest.mark.parametrize("upsampling", layers.UPSAMPLINGS)
+def test_doubling_doubles(upsampling: str, kernel: int, norm: str) -> None:
+    blocks = layers.doubling(2, 3, kernel, upsampling, norm=norm, name="a")
+    assert run(blocks, normal(1, 2, 6, 6)).shape == (1, 3, 12, 12)
+
+
+@pytest.mark.parametrize("norm", ["batch", "spectral"])
+@pytest.mark.parametrize("kernel", [4, 5])
+@pytest.mark.parametrize("downsampling", layers.DOWNSAMPLINGS)
+def test_halving_halves(downsampling: str, kernel: int, norm: str) -> None:
+    blocks = layers.halving(2, 3, kernel, downsampling, norm=norm, name="a")
+    assert run(blocks, normal(1, 2, 12, 12)).shape == (1, 3, 6, 6)
+
+
+@pytest.mark.parametrize(
+    ("norm", "biased"), [("batch", False), ("instance", False), ("spectral", True), ("none", True)]
+)
+def test_a_bias_is_left_out_where_a_norm_removes_it(norm: str, biased: bool) -> None:
+    blocks = [
+        layers.convolution(2, 3, 4, norm=norm, name="a"),
+        *layers.halving(2, 3, 4, "stride", norm=norm, name="b"),
+    ]
+    assert [block.bias is not None for block in blocks] == [biased] * 2
+
+
+@settings(max_examples=25, deadline=None)
+@given(size=st.integers(2, 11), stride=st.integers(1, 2))
+def test_same_padding_is_that_of_tensorflow(size: int, stride: int) -> None:
+    """https://www.tensorflow.org/api_docs/python/tf/nn: of what is padded, the odd one is after."""
+    x = normal(2, 2, size, size)
+    layer = Same(2, 3, size, stride, "a")
+    layer.initialize(mx.init.Normal(1))
+    weight = layer.convolution.weight.data().asnumpy()
+    outputs = int(np.ceil(size / stride))
+    total = max((outputs - 1) * stride + 4 - size, 0)
+    edges = (total // 2, total - total // 2)
+    padded = np.pad(x, ((0, 0), (0, 0), edges, edges))
+    expected = np.empty((2, 3, outputs, outputs))
+    for row in range(outputs):
+        for column in range(outputs):
+            top, left = row * stride, column * stride
+            window = padded[:, :, top : top + 4, left : left + 4]
+            expected[:, :, row, column] = np.einsum("nchw,ochw->no", window, weight)
+    np.testing.assert_allclose(layer(mx.nd.array(x)).asnumpy(), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_zero_padding_is_below_and_to_the_right() -> None:
+    x = normal(2, 3, 4, 4)
+    expected = np.pad(x, ((0, 0), (0, 0), (0, 1), (0, 1)))
+    np.testing.assert_array_equal(run([ZeroPadding()], x), expected)
+
+
+def spectral_convolution(outputs: int, inputs: int, kernel: int) -> SpectralConvolution:
+    layer = SpectralConvolution(outputs, kernel, in_channels=inputs)
+    layer.initialize()
+    layer.weight.set_data(normal(outputs, inputs, kernel, kernel))
+    return layer
+
+
+def unit_pictures(layer: SpectralConvolution) -> mx.nd.NDArray:
+    """Pictures of one pixel of 1 each, of which the layer makes its own divided weight."""
+    _, inputs, kernel, _ = layer.weight.shape
+    return mx.nd.eye(inputs * kernel**2).reshape((-1, inputs, kernel, kernel))
+
+
+def matrix(layer: SpectralConvolution) -> np.ndarray:
+    return layer.weight.data().asnumpy().reshape(layer.weight.shape[0], -1).astype(np.float64)
+
+
+@pytest.mark.parametrize(("outputs", "inputs", "kernel"), [(7, 3, 4), (5, 2, 3), (1, 6, 4)])
+def test_the_divided_weight_has_a_spectral_norm_of_one(
+    outputs: int, inputs: int, kernel: int
+) -> None:
+    layer = spectral_convolution(outputs, inputs, kernel)
+    for _ in range(300):
+        layer.iterate()
+    divided = layer(unit_pictures(layer)).asnumpy().reshape(-1, outputs).T
+    assert np.linalg.svd(divided, compute_uv=False)[0] == pytest.approx(1, abs=1e-4)
+    largest = np.linalg.svd(matrix(layer), compute_uv=False)[0]
+    np.testing.assert_allclose(divided, matrix(layer) / largest, atol=1e-4)
+
+
+def test_the_gradient_is_that_of_the_weight_over_its_largest_singular_value() -> None:
+    layer = spectral_convolution(5, 3, 2)
+    for _ in range(300):
+        layer.iterate()
+    pictures = unit_pictures(layer)
+    factors = normal(5, pictures.shape[0])
+    with autograd.record():
+        loss = (layer(pictures).reshape((-1, 5)).transpose() * mx.nd.array(factors)).sum()
+    loss.backward()
+
+    def loss_of(weight: np.ndarray) -> float:
+        return float((factors * weight).sum() / np.linalg.svd(weight, compute_uv=False)[0])
+
+    weight, step = matrix(layer), 1e-5
+    expected = np.empty_like(weight)
+    for index in np.ndindex(*weight.shape):
+        change = np.zeros_like(weight)
+        change[index] = step
+        expected[index] = (loss_of(weight + change) - loss_of(weight - change)) / (2 * step)
+    found = layer.weight.grad().asnumpy().reshape(expected.shape)
+    np.testing.assert_allclose(found, expected, atol=1e-3 * np.abs(expected).max())
+
+
+def test_there_is_one_power_iteration_an_update() -> None:
+    """Algorithm 1: v = W^T u, then u = W v, each divided by its length; then W is updated."""
+    recipe = tiny_recipe("dcgan", "discriminator.norm=spectral", "discriminator_steps=1")
+    training = Training(recipe, 0, mx.cpu(), pictures=100)
+    batches = random_batches(recipe)
+    for _ in range(3):
+        before = part_of(training.state(), "discriminator")
+        training.step(batches)
+        after = part_of(training.state(), "discriminator")
+        for name in ("convolution0", "score"):
+            weight = before[f"{name}_weight"].reshape(before[f"{name}_weight"].shape[0], -1)
+            right = weight.T @ before[f"{name}_left_vector"]
+            left = weight @ right
+            left /= np.linalg.norm(left)
+            np.testing.assert_allclose(after[f"{name}_left_vector"], left, atol=1e-5)
+            assert (after[f"{name}_weight"] != before[f"{name}_weight"]).any()
+
+
+def test_a_resumed_run_has_the_singular_vectors_of_the_first() -> None:
+    recipe = tiny_recipe("dcgan", "discriminator.norm=spectral")
+    whole, first, second = (Training(recipe, 0, mx.cpu(), pictures=100) for _ in range(3))
+    batches = random_batches(recipe)
+    for _ in range(4):
+        whole.step(batches)
+    batches = random_batches(recipe)
+    for _ in range(2):
+        first.step(batches)
+    state = first.state()
+    assert {"discriminator/convolution0_left_vector", "discriminator/score_left_vector"} <= set(
+        state
+    )
+    second.set_state(2, state)
+    remaining = islice(random_batches(recipe), second.batches_used, None)
+    for _ in range(2):
+        second.step(remaining)
+    for name, array in whole.state().items():
+        np.testing.assert_array_equal(second.state()[name], array, err_msg=name)
+
+
+def minibatch_discrimination(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What the layer makes of features (N, A), and its tensor T as (A, B, C) = (A, 4, 3)."""
+    layer = MinibatchDiscrimination(features.shape[1], kernels=4, dimensions=3)
+    layer.initialize(mx.init.Normal(0.3))
+    weight = layer.projection.weight.data().asnumpy()  # (B C, A)
+    found = layer(mx.nd.array(features)).asnumpy()
+    return found, weight.T.reshape(-1, 4, 3)
+
+
+def test_minibatch_discrimination_is_that_of_its_source() -> None:
+    """Salimans et al. 2016, section 3.2, without the 1 that the sum has of the picture itself."""
+    features = normal(5, 6)
+    found, tensor = minibatch_discrimination(features)
+    matrices = [np.tensordot(picture, tensor, axes=1) for picture in features]
+    expected = np.zeros((5, 4))
+    for i, one in enumerate(matrices):
+        for j, other in enumerate(matrices):
+            if i != j:
+                expected[i] += np.exp(-np.abs(one - other).sum(axis=1))
+    assert found.shape == (5, 6 + 4)
+    np.testing.assert_array_equal(found[:, :6], features)
+    np.testing.assert_allclose(found[:, 6:], expected, rtol=1e-4, atol=1e-6)
+    assert (expected > 1e-3).any()
+
+
+def test_minibatch_discrimination_knows_no_order_and_sees_copies() -> None:
+    features = normal(6, 5)
+    layer = MinibatchDiscrimination(5, kernels=4, dimensions=3)
+    layer.initialize(mx.init.Normal(0.3))
+    order = [3, 0, 5, 1, 4, 2]
+    found = layer(mx.nd.array(features)).asnumpy()
+    np.testing.assert_allclose(layer(mx.nd.array(features[order])).asnumpy(), found[order], 1e-5)
+    copies = np.repeat(features[:1], 6, axis=0)
+    # Five others, each exactly alike.
+    np.testing.assert_allclose(layer(mx.nd.array(copies)).asnumpy()[:, 5:], 5, rtol=1e-6)

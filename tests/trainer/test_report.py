@@ -1,0 +1,649 @@
+"""The page that sets runs side by side: what it reads, compares, draws and says."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from xml.etree import ElementTree
+
+import cv2
+import html5lib
+import numpy as np
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboardX import summary
+
+from edgegan.runtime.errors import UserError
+from edgegan.runtime.grid import write_png
+from edgegan.trainer.monitor import HISTOGRAM_BINS, Events
+from edgegan.trainer.report import compare, drawing
+from edgegan.trainer.report.__main__ import main
+from edgegan.trainer.report.page import GRIDS, evenly_spaced, setting_rows
+from edgegan.trainer.report.runs import Facts, Grid, Histogram, Run, read_run, read_runs
+from training_help import random_picture
+
+DCGAN: dict[str, Any] = {
+    "name": "dcgan",
+    "latent": {"size": 128, "distribution": "normal"},
+    "generator": {"width": 64, "optimizer": {"name": "adam", "learning_rate": 2e-4}},
+    "discriminator": {"width": 64, "optimizer": {"name": "adam", "learning_rate": 2e-4}},
+    "objective": {"name": "non_saturating"},
+    "batch_size": 64,
+    "discriminator_steps": 1,
+    "evaluate_every": 20,
+    "horizontal_flip": True,
+}
+RMSPROP = {"name": "rmsprop", "learning_rate": 5e-5}
+WGAN: dict[str, Any] = {
+    **DCGAN,
+    "name": "wgan",
+    "generator": {"width": 64, "optimizer": RMSPROP},
+    "discriminator": {"width": 64, "optimizer": RMSPROP},
+    "objective": {"name": "wasserstein", "clip": 0.01},
+    "discriminator_steps": 5,
+    "evaluate_every": 100,
+}
+DASH = "\N{EN DASH}"  # where a run has no value
+EVALUATION: dict[str, Any] = {
+    "metrics": {"frechet_distance": 24.5, "recall": 0.5},
+    "faces": {"mean": 24.0, "minimum": 21, "share_that_passes": 1.0, "grids": 100},
+    "features": "colours",
+    "images": 2000,
+    "reference_images": 1799,
+    "step": 40,
+    "minutes": 3.0,
+}
+
+
+def run_of(recipe: dict[str, Any], name: str = "run", seed: int = 0, **evaluation: Any) -> Run:
+    """A run that recorded nothing."""
+    return Run(name, recipe, Facts(40, seed, 3.0, 2560, 1000), [], [], evaluation)
+
+
+def with_distance(recipe: dict[str, Any], name: str, distance: float, seed: int = 0) -> Run:
+    return run_of(recipe, name, seed, metrics={"frechet_distance": distance})
+
+
+def weights(step: int) -> np.ndarray:
+    """A filter bank that widens."""
+    return np.random.default_rng(step).normal(0, 0.02 + step / 1000, 4000).astype(np.float32)
+
+
+def write_checkpoint(folder: Path, **facts: Any) -> None:
+    known = {"step": 40, "seed": 0, "minutes": 3.0, "images_seen": 2560, "pictures": 1000}
+    header = np.array(json.dumps({"facts": {**known, **facts}}))
+    np.savez(folder / "last.npz", header=header, weights=np.zeros(10))
+
+
+def record(folder: Path, first: int, last: int, add: float = 0.0) -> None:
+    """The events of a session: a loss every 10 steps, an evaluation every 20."""
+    events = Events(folder, first)
+    for step in range(first + 9, last + 1, 10):
+        events.add(summary.scalar("loss/generator_loss", step / 10 + add), step)
+        if step % 20 == 0:
+            events.add(summary.scalar("faces", step / 2 + add), step)
+            name = "filters/generator_layer_weight"
+            events.add(summary.histogram(name, weights(step), HISTOGRAM_BINS), step)
+            events.add(summary.image("grid", random_picture(step), dataformats="HWC"), step)
+    events.close()
+
+
+def make_run(folder: Path, recipe: dict[str, Any] = DCGAN, **facts: Any) -> Path:
+    """A run of 40 steps, as edgegan.trainer.fit leaves it."""
+    folder.mkdir(parents=True)
+    (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    write_checkpoint(folder, **facts)
+    record(folder, 1, 40)
+    for step in (20, 40):
+        (folder / "grids").mkdir(exist_ok=True)
+        write_png(folder / "grids" / f"{step:07d}.png", random_picture(step, 88, 88))
+    return folder
+
+
+def write_evaluation(folder: Path, **changes: Any) -> None:
+    (folder / "evaluation.json").write_text(json.dumps({**EVALUATION, **changes}))
+
+
+def page_of(folder: Path, *runs: Path) -> ElementTree.Element:
+    """The page about these runs, which must be flawless HTML5."""
+    page = folder / "report.html"
+    assert main([*map(str, runs), "-o", str(page)]) == 0
+    parser = html5lib.HTMLParser(strict=True, namespaceHTMLElements=False)
+    return parser.parse(page.read_bytes())
+
+
+def text_of(element: ElementTree.Element) -> str:
+    for line_break in element.iter("br"):
+        line_break.text = " "
+    return " ".join("".join(element.itertext()).split())
+
+
+def table(page: ElementTree.Element, number: int) -> list[list[str]]:
+    """The cells of one of the page's tables."""
+    rows = page.findall(".//table")[number].iter("tr")
+    return [[text_of(cell) for cell in row if cell.tag in ("th", "td")] for row in rows]
+
+
+def pictures(page: ElementTree.Element, words: str) -> list[tuple[str, bytes]]:
+    """Kind and content of the pictures whose description has these words."""
+    found = []
+    for image in page.iter("img"):
+        if words in image.attrib["alt"]:
+            kind, _, content = image.attrib["src"].partition(";base64,")
+            found.append((kind, base64.b64decode(content)))
+    return found
+
+
+# The page
+
+
+def test_settings_that_differ_stand_side_by_side_and_common_ones_once(tmp_path: Path) -> None:
+    first = make_run(tmp_path / "a")
+    changed = {**DCGAN, "batch_size": 32, "rotation_degrees": 10}
+    second = make_run(tmp_path / "b", changed, seed=7, minutes=61.6, images_seen=1280)
+    page = page_of(tmp_path, first, second)
+    assert table(page, 0) == [
+        ["", "a", "b"],
+        ["seed", "0", "7"],
+        ["steps", "40", "40"],
+        ["minutes", "3", "62"],
+        ["images seen", "2,560", "1,280"],
+        ["pictures", "1,000", "1,000"],
+        ["batch_size", "64", "32"],
+        ["rotation_degrees", DASH, "10"],
+    ]
+    common = table(page, 1)
+    assert ["generator.optimizer.learning_rate", "0.0002"] in common
+    assert ["horizontal_flip", "on"] in common
+    assert not {"batch_size", "rotation_degrees"} & {key for key, _ in common}
+    assert page.find(".//details//table") is not None
+
+
+def test_page_needs_no_other_file_and_no_script(tmp_path: Path) -> None:
+    page = page_of(tmp_path, make_run(tmp_path / "a"), make_run(tmp_path / "b", WGAN))
+    for element in page.iter():
+        assert element.tag not in ("script", "link", "iframe", "object"), element.tag
+        for name, value in element.attrib.items():
+            assert not name.startswith("on"), name
+            if name in ("src", "href", "srcset"):
+                assert value.startswith(("data:image/", "#")), value
+    assert "url(" not in text_of(page.find(".//style"))
+    assert "@import" not in text_of(page.find(".//style"))
+
+
+def test_page_is_the_same_each_time(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "a")
+    pages = []
+    for _ in range(2):
+        page_of(tmp_path, run)
+        pages.append((tmp_path / "report.html").read_bytes())
+    assert pages[0] == pages[1]
+
+
+def test_what_stands_in_names_and_recipes_is_text(tmp_path: Path) -> None:
+    evil = {**DCGAN, "objective": {"name": "<script>alert(1)</script>"}}
+    plain = make_run(tmp_path / '<i>"$x$&')
+    write_evaluation(plain, features="<b>&")
+    page = page_of(tmp_path, plain, make_run(tmp_path / "_名前", evil))
+    assert page.find(".//script") is None
+    assert page.find(".//i") is None
+    assert page.find(".//b") is None
+    assert table(page, 0)[0] == ["", '<i>"$x$&', "_名前"]
+    assert ["objective.name", "non_saturating", "<script>alert(1)</script>"] in table(page, 0)
+    assert "<b>&, 2000 against 1799 pictures" in text_of(page)
+
+
+def test_figures_with_seeds_together_and_the_best_marked(tmp_path: Path) -> None:
+    runs = [make_run(tmp_path / f"s{seed}", seed=seed) for seed in (0, 1)]
+    write_evaluation(runs[0], metrics={"frechet_distance": 20.0, "recall": 0.5})
+    write_evaluation(runs[1], metrics={"frechet_distance": 30.0, "recall": None}, minutes=None)
+    runs.append(make_run(tmp_path / "wgan", WGAN))
+    write_evaluation(runs[2], metrics={"frechet_distance": 28.0, "novelty": 3}, faces={})
+    page = page_of(tmp_path, *runs)
+    heads, *rows = table(page, 2)
+    how = "colours, 2000 against 1799 pictures"
+    distance, recall = heads.index(f"Fréchet distance {how}"), heads.index(f"recall {how}")
+    novelty = heads.index(f"novelty {how}")
+    minimum = heads.index("least faces of 25, 100 grids")
+    assert [row[:3] for row in rows] == [
+        ["s0, s1", "0, 1", ""],
+        ["s0", "0", "step 40 3 min"],
+        ["s1", "1", "step 40"],
+        ["wgan", "0", "step 40 3 min"],
+    ]
+    assert [row[distance] for row in rows] == ["25 20 to 30", "20", "30", "28"]
+    assert [row[recall] for row in rows] == ["0.5", "0.5", DASH, DASH]
+    assert [row[novelty] for row in rows] == [DASH, DASH, DASH, "3"]
+    assert [row[minimum] for row in rows] == ["21 21 to 21", "21", "21", DASH]
+    # Of one value none is the best; of two that are equal (the faces in training) both are.
+    marked = [text_of(cell) for cell in page.iter("td") if cell.get("class") == "best"]
+    assert marked == ["25 20 to 30", "20 20 to 20", "20"]
+
+
+def test_figures_measured_in_other_ways_stand_in_columns_of_their_own(tmp_path: Path) -> None:
+    runs = [make_run(tmp_path / name, seed=seed) for seed, name in enumerate("ab")]
+    write_evaluation(runs[0])
+    write_evaluation(runs[1], features="inception")
+    groups = compare.group_runs(read_runs(runs))
+    distances = [m for m in compare.columns(groups) if m.title == "Fréchet distance"]
+    assert [metric.how.partition(",")[0] for metric in distances] == ["colours", "inception"]
+    assert all(groups[0].spreads[metric].count == 1 for metric in distances)
+
+
+def test_grids_over_time(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "a")
+    write_png(run / "grids" / "0000060.png", random_picture(60))  # after the checkpoint: undone
+    write_png(run / "grids" / "0000030.png", random_picture(30, 656, 656))
+    page = page_of(tmp_path, run)
+    captions = [text_of(caption) for caption in page.iter("figcaption")]
+    assert [text.split(",")[0] for text in captions if text.startswith("step")] == [
+        "step 20",
+        "step 30",
+        "step 40",
+    ]
+    sides = []
+    for kind, content in pictures(page, "grid of a at step"):
+        assert kind == "data:image/jpeg"
+        sides.append(cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR))
+    assert [side.shape[0] for side in sides] == [88, 256, 88]
+    # It is the picture that was drawn, but for JPEG's loss.
+    assert np.abs(sides[0][..., ::-1].astype(int) - random_picture(20, 88, 88)).mean() < 4
+
+
+@given(st.integers(1, 100))
+def test_grids_shown_are_few_and_even(count: int) -> None:
+    grids = [Grid(step, Path()) for step in range(count)]
+    shown = [grid.step for grid in evenly_spaced(grids)]
+    assert len(shown) == min(count, GRIDS)
+    assert (shown[0], shown[-1]) == (0, count - 1)
+    gaps = np.diff(shown)
+    assert len(gaps) == 0 or 1 <= gaps.min() >= gaps.max() - 1
+
+
+def test_every_scalar_has_curves_and_every_network_histograms(tmp_path: Path) -> None:
+    page = page_of(tmp_path, make_run(tmp_path / "a"), make_run(tmp_path / "b"))
+    titles = [text_of(caption) for caption in page.iter("figcaption")]
+    assert titles[:2] == ["faces", "generator loss"]
+    (curves,) = pictures(page, "generator loss of the runs")
+    assert curves[0] == "data:image/svg+xml"
+    ElementTree.fromstring(curves[1])
+    assert len(pictures(page, "generator's filter banks")) == 2
+    first, last = weights(20).std(), weights(40).std()
+    shown = f"{first:.4f}, {last:.4f}"
+    assert ["layer", shown, shown] in [row for n in range(5) for row in table(page, n)]
+
+
+def test_run_that_has_only_begun(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "new", step=0, images_seen=0, minutes=0.0)
+    for path in (*folder.glob("events*"), *folder.glob("grids/*")):
+        path.unlink()
+    page = page_of(tmp_path, folder)
+    assert "No run was evaluated" in text_of(page)
+    # Beside one that went on, it has dashes.
+    page = page_of(tmp_path, folder, make_run(tmp_path / "old", WGAN))
+    assert table(page, 2)[1][-1] == DASH
+    assert table(page, 2)[2][-1] == "20"
+
+
+def test_making_a_page_needs_no_mxnet(tmp_path: Path) -> None:
+    make_run(tmp_path / "a")
+    code = (
+        "import sys; from edgegan.trainer.report.__main__ import main;"
+        f"main([{str(tmp_path / 'a')!r}, '-o', {str(tmp_path / 'page.html')!r}]);"
+        "print('mxnet' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.splitlines()[1:] == ["False"], done.stderr
+
+
+# Reading
+
+
+def test_undone_steps_are_not_shown(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "a")
+    record(folder, 41, 80, add=1000)  # killed before a checkpoint
+    record(folder, 41, 60)  # gone on from step 40
+    write_checkpoint(folder, step=60)
+    run = read_run(folder, "a")
+    events = EventAccumulator(str(folder), size_guidance={"scalars": 0, "histograms": 0}).Reload()
+    for tag in ("loss/generator_loss", "faces"):
+        expected = [(event.step, event.value) for event in events.Scalars(tag)]
+        series = run.scalars[tag]
+        assert list(zip(series.steps, series.values)) == expected
+    assert list(run.scalars["faces"].values) == [10.0, 20.0, 30.0]
+    assert [histogram.step for histogram in run.filters["generator_layer_weight"]] == [20, 60]
+
+
+def test_pauses_are_no_minutes_of_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1e9
+    clock = SimpleNamespace(time=lambda: now, time_ns=lambda: int(now * 1e9))
+    monkeypatch.setattr("edgegan.trainer.monitor.time", clock)
+    sessions = {1: [(60, 10), (120, 20)], 21: [(60, 30)]}  # seconds since the last, step
+    for first_step, recorded in sessions.items():
+        events = Events(tmp_path, first_step)
+        for seconds, step in recorded:
+            now += seconds
+            events.add(summary.scalar("faces", 1.0), step)
+        events.close()
+        now += 10000
+    (tmp_path / "recipe.yaml").write_text("name: dcgan")
+    write_checkpoint(tmp_path, step=30, images_seen=960)
+    run = read_run(tmp_path, "a")
+    steps = np.array([0, 5, 10, 15, 20, 30])
+    np.testing.assert_allclose(run.minutes_at(steps), [0, 0.5, 1, 2, 3, 4], rtol=1e-6)
+    np.testing.assert_allclose(run.images_seen_at(steps), 32 * steps)
+
+
+def test_torn_end_of_events_is_no_damage(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "a")
+    (events,) = folder.glob("events*")
+    record(tmp_path / "longer", 1, 50)
+    (longer,) = (tmp_path / "longer").glob("events*")
+    events.write_bytes(longer.read_bytes()[:-5])  # killed while it wrote step 50
+    assert list(read_run(folder, "a").scalars["loss/generator_loss"].steps) == [10, 20, 30, 40]
+
+
+def test_runs_are_named_after_their_folders_or_by_their_paths(tmp_path: Path) -> None:
+    a, b = make_run(tmp_path / "x" / "a"), make_run(tmp_path / "x" / "b")
+    other = make_run(tmp_path / "y" / "a")
+    assert [run.name for run in read_runs([a, b, a])] == ["a", "b"]
+    assert [run.name for run in read_runs([a, other])] == [str(a), str(other)]
+
+
+def cut(name: str) -> Callable[[Path], object]:
+    """Lose the second half of a file."""
+
+    def damage(folder: Path) -> None:
+        (path,) = folder.glob(name)
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+    return damage
+
+
+def write(name: str, text: str) -> Callable[[Path], object]:
+    return lambda folder: (folder / name).write_text(text)
+
+
+def remove(name: str) -> Callable[[Path], object]:
+    return lambda folder: [path.unlink() for path in folder.glob(name)]
+
+
+def flip(folder: Path) -> None:
+    """Change one byte of the first events."""
+    (path,) = folder.glob("events*")
+    content = bytearray(path.read_bytes())
+    content[100] ^= 255
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        (remove("recipe.yaml"), "a holds no run: no such file as .*recipe.yaml"),
+        (remove("last.npz"), "a holds no run: no such file as .*last.npz"),
+        (cut("last.npz"), "last.npz is truncated or no checkpoint"),
+        (write("last.npz", "no checkpoint"), "last.npz is truncated or no checkpoint"),
+        (write("recipe.yaml", "a: [1"), "recipe.yaml is no valid YAML"),
+        (write("recipe.yaml", "text"), "recipe.yaml holds str, expected keys and values"),
+        (write("evaluation.json", "{"), "evaluation.json is no valid JSON"),
+        (write("evaluation.json", "[]"), "evaluation.json holds list, expected keys and values"),
+        (write("evaluation.json", '{"metrics": 3}'), "has metrics 3, expected names and numbers"),
+        (
+            write("evaluation.json", '{"faces": {"mean": "x"}}'),
+            "has faces {'mean': 'x'}, expected names and numbers",
+        ),
+        (cut("events*"), "events in .*a end at step 20, expected step 40 of its checkpoint"),
+        (flip, "events in .*a end at step 0, expected step 40"),
+        (remove("events*"), "events in .*a end at step 0, expected step 40"),
+        (cut("grids/0000040.png"), "0000040.png is a damaged or truncated picture"),
+    ],
+)
+def test_damaged_run_is_refused_by_name(
+    tmp_path: Path, damage: Callable[[Path], object], sentence: str
+) -> None:
+    damage(make_run(tmp_path / "a"))
+    page = tmp_path / "report.html"
+    with pytest.raises(UserError, match=sentence):
+        main([str(tmp_path / "a"), "-o", str(page)])
+    assert not page.exists()
+
+
+def test_lost_events_before_the_run_was_gone_on_with_are_told(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "a")
+    remove("events*")(folder)
+    record(folder, 41, 60)
+    write_checkpoint(folder, step=60)
+    with pytest.raises(UserError, match="end at step 0, expected step 40 of its checkpoint"):
+        read_run(folder, "a")
+
+
+def test_what_is_no_folder_of_a_run(tmp_path: Path) -> None:
+    (tmp_path / "a.log").write_text("")
+    for name in ("a.log", "missing"):
+        with pytest.raises(UserError, match=f"{name} is no folder, expected the folder of a run"):
+            main([str(tmp_path / name), "-o", str(tmp_path / "report.html")])
+
+
+def test_page_that_cannot_be_written(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "a")
+    with pytest.raises(UserError, match=r"cannot write .*a: it is a folder"):
+        main([str(run), "-o", str(run)])
+
+
+@pytest.mark.parametrize("arguments", [["-o", "page.html"], ["runs/a"]])
+def test_no_runs_or_no_page_named(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2
+    assert "the following arguments are required" in capsys.readouterr().err
+
+
+# Comparing
+
+VALUES = st.integers(0, 3) | st.booleans() | st.sampled_from(["adam", "rmsprop"])
+KEYS = st.sampled_from("abcdef")
+MAPPINGS = st.dictionaries(KEYS, VALUES | st.dictionaries(KEYS, VALUES, min_size=1))
+
+
+@given(MAPPINGS, MAPPINGS)
+def test_differences_are_those_of_the_flat_mappings(
+    before: dict[str, Any], after: dict[str, Any]
+) -> None:
+    found = compare.differences(before, after)
+    old, new = compare.flat(before), compare.flat(after)
+    for key in old.keys() | new.keys():
+        if old.get(key) != new.get(key):
+            # Where one side has a value and the other has keys, the whole is one difference.
+            assert key in found or key.partition(".")[0] in found
+    for key, (value, other) in found.items():
+        top, _, rest = key.partition(".")
+        assert value == (before.get(top, {}).get(rest) if rest else before.get(top))
+        assert other == (after.get(top, {}).get(rest) if rest else after.get(top))
+        assert value != other
+
+
+@given(MAPPINGS)
+def test_nothing_differs_from_itself(mapping: dict[str, Any]) -> None:
+    assert compare.differences(mapping, mapping) == {}
+
+
+def test_what_goes_by_another_name_differs_as_a_whole() -> None:
+    objective = {"name": "wasserstein", "clip": 0.01}
+    assert compare.differences(DCGAN, {**DCGAN, "objective": objective}) == {
+        "objective": ({"name": "non_saturating"}, objective)
+    }
+    assert compare.differences(WGAN, {**WGAN, "objective": {**objective, "clip": 0.1}}) == {
+        "objective.clip": (0.01, 0.1)
+    }
+
+
+def test_what_is_switched_on_differs_as_a_whole() -> None:
+    noise = {"deviation": 0.1, "steps": 600}
+    off, on = {**DCGAN, "input_noise": None}, {**DCGAN, "input_noise": noise}
+    assert compare.differences(off, on) == {"input_noise": (None, noise)}
+    weaker = {**DCGAN, "input_noise": {**noise, "deviation": 0.05}}
+    assert compare.differences(on, weaker) == {"input_noise.deviation": (0.1, 0.05)}
+
+
+def test_all_pairs_one_setting_apart_are_found() -> None:
+    tricks = {
+        "plain": DCGAN,
+        "noise": {**DCGAN, "tricks": {"noise": 0.1}},
+        "labels": {**DCGAN, "tricks": {"labels": 0.9}},
+        "both": {**DCGAN, "tricks": {"noise": 0.1, "labels": 0.9}},
+        "unlike": {**WGAN, "horizontal_flip": False},
+    }
+    groups = compare.group_runs(run_of(recipe, name) for name, recipe in tricks.items())
+    pairs = compare.one_setting_apart(groups)
+    assert [(pair.before.name, pair.after.name, list(pair.differences)) for pair in pairs] == [
+        ("plain", "noise", ["tricks.noise"]),
+        ("plain", "labels", ["tricks.labels"]),
+        ("noise", "both", ["tricks.labels"]),
+        ("labels", "both", ["tricks.noise"]),
+    ]
+    assert pairs[0].differences["tricks.noise"] == (None, 0.1)
+
+
+def test_more_discriminator_steps_and_other_pictures_are_one_setting() -> None:
+    more = {**DCGAN, "discriminator_steps": 5, "epochs": 3, "evaluate_every": 7}
+    fewer = Run("fewer", DCGAN, Facts(40, 0, 3.0, 2560, 500), [], [], {})
+    groups = compare.group_runs([run_of(DCGAN), run_of(more), fewer])
+    pairs = compare.one_setting_apart(groups)
+    assert [pair.differences for pair in pairs] == [
+        {"discriminator_steps": (1, 5)},
+        {"pictures": (1000, 500)},
+    ]
+
+
+def test_objectives_are_compared_with_what_they_bring_along() -> None:
+    penalised = {
+        **WGAN,
+        "objective": {"name": "wasserstein_gradient_penalty", "weight": 10.0},
+        "generator": DCGAN["generator"],
+        "discriminator": {**DCGAN["discriminator"], "normalisation": "none"},
+    }
+    narrow = {**WGAN, "generator": {**WGAN["generator"], "width": 32}}
+    recipes = {"dcgan": DCGAN, "wgan": WGAN, "wgan_gp": penalised, "narrow": narrow}
+    groups = compare.group_runs(run_of(recipe, name) for name, recipe in recipes.items())
+    pairs = compare.objectives_apart(groups)
+    assert [(pair.before.name, pair.after.name) for pair in pairs] == [
+        ("dcgan", "wgan"),
+        ("dcgan", "wgan_gp"),
+        ("wgan", "wgan_gp"),
+    ]
+    assert list(pairs[0].differences) == [
+        "generator.optimizer",
+        "discriminator.optimizer",
+        "objective",
+        "discriminator_steps",
+    ]
+
+
+def test_a_pair_is_told_in_a_sentence_of_its_figures() -> None:
+    wasserstein = {**DCGAN, "objective": {"name": "wasserstein", "clip": 0.01}}
+    groups = compare.group_runs(
+        [with_distance(DCGAN, "a", 24.5), with_distance(wasserstein, "b", 31.2)]
+    )
+    (pair,) = compare.one_setting_apart(groups)
+    assert pair.sentence() == (
+        "objective wasserstein (clip 0.01) instead of non_saturating: "
+        "Fréchet distance 31.2 instead of 24.5 (1 run each)"
+    )
+    (metric,) = pair.metrics
+    assert pair.difference(metric) == pytest.approx(6.7)
+    assert pair.verdict(metric) == ""
+    nothing = compare.group_runs([run_of(DCGAN), run_of(wasserstein)])
+    assert (
+        compare.one_setting_apart(nothing)[0]
+        .sentence()
+        .endswith(": no figure that both have (1 run each)")
+    )
+
+
+@pytest.mark.parametrize(
+    ("others", "verdict"), [([26.0, 30.0], "ranges overlap"), ([28.0, 30.0], "ranges apart")]
+)
+def test_seeds_tell_whether_a_difference_is_within_the_noise(
+    others: list[float], verdict: str
+) -> None:
+    unflipped = {**DCGAN, "horizontal_flip": False}
+    runs = [with_distance(DCGAN, f"a{n}", value, n) for n, value in enumerate([20.0, 24.0, 27.0])]
+    runs += [with_distance(unflipped, f"b{n}", value, n) for n, value in enumerate(others)]
+    (pair,) = compare.one_setting_apart(compare.group_runs(runs))
+    (metric,) = pair.metrics
+    spread = pair.before.spreads[metric]
+    assert (spread.least, spread.greatest, spread.count) == (20.0, 27.0, 3)
+    assert spread.mean == pytest.approx(71 / 3)
+    assert pair.verdict(metric) == verdict
+    assert pair.sentence().startswith("horizontal_flip off instead of on: ")
+    assert pair.sentence().endswith("(2 runs against 3)")
+
+
+def test_comparisons_on_the_page(tmp_path: Path) -> None:
+    a = make_run(tmp_path / "a")
+    b = make_run(tmp_path / "b", {**DCGAN, "discriminator_steps": 2})
+    write_evaluation(a)
+    write_evaluation(b, metrics={"frechet_distance": 20.25})
+    page = page_of(tmp_path, a, b)
+    _, sentence, before, after, difference = table(page, 3)
+    assert sentence == [
+        "discriminator_steps 2 instead of 1: Fréchet distance 20.25 instead of 24.5, "
+        "mean faces 24 instead of 24, last faces in training 20 instead of 20 (1 run each)."
+    ]
+    assert before[:3] == ["a", "24.5", "0.5"]
+    assert after[:3] == ["b", "20.25", DASH]
+    assert difference[:3] == ["difference", "-4.25", DASH]
+    page = page_of(tmp_path, a)
+    assert "No two of these runs are one setting apart" in text_of(page)
+
+
+def test_settings_of_one_run_are_common() -> None:
+    differing, common = setting_rows([run_of(DCGAN)])
+    assert differing == {}
+    assert common["latent.size"] == "128"
+
+
+def test_settings_that_hardly_differ_differ() -> None:
+    runs = [run_of({"name": "dcgan", "ema_decay": decay}) for decay in (0.9999999, 0.9999998)]
+    assert setting_rows(runs) == ({"ema_decay": ["0.9999999", "0.9999998"]}, {"name": "dcgan"})
+
+
+# Drawing
+
+
+@given(st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=300))
+def test_smooth_values_are_means_of_their_neighbours(values: list[float]) -> None:
+    reach = len(values) // 80
+    expected = [
+        np.mean(values[max(0, place - reach) : place + reach + 1]) for place in range(len(values))
+    ]
+    np.testing.assert_allclose(drawing.smooth(np.array(values)), expected, atol=1e-9)
+
+
+def test_density_is_numpys(tmp_path: Path) -> None:
+    run = read_run(make_run(tmp_path / "a"), "a")
+    _, last = run.filters["generator_layer_weight"]
+    assert last.deviation == pytest.approx(weights(40).std(), rel=1e-4)
+    expected, edges = np.histogram(weights(40), HISTOGRAM_BINS, density=True)
+    np.testing.assert_allclose(drawing.density(last, edges), expected, rtol=1e-4, atol=1e-5)
+    wide = np.linspace(-1, 1, 31)
+    assert (drawing.density(last, wide) * np.diff(wide)).sum() == pytest.approx(1)
+
+
+def test_density_of_uneven_bins() -> None:
+    histogram = Histogram(1, np.array([0.0, 1.0, 4.0]), np.array([0.0, 1.0, 3.0]), 0.0)
+    edges = np.array([-1.0, 0.0, 0.5, 2.0, 4.0, 5.0])
+    np.testing.assert_allclose(drawing.density(histogram, edges), [0, 0.25, 0.25, 0.25, 0])
+
+
+def test_forty_runs_have_lines_of_their_own() -> None:
+    assert len({drawing.Line.of(place) for place in range(40)}) == 40

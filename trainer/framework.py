@@ -1,0 +1,89 @@
+"""mxnet, made ready before it is imported: every other module takes it from here.
+
+mxnet reads its number of threads and finds the CUDA libraries when it is imported, and never again.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.metadata
+import importlib.util
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import NoReturn
+
+from edgegan.runtime.cores import available_cores
+from edgegan.runtime.errors import STATUS_ERROR
+
+# What mxnet-cu112 links to, in the order in which they need each other.
+CUDA_LIBRARIES = (
+    "libcudart.so.11.0",
+    "libnvToolsExt.so.1",
+    "libcublasLt.so.11",
+    "libcublas.so.11",
+    "libcufft.so.10",
+    "libcurand.so.10",
+    "libcusparse.so.11",
+    "libcusolver.so.11",
+    "libnvrtc.so.11.2",
+    "libnccl.so.2",
+    "libcudnn.so.8",
+)
+CUDA_DRIVER = "libcuda.so.1"  # comes with the system's driver, not as a package
+
+
+def prepare() -> None:
+    """Give mxnet every core that the process may use, and the CUDA libraries installed by pip.
+
+    An OMP_NUM_THREADS that the user set is left alone.
+
+    Raises:
+        SystemExit: mxnet cannot be imported, since it is not installed, or is mxnet-cu112 where
+            there is no NVIDIA driver; the sentence is printed and the status is 2.
+    """
+    os.environ.setdefault("OMP_NUM_THREADS", str(available_cores()))
+    if importlib.util.find_spec("mxnet") is None:
+        _give_up("mxnet is not installed: pip install '.[train]' (Python 3.9 to 3.11)")
+    if _is_installed("mxnet-cu112"):
+        _load_cuda_libraries()
+
+
+def _give_up(sentence: str) -> NoReturn:
+    """End the process before an import of mxnet ends it with a traceback."""
+    print(f"error: {sentence}", file=sys.stderr)
+    raise SystemExit(STATUS_ERROR)
+
+
+def _is_installed(distribution: str) -> bool:
+    with suppress(importlib.metadata.PackageNotFoundError):
+        return bool(importlib.metadata.version(distribution))
+    return False
+
+
+def _load_cuda_libraries() -> None:
+    """Load the driver and the nvidia-*-cu11 packages' libraries: mxnet's own loader finds them."""
+    try:
+        ctypes.CDLL(CUDA_DRIVER, mode=ctypes.RTLD_GLOBAL)
+    except OSError:
+        _give_up(
+            f"mxnet-cu112 needs the NVIDIA driver ({CUDA_DRIVER}), which is not here: "
+            "install it, or mxnet in place of mxnet-cu112"
+        )
+    folders = [Path(folder) / "nvidia" for folder in sys.path]
+    for library in CUDA_LIBRARIES:
+        for path in (match for folder in folders for match in folder.glob(f"*/lib/{library}")):
+            ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
+            break
+
+
+prepare()
+
+import mxnet as mx  # noqa: E402 (not before it is ready)
+from mxnet import autograd, gluon  # noqa: E402
+from mxnet.contrib.amp.amp import bfloat16  # noqa: E402
+from mxnet.gluon import HybridBlock, Parameter, nn  # noqa: E402
+from mxnet.ndarray import NDArray  # noqa: E402
+
+__all__ = ["HybridBlock", "NDArray", "Parameter", "autograd", "bfloat16", "gluon", "mx", "nn"]
