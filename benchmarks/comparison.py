@@ -19,7 +19,7 @@ from edgegan.runtime.errors import UserError, add_debug_option, run_command
 from edgegan.runtime.files import make_folder
 from edgegan.runtime.options import positive_number
 from edgegan.trainer import checkpoint
-from edgegan.trainer.checkpoint import LAST
+from edgegan.trainer.run_folder import LAST
 
 EXAMPLES = """\
 examples:

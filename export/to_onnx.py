@@ -41,9 +41,10 @@ from edgegan.runtime.files import atomic_write
 from edgegan.runtime.metadata import DISCRIMINATOR, GENERATOR, PARTS, ModelMetadata
 from edgegan.runtime.options import positive_number
 from edgegan.trainer import checkpoint, loop
-from edgegan.trainer.checkpoint import JUDGE, Checkpoint
+from edgegan.trainer.checkpoint import Checkpoint
 from edgegan.trainer.framework import HybridBlock, mx
 from edgegan.trainer.recipe import VALUE_RANGES, AnyRecipe
+from edgegan.trainer.run_folder import JUDGE
 
 EXAMPLES = """\
 examples:

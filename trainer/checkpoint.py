@@ -16,11 +16,9 @@ from edgegan.trainer import recipe as recipes
 from edgegan.trainer.framework import HybridBlock
 from edgegan.trainer.layers import stored_parameters
 from edgegan.trainer.recipe import R, Recipe
+from edgegan.trainer.run_folder import BEST, LAST
 
 FORMAT_VERSION = 1
-LAST = "last.npz"
-BEST = "best.npz"
-JUDGE = "judge.npz"  # whose discriminator was trained on its own in the end
 
 
 @dataclass(frozen=True)

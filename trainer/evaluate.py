@@ -32,6 +32,7 @@ from edgegan.trainer.metrics.frechet_distance import frechet_distance
 from edgegan.trainer.metrics.kernel_distance import kernel_distance
 from edgegan.trainer.metrics.precision_recall import precision_recall
 from edgegan.trainer.recipe import VALUE_RANGES
+from edgegan.trainer.run_folder import EVALUATION
 
 EXAMPLES = """\
 examples:
@@ -39,7 +40,6 @@ examples:
   edgegan evaluate runs/dcgan runs/wgan dcgan.onnx --data faces/ --images 5000
   edgegan evaluate runs/wgan/last.npz --data faces.zip --json
 """
-EVALUATION = "evaluation.json"
 IMAGES = 2000
 LEAST_PICTURES = 100
 MOST_PICTURES = 10_000  # the distances between all of them take 800 MB

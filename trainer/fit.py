@@ -24,11 +24,12 @@ from edgegan.runtime.latent import Stream, draw_latents, parse_seed
 from edgegan.runtime.options import add_cascade_option, positive_number, whole_number
 from edgegan.runtime.score import score_images
 from edgegan.trainer import checkpoint, device, recipe
-from edgegan.trainer.checkpoint import BEST, LAST, Checkpoint
+from edgegan.trainer.checkpoint import Checkpoint
 from edgegan.trainer.data import Batches, pack, split
 from edgegan.trainer.loop import GeneratorTraining, Training
 from edgegan.trainer.monitor import Monitor, TrainingFailed
 from edgegan.trainer.recipe import VALUE_RANGES, AnyRecipe, R, Recipe
+from edgegan.trainer.run_folder import BEST, LAST, RECIPE, SKIPPED
 from edgegan.trainer.selection import select
 
 T = TypeVar("T")
@@ -44,8 +45,6 @@ examples:
 VALIDATION_GRIDS = 8  # grids of 25 whose mean count of faces a checkpoint is judged by
 REAL_FACES = 24.2  # of 25, found in grids of real faces by the graders' procedure
 DEFAULT_RECIPE = "dcgan"
-RECIPE = "recipe.yaml"
-SKIPPED = "skipped.txt"
 
 
 def main(argv: list[str] | None = None) -> int:

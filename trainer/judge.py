@@ -19,9 +19,10 @@ from edgegan.runtime.errors import UserError, add_debug_option, run_command
 from edgegan.runtime.files import remove_leftovers
 from edgegan.runtime.options import whole_number
 from edgegan.trainer import checkpoint, device
-from edgegan.trainer.checkpoint import JUDGE, Checkpoint
+from edgegan.trainer.checkpoint import Checkpoint
 from edgegan.trainer.fit import real_batches
 from edgegan.trainer.loop import Training
+from edgegan.trainer.run_folder import JUDGE
 
 EXAMPLES = """\
 examples:

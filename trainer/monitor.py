@@ -23,8 +23,8 @@ from edgegan.runtime.errors import UserError
 from edgegan.runtime.files import make_folder
 from edgegan.runtime.grid import BASELINE_IMAGES, BASELINE_SIDE, tight_grid, write_png
 from edgegan.trainer.loop import Figures, GeneratorTraining
+from edgegan.trainer.run_folder import EVENTS, FACES, FILTERS, GRIDS, SCALARS_EVERY
 
-SCALARS_EVERY = 10  # steps
 LINE_EVERY = 30.0  # seconds between plain lines where the output is no terminal
 HISTORY = 100  # steps that a failure is judged by
 HISTOGRAM_BINS = 64
@@ -113,14 +113,14 @@ class Monitor:
         """Record pictures from fixed latents, uint8 (N, S, S, 3), their faces and all filters."""
         step = self.training.step_count
         grid = tight_grid(images[:BASELINE_IMAGES], BASELINE_SIDE, BASELINE_SIDE, gap=2)
-        write_png(self.folder / "grids" / f"{step:07d}.png", grid)
+        write_png(self.folder / GRIDS / f"{step:07d}.png", grid)
         self._events.add(summary.image("grid", grid, dataformats="HWC"), step)
         if faces is not None:
-            self._events.add(summary.scalar("faces", faces), step)
+            self._events.add(summary.scalar(FACES, faces), step)
         for network in self.training.networks:
             for name, parameter in network.collect_params(".*weight").items():
                 values = parameter.data().asnumpy()
-                histogram = summary.histogram(f"filters/{name}", values, HISTOGRAM_BINS)
+                histogram = summary.histogram(FILTERS + name, values, HISTOGRAM_BINS)
                 self._events.add(histogram, step)
         self._events.flush()
         for warning in self.health.check_collapse(step, images):
@@ -158,7 +158,7 @@ class Events:
         make_folder(folder)
         with self._reporting():
             # The name has the second only; a run may be resumed within it.
-            self._writer = EventsWriter(str(folder / "events"), f".{time.time_ns()}")
+            self._writer = EventsWriter(str(folder / EVENTS), f".{time.time_ns()}")
         start = SessionLog(status=SessionLog.START)
         self._write(Event(session_log=start, step=first_step, wall_time=time.time()))
 

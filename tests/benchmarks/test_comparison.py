@@ -12,7 +12,7 @@ import pytest
 from benchmarks import comparison
 from edgegan.runtime.errors import UserError
 from edgegan.trainer import checkpoint, recipe
-from edgegan.trainer.checkpoint import LAST
+from edgegan.trainer.run_folder import LAST
 from training_help import TINY, write_pictures
 
 

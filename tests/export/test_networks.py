@@ -19,8 +19,9 @@ from edgegan.runtime.errors import UserError
 from edgegan.runtime.generator import Generator, to_bytes
 from edgegan.runtime.latent import draw_latents
 from edgegan.trainer import checkpoint, recipe
-from edgegan.trainer.checkpoint import BEST, JUDGE, Checkpoint
+from edgegan.trainer.checkpoint import Checkpoint
 from edgegan.trainer.loop import Training
+from edgegan.trainer.run_folder import BEST, JUDGE
 
 SMALL = ["image_size=16", "generator.width=3", "discriminator.width=3", "latent.size=6"]
 GENERATORS = [

@@ -21,6 +21,7 @@ from edgegan.runtime.latent import draw_latents
 from edgegan.trainer import checkpoint, recipe
 from edgegan.trainer.checkpoint import Checkpoint
 from edgegan.trainer.loop import Training
+from edgegan.trainer.run_folder import BEST
 
 SMALL = ["image_size=16", "generator.width=64", "discriminator.width=4", "latent.size=12"]
 
@@ -36,13 +37,13 @@ def run(tmp_path: Path) -> Path:
             spread = random.uniform(0.5, 2, array.shape)
             arrays[name] = (spread if "running_var" in name else array + 0.1 * spread).astype("f")
     facts = {"step": 7, "seed": 0, "images_seen": 448, "pictures": 9, "minutes": 1.0}
-    Checkpoint(training.recipe, facts, arrays).save(tmp_path / "run" / checkpoint.BEST)
+    Checkpoint(training.recipe, facts, arrays).save(tmp_path / "run" / BEST)
     return tmp_path / "run"
 
 
 def gluon_images(run: Path, part: str, latents: np.ndarray) -> np.ndarray:
     """What the network draws from a checkpoint's part, without any of the exporter's code."""
-    source = checkpoint.load(run / checkpoint.BEST)
+    source = checkpoint.load(run / BEST)
     training = Training(source.recipe, 0, mx.cpu(), pictures=100)
     checkpoint.set_network_arrays(training.average, checkpoint.part_of(source.arrays, part))
     return training.images(latents)
@@ -195,7 +196,7 @@ def test_difference_is_the_peak_signal_to_noise_ratio() -> None:
 def test_bad_input_is_one_sentence(run: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no checkpoint in"):
         to_onnx.main([str(tmp_path / "nowhere"), "-o", str(tmp_path / "a.onnx")])
-    best = run / checkpoint.BEST
+    best = run / BEST
     best.write_bytes(best.read_bytes()[:5000])
     with pytest.raises(UserError, match="truncated"):
         to_onnx.main([str(run), "-o", str(tmp_path / "a.onnx")])

@@ -17,9 +17,10 @@ from edgegan.export import to_onnx
 from edgegan.runtime.detector import CascadeNotFound
 from edgegan.runtime.errors import UserError, run_command
 from edgegan.trainer import checkpoint, evaluate
-from edgegan.trainer.checkpoint import BEST, LAST, Checkpoint
+from edgegan.trainer.checkpoint import Checkpoint
 from edgegan.trainer.data import pack, read_pictures, split
 from edgegan.trainer.loop import Training
+from edgegan.trainer.run_folder import BEST, EVALUATION, LAST
 from training_help import encode, random_picture, tiny_recipe
 
 SIZE = 16
@@ -90,7 +91,7 @@ def write_zip(path: Path, seeds: range | list[int]) -> Path:
 def test_a_run_keeps_what_was_measured(command: Command, run: Path) -> None:
     status, out, _ = command(run)
     assert status == 0
-    found = json.loads((run / evaluate.EVALUATION).read_text())
+    found = json.loads((run / EVALUATION).read_text())
     metrics = [
         "frechet_distance",
         "kernel_distance",
@@ -143,13 +144,13 @@ def test_a_generator_measures_the_same_as_its_export(
         assert exported["metrics"][name] == pytest.approx(value, rel=1e-2, abs=1e-2), name
     assert exported["images_seen"] == 448
     assert best["metrics"] != last["metrics"]
-    written = json.loads((run / evaluate.EVALUATION).read_text())
+    written = json.loads((run / EVALUATION).read_text())
     assert written == {key: value for key, value in best.items() if key != "name"}
 
 
 def test_a_single_checkpoint_leaves_the_run_alone(command: Command, run: Path) -> None:
     assert command(run / LAST)[0] == 0
-    assert not (run / evaluate.EVALUATION).exists()
+    assert not (run / EVALUATION).exists()
 
 
 def test_held_out_pictures_are_what_is_measured_against(
@@ -195,7 +196,7 @@ def test_without_a_cascade_all_else_is_measured(
     assert status == 0
     assert out.splitlines()[-1].endswith(f" -  {run}")
     assert err == "warning: no cascade; faces are not counted\n"
-    assert json.loads((run / evaluate.EVALUATION).read_text())["faces"] == {}
+    assert json.loads((run / EVALUATION).read_text())["faces"] == {}
 
 
 def test_pictures_are_looked_at_a_grid_at_a_time() -> None:
@@ -240,7 +241,7 @@ def test_pictures_that_will_not_do_are_refused(command: Command, run: Path, tmp_
     refused(command(run, data=few), "few.zip has 2 pictures held out of 20", "at least 100")
     refused(command(run, data=alike), "alike.zip: no picture differs", "expected pictures")
     refused(command(run, data=tmp_path / "none"), "no such folder or file")
-    assert not (run / evaluate.EVALUATION).exists()
+    assert not (run / EVALUATION).exists()
 
 
 def test_counts_out_of_range_are_refused(command: Command, run: Path) -> None:
@@ -249,10 +250,10 @@ def test_counts_out_of_range_are_refused(command: Command, run: Path) -> None:
 
 
 def test_an_evaluation_that_cannot_be_written_is_said(command: Command, run: Path) -> None:
-    (run / evaluate.EVALUATION).mkdir()
+    (run / EVALUATION).mkdir()
     status, _, err = command(run)
     assert status == 2
-    assert err.splitlines()[-1].startswith(f"error: cannot write {run / evaluate.EVALUATION}")
+    assert err.splitlines()[-1].startswith(f"error: cannot write {run / EVALUATION}")
 
 
 def test_features_that_cannot_be_had_are_refused(

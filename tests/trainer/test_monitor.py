@@ -17,7 +17,8 @@ from tensorboardX import summary
 from edgegan.runtime.errors import UserError
 from edgegan.trainer.distillation import DistillationResult
 from edgegan.trainer.loop import StepResult, Training
-from edgegan.trainer.monitor import HISTORY, SCALARS_EVERY, Events, Health, Monitor
+from edgegan.trainer.monitor import HISTORY, Events, Health, Monitor
+from edgegan.trainer.run_folder import SCALARS_EVERY
 from training_help import random_batches, random_picture, tiny_recipe
 
 HEALTHY = StepResult(

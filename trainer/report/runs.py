@@ -20,12 +20,15 @@ from tensorboard.compat.proto.summary_pb2 import HistogramProto, Summary
 
 from edgegan.runtime.errors import UserError
 from edgegan.runtime.files import read_bytes
-
-RECIPE = "recipe.yaml"
-CHECKPOINT = "last.npz"
-EVALUATION = "evaluation.json"
-SCALARS_EVERY = 10  # steps, as trainer.monitor has it, which needs mxnet
-FILTERS = "filters/"  # what the tags of filter banks begin with
+from edgegan.trainer.run_folder import (
+    EVALUATION,
+    EVENTS,
+    FILTERS,
+    GRIDS,
+    LAST,
+    RECIPE,
+    SCALARS_EVERY,
+)
 
 
 @dataclass(frozen=True)
@@ -147,16 +150,16 @@ def read_run(folder: Path, name: str) -> Run:
     """Read one run; raises UserError as read_runs does."""
     if not folder.is_dir():
         raise UserError(f"{folder} is no folder, expected the folder of a run")
-    for needed in (RECIPE, CHECKPOINT):
+    for needed in (RECIPE, LAST):
         if not (folder / needed).is_file():
             raise UserError(f"{folder} holds no run: no such file as {folder / needed}")
-    facts = _read_facts(folder / CHECKPOINT)  # before the events: a run that goes on adds to them
+    facts = _read_facts(folder / LAST)  # before the events: a run that goes on adds to them
     return Run(
         name=name,
         recipe=_read_recipe(folder / RECIPE),
         facts=facts,
         records=_read_records(folder, facts.step),
-        grids=_find_grids(folder / "grids", facts.step),
+        grids=_find_grids(folder / GRIDS, facts.step),
         evaluation=_read_evaluation(folder / EVALUATION),
     )
 
@@ -217,7 +220,7 @@ def _read_records(folder: Path, last_step: int) -> list[Record]:
     """
     records: list[Record] = []
     started = earlier = 0.0
-    for path in sorted(folder.glob("events.out.tfevents.*")):
+    for path in sorted(folder.glob(f"{EVENTS}.out.tfevents.*")):
         for event in _events(path):
             if event.session_log.status == SessionLog.START:
                 records = [record for record in records if record.step < event.step]
