@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import sys
 from pathlib import Path
 
 import cv2
@@ -92,6 +93,19 @@ def find_cascade(explicit: str | Path | None = None) -> Path:
     return cached
 
 
+def find_detector(cascade: str | Path | None = None) -> Detector | None:
+    """The graders' detector, or None, with a warning on stderr, where no cascade can be had.
+
+    Raises:
+        UserError: the file that was named cannot be read or is another one.
+    """
+    try:
+        return Detector(find_cascade(cascade))
+    except CascadeNotFound as error:
+        print(f"warning: {error}; faces are not counted", file=sys.stderr)
+        return None
+
+
 def _read_cascade(path: Path) -> bytes:
     content = read_bytes(path)
     found = _fingerprint(content)
@@ -165,7 +179,7 @@ def main(argv: list[str] | None = None) -> int:
     """Fetch the cascade, unless it is here, and say where it is; returns the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m edgegan.runtime.detector",
-        description="Fetch the anime-face cascade that runtime.score needs, unless it is here.",
+        description="Fetch the anime-face cascade that edgegan score needs, unless it is here.",
     )
     add_debug_option(parser)
     parser.parse_args(argv)

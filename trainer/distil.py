@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from edgegan.runtime.detector import find_detector
 from edgegan.runtime.errors import UserError, run_command
 from edgegan.runtime.generator import Generator
 from edgegan.runtime.metadata import ModelMetadata
@@ -17,7 +18,6 @@ from edgegan.trainer.fit import (
     add_run_options,
     agree,
     check_same_recipe,
-    face_counter,
     last_checkpoint,
     write_recipe,
 )
@@ -52,13 +52,13 @@ def main(argv: list[str] | None = None) -> int:
     chosen = _choose_recipe(last, generator.metadata, options)
     seed = agree("seed", last and last.facts["seed"], options.seed, default=0)
     teacher = Teacher(generator, digest, chosen, seed)
-    count_faces = face_counter(options.cascade)
+    detector = find_detector(options.cascade)
     training = Distillation(chosen, seed, where)
     if last:
         training.set_state(last.facts["step"], last.arrays)
     write_recipe(folder, chosen)
     total_steps = options.steps or (last.facts["total_steps"] if last else chosen.steps)
-    Run(training, teacher, folder, count_faces, total_steps, last, None).fit(options.minutes)
+    Run(training, teacher, folder, detector, total_steps, last, None).fit(options.minutes)
     return 0
 
 

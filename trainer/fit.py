@@ -6,7 +6,7 @@ import argparse
 import math
 import signal
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from types import FrameType
@@ -15,7 +15,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 import yaml
 
-from edgegan.runtime.detector import CascadeNotFound, Detector, find_cascade
+from edgegan.runtime.detector import Detector, find_detector
 from edgegan.runtime.errors import UserError, add_debug_option, run_command
 from edgegan.runtime.files import atomic_write, remove_leftovers
 from edgegan.runtime.generator import to_bytes
@@ -62,7 +62,7 @@ def main(argv: list[str] | None = None) -> int:
     where = device.choose(options.device, chosen.precision)
     batches = real_batches(Path(options.data), options.skip_bad, chosen, seed, last)
     pictures, training_indices = batches.pictures, batches.indices
-    count_faces = face_counter(options.cascade)
+    detector = find_detector(options.cascade)
     training = Training(chosen, seed, where, len(training_indices))
     if last:
         training.set_state(last.facts["step"], last.arrays)
@@ -74,7 +74,7 @@ def main(argv: list[str] | None = None) -> int:
         with atomic_write(folder / SKIPPED) as temporary:
             temporary.write_text("\n".join(pictures.skipped) + "\n", encoding="utf-8")
     total_steps = _total_steps(options, chosen, len(training_indices), last)
-    Run(training, batches, folder, count_faces, total_steps, last, start).fit(options.minutes)
+    Run(training, batches, folder, detector, total_steps, last, start).fit(options.minutes)
     return 0
 
 
@@ -96,7 +96,7 @@ class Run:
         training: GeneratorTraining,
         source: Source,
         folder: Path,
-        count_faces: Callable[[np.ndarray], int] | None,
+        detector: Detector | None,
         total_steps: int,
         last: Checkpoint | None,
         start: Checkpoint | None,
@@ -104,7 +104,7 @@ class Run:
         self.training = training
         self.source = source
         self.folder = folder
-        self.count_faces = count_faces
+        self.detector = detector
         self.total_steps = total_steps
         self.best_faces = -1.0
         self.stages: list[dict[str, Any]] = []
@@ -141,9 +141,9 @@ class Run:
         state = self._state()
         images = self._validation_images()
         faces = None
-        if self.count_faces:
+        if self.detector:
             grids = images.reshape(VALIDATION_GRIDS, -1, *images.shape[1:])
-            faces = sum(map(self.count_faces, grids)) / VALIDATION_GRIDS
+            faces = sum(score_images(grid, self.detector) for grid in grids) / VALIDATION_GRIDS
         monitor.evaluation(images, faces)
         # Above what real faces score a count says that faces are plain, not that they are good; of
         # equals the later is the better.
@@ -303,16 +303,6 @@ def _total_steps(
         return int(last.facts["total_steps"])
     images = (options.epochs or chosen.epochs) * training_pictures
     return math.ceil(images / (chosen.batch_size * chosen.discriminator_steps))
-
-
-def face_counter(cascade: Path | None) -> Callable[[np.ndarray], int] | None:
-    """What counts the faces of a grid; None, with a warning, where there is no cascade."""
-    try:
-        detector = Detector(find_cascade(cascade))
-    except CascadeNotFound as error:
-        print(f"warning: {error}; faces are not counted, the best checkpoint is the last")
-        return None
-    return lambda images: score_images(images, detector)
 
 
 @contextmanager

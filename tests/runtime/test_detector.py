@@ -12,7 +12,14 @@ import numpy as np
 import pytest
 
 from edgegan.runtime import detector
-from edgegan.runtime.detector import CASCADE_NAME, CascadeNotFound, Detector, find_cascade, main
+from edgegan.runtime.detector import (
+    CASCADE_NAME,
+    CascadeNotFound,
+    Detector,
+    find_cascade,
+    find_detector,
+    main,
+)
 from edgegan.runtime.errors import UserError
 
 
@@ -208,3 +215,14 @@ def test_counts_equal_the_graders(cascade, tmp_path):
         assert counts[-1] == graders_count(path, cascade)
     assert min(counts) > 5
     assert counts[0] != counts[1]  # so a mix-up of channels would show
+
+
+def test_a_detector_or_one_warning(cascade, sources, tmp_path, capsys):
+    assert isinstance(find_detector(cascade), Detector)
+    assert find_detector() is None
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("warning: the anime-face cascade is not here and could not be fetched")
+    assert line.endswith("; faces are not counted")
+    (tmp_path / "other.xml").write_text("<xml/>")
+    with pytest.raises(UserError, match="is not the known cascade"):
+        find_detector(tmp_path / "other.xml")

@@ -45,7 +45,7 @@ import os, signal, sys
 import edgegan.trainer.distil, edgegan.trainer.distillation, edgegan.trainer.fit
 from edgegan.runtime.errors import run_command
 number = int(sys.argv.pop(1))
-edgegan.trainer.distil.face_counter = lambda cascade: None
+edgegan.trainer.distil.find_detector = lambda cascade: None
 edgegan.trainer.fit.VALIDATION_GRIDS = 1
 update = edgegan.trainer.distillation.Distillation._update_average
 def update_or_die(self):
@@ -60,8 +60,8 @@ run_command(edgegan.trainer.distil.main)
 def apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A cache of the test's own, and no face detector: it is slow and may not be there."""
     monkeypatch.setenv("EDGEGAN_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("edgegan.trainer.distil.face_counter", lambda cascade: None)
-    monkeypatch.setattr("edgegan.trainer.fit.face_counter", lambda cascade: None)
+    monkeypatch.setattr("edgegan.trainer.distil.find_detector", lambda cascade: None)
+    monkeypatch.setattr("edgegan.trainer.fit.find_detector", lambda cascade: None)
     monkeypatch.setattr("edgegan.trainer.fit.VALIDATION_GRIDS", 1)
 
 

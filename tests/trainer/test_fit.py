@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +45,7 @@ import edgegan.trainer.fit, edgegan.trainer.loop, edgegan.runtime.files
 from edgegan.runtime.errors import run_command
 where, number = sys.argv.pop(1), int(sys.argv.pop(1))
 def kill(): os.kill(os.getpid(), signal.SIGKILL)
-edgegan.trainer.fit.face_counter = lambda cascade: None
+edgegan.trainer.fit.find_detector = lambda cascade: None
 edgegan.trainer.fit.VALIDATION_GRIDS = 1
 update = edgegan.trainer.loop.Training._update_generator
 def update_or_die(self, generated):
@@ -68,7 +68,7 @@ run_command(edgegan.trainer.fit.main)
 def apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A cache of the test's own, and no face detector: it is slow and may not be there."""
     monkeypatch.setenv("EDGEGAN_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("edgegan.trainer.fit.face_counter", lambda cascade: None)
+    monkeypatch.setattr("edgegan.trainer.fit.find_detector", lambda cascade: None)
     monkeypatch.setattr("edgegan.trainer.fit.VALIDATION_GRIDS", 1)
 
 
@@ -95,6 +95,16 @@ def fit(
         return ended.value.code, *capfd.readouterr()
 
     return run
+
+
+class Finding:
+    """A detector that finds as many faces in each grid as it is told."""
+
+    def __init__(self, counts: Iterator[int]) -> None:
+        self.counts = counts
+
+    def faces(self, image: np.ndarray) -> np.ndarray:
+        return np.zeros((next(self.counts), 4), np.int32)
 
 
 def expect_success(answer: tuple[int, str, str]) -> None:
@@ -182,16 +192,14 @@ def test_the_best_checkpoint_is_kept_by_its_faces(
     fit: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counts = iter([3, 9, 9, 4])
-    monkeypatch.setattr(
-        "edgegan.trainer.fit.face_counter", lambda cascade: lambda images: next(counts)
-    )
+    monkeypatch.setattr("edgegan.trainer.fit.find_detector", lambda cascade: Finding(counts))
     expect_success(fit("--steps", "20", *SETTINGS))
     best = checkpoint.load(tmp_path / "run" / BEST).facts
     assert (best["step"], best["best_faces"]) == (15, 9)  # of equals the later
     assert checkpoint.load(tmp_path / "run" / LAST).facts["best_faces"] == 9
 
     # Steps whose faces are not counted do not replace one that has a count.
-    monkeypatch.setattr("edgegan.trainer.fit.face_counter", lambda cascade: None)
+    monkeypatch.setattr("edgegan.trainer.fit.find_detector", lambda cascade: None)
     expect_success(fit("--resume", "--steps", "25"))
     assert checkpoint.load(tmp_path / "run" / BEST).facts["step"] == 15
 
@@ -200,9 +208,7 @@ def test_more_faces_than_real_ones_have_are_no_better(
     fit: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counts = iter([23, 25, 25, 24])  # plain faces are found best, real ones 24.2 times of 25
-    monkeypatch.setattr(
-        "edgegan.trainer.fit.face_counter", lambda cascade: lambda images: next(counts)
-    )
+    monkeypatch.setattr("edgegan.trainer.fit.find_detector", lambda cascade: Finding(counts))
     expect_success(fit("--steps", "20", *SETTINGS))
     best = checkpoint.load(tmp_path / "run" / BEST).facts
     assert (best["step"], best["best_faces"]) == (15, 24.2)
@@ -623,7 +629,7 @@ def test_an_out_that_is_a_file(fit: Command, tmp_path: Path) -> None:
 def test_a_cascade_that_is_another_file(
     faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.undo()  # the real face counter
+    monkeypatch.undo()  # the real detector
     monkeypatch.setenv("EDGEGAN_CACHE", str(tmp_path / "cache"))
     (tmp_path / "cascade.xml").write_text("<xml/>")
     arguments = ["--data", str(faces), "--out", str(tmp_path / "run"), *SETTINGS]

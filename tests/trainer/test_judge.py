@@ -35,7 +35,7 @@ SETTINGS = [word for override in [*TINY, "evaluate_every=3"] for word in ("--set
 def apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A cache of the test's own, and no face detector: it is slow and may not be there."""
     monkeypatch.setenv("EDGEGAN_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("edgegan.trainer.fit.face_counter", lambda cascade: None)
+    monkeypatch.setattr("edgegan.trainer.fit.find_detector", lambda cascade: None)
     monkeypatch.setattr("edgegan.trainer.fit.VALIDATION_GRIDS", 1)
 
 
