@@ -18,8 +18,8 @@ from benchmarks.comparison_page import write_page
 from edgegan.runtime.errors import UserError, add_debug_option, run_command
 from edgegan.runtime.files import make_folder
 from edgegan.runtime.options import positive_number
+from edgegan.runtime.run_folder import LAST
 from edgegan.trainer import checkpoint
-from edgegan.trainer.run_folder import LAST
 
 EXAMPLES = """\
 examples:

@@ -39,12 +39,13 @@ from edgegan.runtime.detector import CascadeNotFound, Detector, find_cascade
 from edgegan.runtime.errors import UserError, add_debug_option, run_command
 from edgegan.runtime.files import atomic_write
 from edgegan.runtime.metadata import DISCRIMINATOR, GENERATOR, PARTS, ModelMetadata
+from edgegan.runtime.models import find_run
 from edgegan.runtime.options import positive_number
+from edgegan.runtime.run_folder import JUDGE
 from edgegan.trainer import checkpoint, loop
 from edgegan.trainer.checkpoint import Checkpoint
 from edgegan.trainer.framework import HybridBlock, mx
 from edgegan.trainer.recipe import VALUE_RANGES, AnyRecipe
-from edgegan.trainer.run_folder import JUDGE
 
 EXAMPLES = """\
 examples:
@@ -113,7 +114,7 @@ def main(argv: list[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     _check_level(options)
     if options.part == GENERATOR:
-        path = checkpoint.find(Path(options.run))
+        path = find_run(Path(options.run))
         source: Checkpoint = checkpoint.load(path, AnyRecipe)
         subject = generator_of(source, options.weights or WEIGHTS[0])
     else:
@@ -352,7 +353,7 @@ def _name(rewrite: ModuleType) -> str:
 
 def _find_judge(run: Path) -> Path:
     """The checkpoint whose discriminator was trained on its own in the end, else the run's best."""
-    return run / JUDGE if (run / JUDGE).is_file() else checkpoint.find(run)
+    return run / JUDGE if (run / JUDGE).is_file() else find_run(run)
 
 
 def _translate(subject: Subject) -> onnx.ModelProto:

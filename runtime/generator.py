@@ -13,15 +13,13 @@ from edgegan.runtime.errors import UserError
 from edgegan.runtime.files import read_bytes
 from edgegan.runtime.latent import draw_latents
 from edgegan.runtime.metadata import DISCRIMINATOR, GENERATOR
+from edgegan.runtime.models import DISCRIMINATOR_SUFFIX, find_model
 from edgegan.runtime.network import Network
 from edgegan.runtime.options import DEFAULT_MODEL, PREFERENCES, THROUGHPUT
 from edgegan.runtime.session import BATCH
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
-
-MODELS = Path(__file__).parent / "models"
-DISCRIMINATOR_SUFFIX = ".discriminator.onnx"  # of the file beside NAME.onnx
 
 
 class Generator:
@@ -185,38 +183,6 @@ def from_bytes(images: np.ndarray, value_range: tuple[float, float] = (-1, 1)) -
     low, high = value_range
     channels_first = np.ascontiguousarray(images.transpose(0, 3, 1, 2)).astype(np.float32)
     return channels_first / (255 / (high - low)) + low
-
-
-def shipped_models() -> dict[str, Path]:
-    """Return the generators that come with the runtime: their files, by name."""
-    return {
-        path.stem: path
-        for path in sorted(MODELS.glob("*.onnx"))
-        if not path.name.endswith(DISCRIMINATOR_SUFFIX)
-    }
-
-
-def find_model(model: str | Path) -> Path:
-    """Return the path of a shipped model's name, or of a path as it is.
-
-    Raises:
-        UserError: neither a shipped name nor a path; the sentence has the names there are.
-    """
-    shipped = shipped_models()
-    name = str(model)
-    if name in shipped:
-        return shipped[name]
-    path = Path(model)
-    if path.exists() or path.suffix == ".onnx" or len(path.parts) > 1:
-        return path
-    import difflib  # for this message only
-
-    nearest = difflib.get_close_matches(name, shipped, n=1)
-    hint = f"; did you mean {nearest[0]}?" if nearest else ""
-    raise UserError(
-        f"model is {name!r}, expected the path of an .onnx file or one of the shipped models: "
-        f"{', '.join(shipped) or 'there are none'}{hint}"
-    )
 
 
 def _discriminator_of(generator: Network, prefer: str) -> Network:

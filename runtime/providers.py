@@ -7,7 +7,8 @@ import argparse
 import onnxruntime
 
 from edgegan.runtime.errors import UserError, add_debug_option, run_command
-from edgegan.runtime.generator import Generator, shipped_models
+from edgegan.runtime.generator import Generator
+from edgegan.runtime.models import shipped_models
 from edgegan.runtime.session import available_providers
 
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from edgegan.runtime.detector import PASS_ABOVE, Detector
-from edgegan.runtime.generator import MODELS, Generator
+from edgegan.runtime.generator import Generator
 from edgegan.runtime.grid import baseline_grid, read_picture
+from edgegan.runtime.models import MODELS
 from edgegan.runtime.options import DEFAULT_MODEL, DEFAULT_SEED, LATENCY, THROUGHPUT
 from edgegan.runtime.score import score_images
 

@@ -12,13 +12,11 @@ import numpy as np
 
 from edgegan.runtime.errors import UserError
 from edgegan.runtime.files import atomic_write
+from edgegan.runtime.run_folder import FORMAT_VERSION, HEADER, open_checkpoint
 from edgegan.trainer import recipe as recipes
 from edgegan.trainer.framework import HybridBlock
 from edgegan.trainer.layers import stored_parameters
 from edgegan.trainer.recipe import R, Recipe
-from edgegan.trainer.run_folder import BEST, LAST
-
-FORMAT_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ class Checkpoint(Generic[R]):
             "recipe": self.recipe.to_mapping(),
             "facts": self.facts,
         }
-        arrays = {"header": np.array(json.dumps(header)), **self.arrays}
+        arrays = {HEADER: np.array(json.dumps(header)), **self.arrays}
         # As np.savez writes it, which leaves its file half open where the disk is full.
         with atomic_write(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
             for name, array in arrays.items():
@@ -68,17 +66,9 @@ def load(path: Path, kind: type[Any] = Recipe) -> Checkpoint[Any]:
         UserError: no such file, a truncated one, or one that is no checkpoint of ours or of another
             kind of recipe.
     """
-    if not path.is_file():
-        raise UserError(f"no such checkpoint: {path}")
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-        header = json.loads(str(arrays.pop("header")))
-        version, mapping, facts = header["format_version"], header["recipe"], header["facts"]
-    except Exception as error:  # zipfile, numpy and json raise many kinds on what is damaged
-        raise UserError(f"{path} is truncated or no checkpoint of this trainer") from error
-    if version != FORMAT_VERSION:
-        raise UserError(f"{path} has format version {version}, expected {FORMAT_VERSION}")
+    with open_checkpoint(path) as (header, stored):
+        arrays = {name: stored[name] for name in stored if name != HEADER}
+    mapping = header.recipe
     if isinstance(mapping, dict) and "discriminator" in mapping:
         mapping.setdefault("held_out", 0)  # older runs have no such key and trained on all
     recipe = recipes.any_from_mapping(mapping, str(path))
@@ -86,21 +76,7 @@ def load(path: Path, kind: type[Any] = Recipe) -> Checkpoint[Any]:
         raise UserError(
             f"{path} is a checkpoint of {recipe.made_by}, expected one of {kind.made_by}"
         )
-    return Checkpoint(recipe, facts, arrays)
-
-
-def find(run: Path) -> Path:
-    """A run's best checkpoint, its last where none is best, or the checkpoint given itself.
-
-    Raises:
-        UserError: there is none.
-    """
-    if run.is_file():
-        return run
-    for name in (BEST, LAST):
-        if (run / name).is_file():
-            return run / name
-    raise UserError(f"no checkpoint in {run}: expected a run's folder, or a checkpoint")
+    return Checkpoint(recipe, header.facts, arrays)
 
 
 def check_scores_pictures(source: Checkpoint[Recipe], path: Path) -> None:

@@ -21,7 +21,9 @@ from edgegan.runtime.files import write_bytes
 from edgegan.runtime.generator import Generator, to_bytes
 from edgegan.runtime.grid import BASELINE_IMAGES
 from edgegan.runtime.latent import Stream, draw_latents, parse_seed, philox
+from edgegan.runtime.models import find_run
 from edgegan.runtime.options import DEFAULT_SEED, add_cascade_option, whole_number
+from edgegan.runtime.run_folder import EVALUATION
 from edgegan.runtime.score import score_images
 from edgegan.trainer import checkpoint, loop
 from edgegan.trainer.data import HELD_OUT, pack, read_pictures, split
@@ -32,7 +34,6 @@ from edgegan.trainer.metrics.frechet_distance import frechet_distance
 from edgegan.trainer.metrics.kernel_distance import kernel_distance
 from edgegan.trainer.metrics.precision_recall import precision_recall
 from edgegan.trainer.recipe import VALUE_RANGES
-from edgegan.trainer.run_folder import EVALUATION
 
 EXAMPLES = """\
 examples:
@@ -251,7 +252,7 @@ def _open_export(path: Path, seed: int) -> Subject:
 
 
 def _open_checkpoint(path: Path, seed: int) -> Subject:
-    file = checkpoint.find(path)
+    file = find_run(path)
     source = checkpoint.load(file)
     network = loop.make_generator(source.recipe, mx.cpu())
     checkpoint.set_network_arrays(network, checkpoint.part_of(source.arrays, "ema"))

@@ -21,7 +21,9 @@ from edgegan.runtime.files import atomic_write, remove_leftovers
 from edgegan.runtime.generator import to_bytes
 from edgegan.runtime.grid import BASELINE_IMAGES
 from edgegan.runtime.latent import Stream, draw_latents, parse_seed
+from edgegan.runtime.models import find_run
 from edgegan.runtime.options import add_cascade_option, positive_number, whole_number
+from edgegan.runtime.run_folder import BEST, LAST, RECIPE, SKIPPED
 from edgegan.runtime.score import score_images
 from edgegan.trainer import checkpoint, device, recipe
 from edgegan.trainer.checkpoint import Checkpoint
@@ -29,7 +31,6 @@ from edgegan.trainer.data import Batches, pack, split
 from edgegan.trainer.loop import GeneratorTraining, Training
 from edgegan.trainer.monitor import Monitor, TrainingFailed
 from edgegan.trainer.recipe import VALUE_RANGES, AnyRecipe, R, Recipe
-from edgegan.trainer.run_folder import BEST, LAST, RECIPE, SKIPPED
 from edgegan.trainer.selection import select
 
 T = TypeVar("T")
@@ -56,7 +57,7 @@ def main(argv: list[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     folder = Path(options.out)
     last = last_checkpoint(folder, options.resume, Recipe)
-    start = checkpoint.load(checkpoint.find(options.start_from)) if options.start_from else None
+    start = checkpoint.load(find_run(options.start_from)) if options.start_from else None
     chosen = _choose_recipe(last, start, options)
     seed = agree("seed", last and last.facts["seed"], options.seed, default=0)
     where = device.choose(options.device, chosen.precision)

@@ -17,12 +17,13 @@ from tqdm import tqdm
 
 from edgegan.runtime.errors import UserError, add_debug_option, run_command
 from edgegan.runtime.files import remove_leftovers
+from edgegan.runtime.models import find_run
 from edgegan.runtime.options import whole_number
+from edgegan.runtime.run_folder import JUDGE
 from edgegan.trainer import checkpoint, device
 from edgegan.trainer.checkpoint import Checkpoint
 from edgegan.trainer.fit import real_batches
 from edgegan.trainer.loop import Training
-from edgegan.trainer.run_folder import JUDGE
 
 EXAMPLES = """\
 examples:
@@ -41,7 +42,7 @@ def main(argv: list[str] | None = None) -> int:
             pictures, or a training that diverged.
     """
     options = _parser().parse_args(argv)
-    path = checkpoint.find(Path(options.run))
+    path = find_run(Path(options.run))
     source = checkpoint.load(path)
     checkpoint.check_scores_pictures(source, path)
     recipe, seed = source.recipe, source.facts["seed"]

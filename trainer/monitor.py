@@ -22,8 +22,8 @@ from tqdm import tqdm
 from edgegan.runtime.errors import UserError
 from edgegan.runtime.files import make_folder
 from edgegan.runtime.grid import BASELINE_IMAGES, BASELINE_SIDE, tight_grid, write_png
+from edgegan.runtime.run_folder import EVENTS, FACES, FILTERS, GRIDS, SCALARS_EVERY
 from edgegan.trainer.loop import Figures, GeneratorTraining
-from edgegan.trainer.run_folder import EVENTS, FACES, FILTERS, GRIDS, SCALARS_EVERY
 
 LINE_EVERY = 30.0  # seconds between plain lines where the output is no terminal
 HISTORY = 100  # steps that a failure is judged by

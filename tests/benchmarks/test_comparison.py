@@ -11,8 +11,8 @@ import pytest
 
 from benchmarks import comparison
 from edgegan.runtime.errors import UserError
+from edgegan.runtime.run_folder import LAST
 from edgegan.trainer import checkpoint, recipe
-from edgegan.trainer.run_folder import LAST
 from training_help import TINY, write_pictures
 
 

@@ -18,10 +18,11 @@ from edgegan.runtime.detector import CascadeNotFound
 from edgegan.runtime.errors import UserError
 from edgegan.runtime.generator import Generator, to_bytes
 from edgegan.runtime.latent import draw_latents
-from edgegan.trainer import checkpoint, recipe
+from edgegan.runtime.models import find_run
+from edgegan.runtime.run_folder import BEST, JUDGE
+from edgegan.trainer import recipe
 from edgegan.trainer.checkpoint import Checkpoint
 from edgegan.trainer.loop import Training
-from edgegan.trainer.run_folder import BEST, JUDGE
 
 SMALL = ["image_size=16", "generator.width=3", "discriminator.width=3", "latent.size=6"]
 GENERATORS = [
@@ -318,7 +319,7 @@ def test_bad_input_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no checkpoint in"):
         to_onnx.main([str(tmp_path / "none"), *command[1:]])
     assert not output.exists()
-    assert checkpoint.find(tmp_path) == tmp_path / BEST
+    assert find_run(tmp_path) == tmp_path / BEST
 
 
 def test_a_discriminator_that_scores_otherwise_is_not_written(

@@ -9,7 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edgegan.export.operations import by_layer, multiply_adds, multiply_adds_in_integers
 from edgegan.export.passes import matrix_product, phase_convolutions, store_float16
-from edgegan.runtime.generator import MODELS
+from edgegan.runtime.models import MODELS
 
 
 def model_of(

@@ -18,10 +18,10 @@ from edgegan.runtime.detector import CascadeNotFound
 from edgegan.runtime.errors import UserError
 from edgegan.runtime.generator import Generator, to_bytes
 from edgegan.runtime.latent import draw_latents
+from edgegan.runtime.run_folder import BEST
 from edgegan.trainer import checkpoint, recipe
 from edgegan.trainer.checkpoint import Checkpoint
 from edgegan.trainer.loop import Training
-from edgegan.trainer.run_folder import BEST
 
 SMALL = ["image_size=16", "generator.width=64", "discriminator.width=4", "latent.size=12"]
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import edgegan.runtime.generator
+import edgegan.runtime.models
 from edgegan import Generator
 from edgegan.runtime.errors import UserError
 from edgegan.runtime.generate import main
@@ -100,7 +101,7 @@ def test_shipped_names_are_those_of_generators(
 ) -> None:
     folder = make_generator("dcgan.onnx").parent
     make_discriminator("dcgan.discriminator.onnx")
-    monkeypatch.setattr(edgegan.runtime.generator, "MODELS", folder)
+    monkeypatch.setattr(edgegan.runtime.models, "MODELS", folder)
     assert Generator.load("dcgan", "cpu", best_of=2).images(0, 1).shape == (1, 16, 16, 3)
     with pytest.raises(UserError, match=r"one of the shipped models: dcgan$"):
         Generator.load("dcgan.discriminator")

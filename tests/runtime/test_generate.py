@@ -12,6 +12,7 @@ import onnxruntime
 import pytest
 
 import edgegan.runtime.generator
+import edgegan.runtime.models
 import edgegan.runtime.session
 from edgegan import Generator
 from edgegan.runtime.errors import UserError
@@ -29,7 +30,7 @@ def shipped(make_generator, monkeypatch):
     """A folder of shipped models with dcgan and wgan in it."""
     folder = make_generator("dcgan.onnx").parent
     make_generator("wgan.onnx")
-    monkeypatch.setattr(edgegan.runtime.generator, "MODELS", folder)
+    monkeypatch.setattr(edgegan.runtime.models, "MODELS", folder)
     return folder
 
 
@@ -150,7 +151,7 @@ def test_an_unknown_model_lists_the_shipped_ones_and_the_nearest(shipped):
 def test_a_model_that_is_no_file_is_an_error(tmp_path):
     with pytest.raises(UserError, match=r"cannot read .*none\.onnx: No such file"):
         Generator.load(tmp_path / "none.onnx")
-    with pytest.raises(UserError, match=f"cannot read {tmp_path}: Is a directory"):
+    with pytest.raises(UserError, match=f"{tmp_path} is a folder without a run"):
         Generator.load(tmp_path)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-import edgegan.runtime.generator
+import edgegan.runtime.models
 from edgegan.runtime.errors import UserError
 from edgegan.runtime.fixed_batch import FixedBatchSession
 from edgegan.runtime.generator import Generator
@@ -72,7 +72,7 @@ class FakeProvider:
 def shipped(make_generator: MakeGenerator, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of shipped models with tiny in it."""
     path = make_generator()
-    monkeypatch.setattr(edgegan.runtime.generator, "MODELS", path.parent)
+    monkeypatch.setattr(edgegan.runtime.models, "MODELS", path.parent)
     return path
 
 

@@ -20,6 +20,7 @@ from edgegan.runtime.errors import run_command
 from edgegan.runtime.generator import Generator
 from edgegan.runtime.latent import Stream, draw_latents
 from edgegan.runtime.metadata import ModelMetadata
+from edgegan.runtime.run_folder import BEST, LAST
 from edgegan.trainer import checkpoint, recipe
 from edgegan.trainer.checkpoint import Checkpoint
 from edgegan.trainer.distil import main as distil_main
@@ -30,7 +31,6 @@ from edgegan.trainer.judge import main as judge_main
 from edgegan.trainer.loop import Training
 from edgegan.trainer.recipe import StudentRecipe
 from edgegan.trainer.report.__main__ import main as report_main
-from edgegan.trainer.run_folder import BEST, LAST
 from export_help import METADATA
 from training_help import expect_error, tiny_recipe, write_pictures
 

@@ -16,11 +16,11 @@ import pytest
 from edgegan.export import to_onnx
 from edgegan.runtime.detector import CascadeNotFound
 from edgegan.runtime.errors import UserError, run_command
+from edgegan.runtime.run_folder import BEST, EVALUATION, LAST
 from edgegan.trainer import checkpoint, evaluate
 from edgegan.trainer.checkpoint import Checkpoint
 from edgegan.trainer.data import pack, read_pictures, split
 from edgegan.trainer.loop import Training
-from edgegan.trainer.run_folder import BEST, EVALUATION, LAST
 from training_help import encode, random_picture, tiny_recipe
 
 SIZE = 16

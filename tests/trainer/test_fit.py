@@ -18,11 +18,11 @@ import pytest
 
 from edgegan.runtime.errors import UserError, run_command
 from edgegan.runtime.files import cache_directory
+from edgegan.runtime.run_folder import BEST, LAST
 from edgegan.trainer import checkpoint, recipe
 from edgegan.trainer.checkpoint import Checkpoint
 from edgegan.trainer.fit import main as fit_main
 from edgegan.trainer.loop import Training
-from edgegan.trainer.run_folder import BEST, LAST
 from training_help import (
     TINY,
     encode,

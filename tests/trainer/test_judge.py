@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from edgegan.runtime.errors import run_command
+from edgegan.runtime.run_folder import BEST, JUDGE, LAST
 from edgegan.trainer import checkpoint
 from edgegan.trainer.checkpoint import Checkpoint, part_of
 from edgegan.trainer.data import Batches
 from edgegan.trainer.fit import main as fit_main
 from edgegan.trainer.judge import main as judge_main
 from edgegan.trainer.loop import Training
-from edgegan.trainer.run_folder import BEST, JUDGE, LAST
 from training_help import (
     TINY,
     expect_error,

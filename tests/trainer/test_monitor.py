@@ -15,10 +15,10 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboardX import summary
 
 from edgegan.runtime.errors import UserError
+from edgegan.runtime.run_folder import SCALARS_EVERY
 from edgegan.trainer.distillation import DistillationResult
 from edgegan.trainer.loop import StepResult, Training
 from edgegan.trainer.monitor import HISTORY, Events, Health, Monitor
-from edgegan.trainer.run_folder import SCALARS_EVERY
 from training_help import random_batches, random_picture, tiny_recipe
 
 HEALTHY = StepResult(

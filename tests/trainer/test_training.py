@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from edgegan.runtime.run_folder import BEST
 from edgegan.trainer import checkpoint
 from edgegan.trainer.fit import main as fit_main
-from edgegan.trainer.run_folder import BEST
 
 FACES = Path(__file__).parents[3] / "shared" / "data" / "extra_data.zip"
 MINUTES = 4

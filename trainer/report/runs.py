@@ -20,7 +20,7 @@ from tensorboard.compat.proto.summary_pb2 import HistogramProto, Summary
 
 from edgegan.runtime.errors import UserError
 from edgegan.runtime.files import read_bytes
-from edgegan.trainer.run_folder import (
+from edgegan.runtime.run_folder import (
     EVALUATION,
     EVENTS,
     FILTERS,

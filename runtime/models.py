@@ -1,0 +1,104 @@
+"""How a generator is named, everywhere: a shipped name, an .onnx file, a run or a checkpoint of it.
+
+A shipped name comes first: a folder of the same name is written ./NAME.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from edgegan.runtime.errors import UserError
+from edgegan.runtime.run_folder import find_checkpoint, is_run
+
+MODELS = Path(__file__).parent / "models"
+DISCRIMINATOR_SUFFIX = ".discriminator.onnx"  # of the file beside NAME.onnx
+CHECKPOINT_SUFFIX = ".npz"
+
+SHIPPED = "a shipped model"
+FILE = "an exported file"
+RUN = "a run"
+CHECKPOINT = "a checkpoint"
+
+
+class Named(NamedTuple):
+    """What a name stands for: SHIPPED, FILE, RUN or CHECKPOINT, and where that is."""
+
+    kind: str
+    path: Path
+
+    @property
+    def is_onnx(self) -> bool:
+        """Whether onnxruntime can draw with it: a run has to be exported first."""
+        return self.kind in (SHIPPED, FILE)
+
+
+def shipped_models() -> dict[str, Path]:
+    """Return the generators that come with the runtime: their files, by name."""
+    return {
+        path.stem: path
+        for path in sorted(MODELS.glob("*.onnx"))
+        if not path.name.endswith(DISCRIMINATOR_SUFFIX)
+    }
+
+
+def identify(name: str | Path) -> Named:
+    """Say what a name stands for; a file is not opened for it.
+
+    Raises:
+        UserError: it is no shipped name and nothing is there, or a folder without a run.
+    """
+    shipped = shipped_models()
+    if str(name) in shipped:
+        return Named(SHIPPED, shipped[str(name)])
+    path = Path(name)
+    if path.is_dir():
+        if not is_run(path):
+            raise UserError(f"{path} is a folder without a run: no checkpoint is in it")
+        return Named(RUN, path)
+    if path.suffix == CHECKPOINT_SUFFIX:
+        return Named(CHECKPOINT, path)
+    if path.exists() or path.suffix == ".onnx" or len(path.parts) > 1:
+        return Named(FILE, path)  # whatever is wrong with it, who reads it says so
+    import difflib  # for this message only
+
+    nearest = difflib.get_close_matches(str(name), shipped, n=1)
+    hint = f"; did you mean {nearest[0]}?" if nearest else ""
+    raise UserError(
+        f"model is {str(name)!r}, expected the path of an .onnx file or one of the shipped models: "
+        f"{', '.join(shipped) or 'there are none'}{hint}"
+    )
+
+
+def find_model(name: str | Path) -> Path:
+    """Return the ONNX file that a name stands for.
+
+    Raises:
+        UserError: it is a run or a checkpoint, and the sentence says how to export that; or as
+            identify.
+    """
+    named = identify(name)
+    if not named.is_onnx:
+        output = f"{named.path.resolve().name.removesuffix(CHECKPOINT_SUFFIX)}.onnx"
+        raise UserError(
+            f"{name} is {named.kind}: export it first with edgegan export {name} -o {output}"
+        )
+    return named.path
+
+
+def find_run(name: str | Path) -> Path:
+    """Return the checkpoint that a name stands for: a run's best, or the last where none is best.
+
+    Raises:
+        UserError: it is an ONNX file or a shipped model, or nothing is there.
+    """
+    path = Path(name)
+    if str(name) in shipped_models() and not path.exists():
+        raise UserError(
+            f"{name} is {SHIPPED}, not a run: expected a run's folder, or a checkpoint in one"
+        )
+    if path.suffix == ".onnx":
+        raise UserError(
+            f"{name} is {FILE}, not a run: expected a run's folder, or a checkpoint in one"
+        )
+    return find_checkpoint(path)

@@ -1,0 +1,92 @@
+"""What a run's folder holds, and what its checkpoints say, read without what trained them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgegan.runtime.errors import UserError
+
+RECIPE = "recipe.yaml"  # as it was resolved
+LAST = "last.npz"  # the checkpoint that the run goes on from
+BEST = "best.npz"  # the one whose grids had the most faces
+JUDGE = "judge.npz"  # whose discriminator was trained on its own in the end
+EVALUATION = "evaluation.json"  # what edgegan evaluate measured
+SKIPPED = "skipped.txt"  # the pictures that were left out, and why
+GRIDS = "grids"  # a folder of pictures, each named after its step
+EVENTS = "events"  # what the names of TensorBoard's event files begin with
+
+# In the events:
+SCALARS_EVERY = 10  # steps
+FACES = "faces"  # the tag of the count of faces
+FILTERS = "filters/"  # what the tags of filter banks begin with
+
+FORMAT_VERSION = 1
+HEADER = "header"  # among a checkpoint's arrays: text, JSON
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a checkpoint says beside its arrays.
+
+    Attributes:
+        recipe: as plain YAML values, not checked.
+        facts: the run's counts: step, seed, pictures and score.
+    """
+
+    recipe: dict[str, Any]
+    facts: dict[str, Any]
+
+
+@contextmanager
+def open_checkpoint(path: Path) -> Iterator[tuple[Header, Mapping[str, np.ndarray]]]:
+    """Give a checkpoint's header, and its arrays by name, each read when it is asked for.
+
+    Raises:
+        UserError: no such file, a truncated one (then also where an array is asked for), one that
+            is no checkpoint of ours, or of another version.
+    """
+    if not path.is_file():
+        raise UserError(f"no such checkpoint: {path}")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            header = json.loads(str(archive[HEADER]))
+            version = header["format_version"]
+            if version != FORMAT_VERSION:
+                raise UserError(f"{path} has format version {version}, expected {FORMAT_VERSION}")
+            yield Header(header["recipe"], header["facts"]), archive
+    except UserError:
+        raise
+    except Exception as error:  # zipfile, numpy and json raise many kinds on what is damaged
+        raise UserError(f"{path} is truncated or no checkpoint of this trainer") from error
+
+
+def read_header(path: Path) -> Header:
+    """Read a checkpoint's header alone; raises UserError as open_checkpoint does."""
+    with open_checkpoint(path) as (header, _):
+        return header
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a run has left a checkpoint in the folder."""
+    return any((folder / name).is_file() for name in (BEST, LAST))
+
+
+def find_checkpoint(run: Path) -> Path:
+    """A run's best checkpoint, its last where none is best, or the checkpoint given itself.
+
+    Raises:
+        UserError: there is none.
+    """
+    if run.is_file():
+        return run
+    for name in (BEST, LAST):
+        if (run / name).is_file():
+            return run / name
+    raise UserError(f"no checkpoint in {run}: expected a run's folder, or a checkpoint")
