@@ -8,12 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from edgegan.trainer import gradient_penalty
-from edgegan.trainer.framework import NDArray, mx
+from edgegan.trainer import input_gradient
+from edgegan.trainer.framework import NDArray, autograd, mx
+from edgegan.trainer.input_gradient import InputGradient
 from edgegan.trainer.objectives import Objective, Turn
 
 if TYPE_CHECKING:
     from edgegan.trainer.networks import Discriminator
+
+TINY = 1e-12  # under the root, whose slope is infinite at 0
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class WassersteinGradientPenalty(Objective):
                 f"objective wasserstein_gp penalises each picture's own gradient, so "
                 f"discriminator.norm has to be none, found {norm}"
             )
-        gradient_penalty.check(discriminator.build(image_size))
+        input_gradient.check(discriminator.build(image_size))
 
     def discriminator_loss(
         self, real_scores: NDArray, generated_scores: NDArray, turn: Turn
@@ -50,7 +53,13 @@ class WassersteinGradientPenalty(Objective):
     def add_penalty(self, turn: Turn) -> NDArray:
         share = mx.nd.array(turn.draws.random((len(turn.real), 1, 1, 1)), ctx=turn.real.context)
         between = share * turn.real + (1 - share) * turn.generated
-        return gradient_penalty.add(turn.discriminator, between, self.penalty)
+        slope = InputGradient(turn.discriminator, between)
+        with autograd.record():
+            norms = (slope.gradient().square().sum(axis=(1, 2, 3)) + TINY).sqrt()
+            penalty = self.penalty * (norms - 1).square().mean()
+        penalty.backward()
+        slope.gather()
+        return penalty
 
 
 OBJECTIVE = WassersteinGradientPenalty

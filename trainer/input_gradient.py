@@ -1,4 +1,4 @@
-"""The gradient penalty, whose gradient is a second derivative that mxnet does not have.
+"""The gradient of a critic's scores at its pictures, as a function that mxnet can differentiate.
 
 mxnet's convolution has no second derivative (``_backward_Convolution`` has no gradient). But
 between the kinks of its leaky ReLUs a critic of convolutions is linear in the picture, so the
@@ -9,46 +9,47 @@ differentiates it once, which makes the second derivative.
 
 from __future__ import annotations
 
-from edgegan.trainer.framework import HybridBlock, NDArray, autograd, mx, nn
+from edgegan.trainer.framework import HybridBlock, NDArray, mx, nn
 from edgegan.trainer.layers import Convolution, Reshape, ToFloat32
 
-TINY = 1e-12  # under the root, whose slope is infinite at 0
 
+class InputGradient:
+    """The gradient of each picture's score at the picture.
 
-def add(critic: HybridBlock, pictures: NDArray, weight: float) -> NDArray:
-    """Add the gradients of weight * mean (|grad D(y)| - 1)^2 to the critic's.
-
-    Gulrajani et al. 2017, equation 3, https://arxiv.org/abs/1704.00028.
+    Where the critic scores patches, a picture's score is their mean.
 
     Args:
-        critic: convolutions, leaky ReLUs and a reshape at the end, its gradients already written.
-            Where it judges patches, D is the mean of their scores.
-        pictures: y, float32 (N, 3, S, S).
-
-    Returns:
-        The penalty, float32 (1,).
+        critic: convolutions, leaky ReLUs and a reshape at the end.
+        pictures: float32 (N, 3, S, S).
 
     Raises:
         ValueError: the critic has another kind of layer.
     """
-    links, scores = _follow(critic, pictures)
-    patches = scores.size // len(pictures)
-    with autograd.record():
-        gradient = mx.nd.ones_like(scores) / patches  # of the sum of D over the pictures
-        for link in reversed(links):
+
+    def __init__(self, critic: HybridBlock, pictures: NDArray) -> None:
+        self._links, self._scores = _follow(critic, pictures)
+
+    def gradient(self) -> NDArray:
+        """The gradient, float32 (N, 3, S, S), to be called while autograd records.
+
+        It depends on copies of the critic's weights; ``gather`` is due after the backward pass.
+        """
+        patches = self._scores.size // len(self._scores)
+        gradient = mx.nd.ones_like(self._scores) / patches  # of the sum of all pictures' scores
+        for link in reversed(self._links):
             gradient = link.transposed(gradient) if isinstance(link, _Link) else gradient * link
-        norms = (gradient.square().sum(axis=(1, 2, 3)) + TINY).sqrt()
-        penalty = weight * (norms - 1).square().mean()
-    penalty.backward()
-    for link in links:
-        if isinstance(link, _Link):
-            total = link.convolution.weight.grad()
-            total += link.weight.grad
-    return penalty
+        return gradient
+
+    def gather(self) -> None:
+        """Add the gradients of the weights' copies to the critic's own."""
+        for link in self._links:
+            if isinstance(link, _Link):
+                total = link.convolution.weight.grad()
+                total += link.weight.grad
 
 
 def check(critic: HybridBlock) -> None:
-    """Raise ValueError where the penalty's gradient at a critic's layer is not known."""
+    """Raise ValueError where the second derivative of a critic's layer is not known."""
     for layer in _layers(critic):
         if type(layer) is not Convolution and not isinstance(
             layer, (nn.LeakyReLU, Reshape, ToFloat32)

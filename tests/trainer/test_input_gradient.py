@@ -1,4 +1,4 @@
-"""The gradient penalty against PyTorch's double backward, and against differences of itself."""
+"""The gradient at the pictures against PyTorch's double backward and against differences."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from mxnet import autograd
 from mxnet.gluon import HybridBlock, nn
 
-from edgegan.trainer import gradient_penalty
+from edgegan.trainer.input_gradient import InputGradient
 from edgegan.trainer.loop import Training
 from edgegan.trainer.networks import Discriminator, began, dcgan, minibatch, patch
 from edgegan.trainer.optimizer import trained_parameters
@@ -47,11 +47,22 @@ def weights_of(network: HybridBlock) -> Arrays:
     return {parameter.name: parameter.data().asnumpy() for parameter in trained_parameters(network)}
 
 
+def add_penalty(network: HybridBlock, shown: np.ndarray) -> mx.nd.NDArray:
+    """Add the gradients of the penalty, equation 3 of the paper, to the network's."""
+    slope = InputGradient(network, mx.nd.array(shown))
+    with autograd.record():
+        norms = (slope.gradient().square().sum(axis=(1, 2, 3)) + 1e-12).sqrt()
+        penalty = WEIGHT * (norms - 1).square().mean()
+    penalty.backward()
+    slope.gather()
+    return penalty
+
+
 def added_by_penalty(network: HybridBlock, shown: np.ndarray) -> tuple[float, Arrays]:
     """The penalty, and what it adds to gradients of 0."""
     for parameter in trained_parameters(network):
         parameter.zero_grad()
-    penalty = gradient_penalty.add(network, mx.nd.array(shown), WEIGHT)
+    penalty = add_penalty(network, shown)
     assert penalty.shape == (1,)
     gradients = {
         parameter.name: parameter.grad().asnumpy() for parameter in trained_parameters(network)
@@ -147,7 +158,7 @@ def test_the_penaltys_gradients_are_added_to_those_already_there() -> None:
     before = {name: np.full(array.shape, 0.25, np.float32) for name, array in alone.items()}
     for parameter in trained_parameters(network):
         parameter.grad()[:] = mx.nd.array(before[parameter.name])
-    gradient_penalty.add(network, mx.nd.array(shown), WEIGHT)
+    add_penalty(network, shown)
     for parameter in trained_parameters(network):
         expected = before[parameter.name] + alone[parameter.name]
         np.testing.assert_array_equal(parameter.grad().asnumpy(), expected, parameter.name)
@@ -180,7 +191,7 @@ def test_other_layers_are_refused(architecture: Discriminator, kind: str) -> Non
     network.initialize()
     sentence = f"knows convolutions and leaky ReLUs only, found {kind} in the discriminator"
     with pytest.raises(ValueError, match=sentence):
-        gradient_penalty.add(network, mx.nd.array(pictures(16)), WEIGHT)
+        InputGradient(network, mx.nd.array(pictures(16)))
 
 
 def test_training_with_a_large_penalty_brings_the_critics_slope_to_one() -> None:
