@@ -82,7 +82,7 @@ def load(path: Path, kind: type[Any] = Recipe) -> Checkpoint[Any]:
 def check_scores_pictures(source: Checkpoint[Recipe], path: Path) -> None:
     """Raise UserError where the discriminator of the checkpoint at ``path`` scores batches only."""
     discriminator = source.recipe.discriminator.architecture
-    if discriminator.judges_batches:
+    if discriminator.scores_batches:
         raise UserError(
             f"{path} has the discriminator {discriminator.network}, which scores a picture by the "
             "others of its batch: expected one that scores single pictures"

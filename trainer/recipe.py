@@ -73,7 +73,7 @@ class OptimizerRecipe:
 class GeneratorRecipe:
     """A generator of ``trainer.networks`` and what trains it."""
 
-    architecture: networks.Generator
+    architecture: networks.GeneratorArchitecture
     optimizer: OptimizerRecipe
 
 
@@ -81,7 +81,7 @@ class GeneratorRecipe:
 class DiscriminatorRecipe:
     """A discriminator of ``trainer.networks`` and what trains it."""
 
-    architecture: networks.Discriminator
+    architecture: networks.DiscriminatorArchitecture
     optimizer: OptimizerRecipe
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
+from edgegan.trainer import plugins
 from edgegan.trainer.framework import HybridBlock
 
 INITIAL_DEVIATION = 0.02  # of all weights; DCGAN, section 4
@@ -38,7 +37,7 @@ class Architecture:
         return draws.normal(0, INITIAL_DEVIATION, shape)
 
 
-class Generator(Architecture, ABC):
+class GeneratorArchitecture(Architecture, ABC):
     """A network that draws pictures."""
 
     def input_size(self, latent_size: int, image_size: int) -> int:
@@ -50,10 +49,10 @@ class Generator(Architecture, ABC):
         """(N, input_size) -> images (N, 3, S, S) in the value range, float32."""
 
 
-class Discriminator(Architecture, ABC):
+class DiscriminatorArchitecture(Architecture, ABC):
     """A network that scores pictures."""
 
-    judges_batches: ClassVar[bool] = False
+    scores_batches: ClassVar[bool] = False
     """Whether a picture's score depends on the others of its batch, in use too."""
 
     def check(self, image_size: int) -> None:
@@ -74,10 +73,5 @@ class Latent:
 
 def find(kind: str) -> dict[str, type[Architecture]]:
     """All architectures of a ``generator``, or of a ``discriminator``, by name."""
-    names = sorted(module.name for module in pkgutil.iter_modules(__path__))
-    modules = {name: importlib.import_module(f"{__name__}.{name}") for name in names}
-    return {
-        name: getattr(module, kind.capitalize())
-        for name, module in modules.items()
-        if hasattr(module, kind.capitalize())
-    }
+    base = GeneratorArchitecture if kind == "generator" else DiscriminatorArchitecture
+    return plugins.find(__name__, base)

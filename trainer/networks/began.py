@@ -27,7 +27,7 @@ class _Architecture(networks.Architecture):
 
 
 @dataclass(frozen=True)
-class Generator(_Architecture, networks.Generator):
+class BeganGenerator(_Architecture, networks.GeneratorArchitecture):
     """A dense layer, then two convolutions at each of three sizes."""
 
     width: int = 128
@@ -40,7 +40,7 @@ class Generator(_Architecture, networks.Generator):
 
 
 @dataclass(frozen=True)
-class Discriminator(_Architecture, networks.Discriminator):
+class BeganDiscriminator(_Architecture, networks.DiscriminatorArchitecture):
     """An autoencoder; its score is the mean absolute error of a picture, so low is real.
 
     ``code`` is the number of values between encoder and decoder.

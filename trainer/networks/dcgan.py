@@ -12,6 +12,7 @@ from statistics import NormalDist
 from typing import Any
 
 from edgegan.trainer import layers, networks
+from edgegan.trainer.choices import check_choice
 from edgegan.trainer.framework import HybridBlock, nn
 from edgegan.trainer.layers import Reshape
 
@@ -25,7 +26,7 @@ def channels(width: int, image_size: int) -> list[int]:
 
 
 @dataclass(frozen=True)
-class Generator(networks.Generator):
+class DcganGenerator(networks.GeneratorArchitecture):
     """Transposed convolutions, a normalisation and ReLU each; tanh at the end.
 
     ``kernel`` is that of the transposed convolutions of stride 2; the convolutions of other kinds
@@ -45,10 +46,10 @@ class Generator(networks.Generator):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        layers.check_choice("kernel", str(self.kernel), ("4", "5"))
-        layers.check_choice("norm", self.norm, ("batch", "instance", "none"))
-        layers.check_choice("activation", self.activation, layers.ACTIVATIONS)
-        layers.check_choice("upsampling", self.upsampling, layers.UPSAMPLINGS)
+        check_choice("kernel", self.kernel, (4, 5))
+        check_choice("norm", self.norm, ("batch", "instance", "none"))
+        check_choice("activation", self.activation, layers.ACTIVATIONS)
+        check_choice("upsampling", self.upsampling, layers.UPSAMPLINGS)
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout is {self.dropout}, expected 0 up to but not including 1")
 
@@ -117,7 +118,7 @@ class _DroppingChannels(nn.HybridSequential):
 
 
 @dataclass(frozen=True)
-class Discriminator(networks.Discriminator):
+class DcganDiscriminator(networks.DiscriminatorArchitecture):
     """Convolutions, a normalisation and leaky ReLU each; the first is not normalised.
 
     ``normalise_first`` is for the report whose discriminator is (DCGAN, section 3, is against it).
@@ -132,10 +133,10 @@ class Discriminator(networks.Discriminator):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        layers.check_choice("kernel", str(self.kernel), ("4", "5"))
-        layers.check_choice("norm", self.norm, layers.NORMS)
-        layers.check_choice("activation", self.activation, layers.ACTIVATIONS)
-        layers.check_choice("downsampling", self.downsampling, layers.DOWNSAMPLINGS)
+        check_choice("kernel", self.kernel, (4, 5))
+        check_choice("norm", self.norm, layers.NORMS)
+        check_choice("activation", self.activation, layers.ACTIVATIONS)
+        check_choice("downsampling", self.downsampling, layers.DOWNSAMPLINGS)
 
     def build(self, image_size: int) -> HybridBlock:
         # A spectral norm is of the weights, so the last layer has it too.

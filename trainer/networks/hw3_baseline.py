@@ -48,7 +48,7 @@ class Same(HybridBlock):
 
 
 @dataclass(frozen=True)
-class Generator(_Architecture, networks.Generator):
+class Hw3BaselineGenerator(_Architecture, networks.GeneratorArchitecture):
     """Dense to 2 ``width`` maps of a quarter of the size, ReLU; doubled and convolved twice."""
 
     def build(self, latent: networks.Latent, image_size: int, value_range: str) -> HybridBlock:
@@ -72,7 +72,7 @@ class Generator(_Architecture, networks.Generator):
 
 
 @dataclass(frozen=True)
-class Discriminator(_Architecture, networks.Discriminator):
+class Hw3BaselineDiscriminator(_Architecture, networks.DiscriminatorArchitecture):
     """Four 4x4 convolutions with ReLU, a row and column of zeros after the second, dense."""
 
     width: int = 32

@@ -15,13 +15,13 @@ from edgegan.trainer.networks import dcgan
 
 
 @dataclass(frozen=True)
-class Discriminator(dcgan.Discriminator):
+class MinibatchDiscriminator(dcgan.DcganDiscriminator):
     """The paper's o(x) has ``kernels`` numbers (its B), each from ``dimensions`` (its C).
 
     A spectral norm is of the convolutions only.
     """
 
-    judges_batches = True
+    scores_batches = True
     kernels: int = 32
     dimensions: int = 8
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edgegan.trainer import layers, networks
+from edgegan.trainer.choices import check_choice
 from edgegan.trainer.framework import HybridBlock, nn
 from edgegan.trainer.layers import Reshape
 
 
 @dataclass(frozen=True)
-class Discriminator(networks.Discriminator):
+class PatchDiscriminator(networks.DiscriminatorArchitecture):
     """``halvings`` 4x4 convolutions of stride 2 and one of stride 1 that scores.
 
     With 2, 3 and 4 halvings a patch is 22, 46 and 94 pixels wide.
@@ -25,7 +26,7 @@ class Discriminator(networks.Discriminator):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        layers.check_choice("norm", self.norm, layers.NORMS)
+        check_choice("norm", self.norm, layers.NORMS)
         if not 1 <= self.halvings <= 4:
             raise ValueError(f"halvings is {self.halvings}, expected 1 to 4")
 

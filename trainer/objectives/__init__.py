@@ -14,7 +14,7 @@ import numpy as np
 from edgegan.trainer.framework import HybridBlock, NDArray, Parameter
 
 if TYPE_CHECKING:
-    from edgegan.trainer.networks import Discriminator
+    from edgegan.trainer.networks import DiscriminatorArchitecture
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class Objective(ABC):
         return memory
 
     def check(  # noqa: B027 (most take any)
-        self, discriminator: Discriminator, image_size: int
+        self, discriminator: DiscriminatorArchitecture, image_size: int
     ) -> None:
         """Raise ValueError where this objective cannot train that architecture."""
 

@@ -14,7 +14,7 @@ from edgegan.trainer.networks import began
 from edgegan.trainer.objectives import Objective, Turn
 
 if TYPE_CHECKING:
-    from edgegan.trainer.networks import Discriminator
+    from edgegan.trainer.networks import DiscriminatorArchitecture
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class BoundaryEquilibrium(Objective):
     def higher_is_real(self) -> bool:
         return False
 
-    def check(self, discriminator: Discriminator, image_size: int) -> None:
-        if not isinstance(discriminator, began.Discriminator):
+    def check(self, discriminator: DiscriminatorArchitecture, image_size: int) -> None:
+        if not isinstance(discriminator, began.BeganDiscriminator):
             raise ValueError(
                 f"objective boundary_equilibrium scores pictures by an autoencoder's error, so "
                 f"discriminator.network has to be began, found {discriminator.network}"
