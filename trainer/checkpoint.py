@@ -14,8 +14,8 @@ from edgegan.runtime.errors import UserError
 from edgegan.runtime.files import atomic_write
 from edgegan.runtime.run_folder import FORMAT_VERSION, HEADER, open_checkpoint
 from edgegan.trainer import recipe as recipes
+from edgegan.trainer.bfloat16 import stored_parameters
 from edgegan.trainer.framework import HybridBlock
-from edgegan.trainer.layers import stored_parameters
 from edgegan.trainer.recipe import R, Recipe
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-import warnings
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from edgegan.trainer.framework import HybridBlock, Parameter, bfloat16, mx, nn
@@ -28,8 +27,49 @@ class Reshape(HybridBlock):
         return x.reshape(self.shape)
 
 
+class Residual(HybridBlock):
+    """The sum of two ways through a network, He et al. 2016, https://arxiv.org/abs/1512.03385.
+
+    ``body`` are the layers of the one, ``shortcut`` those of the other: without any it gives what
+    it takes. ``in_bfloat16`` is as for a convolution.
+    """
+
+    in_bfloat16 = False
+
+    def __init__(
+        self, name: str, body: Sequence[HybridBlock], shortcut: Sequence[HybridBlock] = ()
+    ) -> None:
+        super().__init__(prefix=f"{name}_")
+        self.body = nn.HybridSequential(prefix="")
+        self.body.add(*body)
+        self.shortcut = nn.HybridSequential(prefix="")
+        self.shortcut.add(*shortcut)
+
+    def hybrid_forward(self, F: Any, x: Any) -> Any:  # noqa: N803 (gluon's name)
+        ways = [self.body(x), self.shortcut(x)]
+        if self.in_bfloat16:
+            ways = _to_bfloat16(F, *ways)
+        return F.elemwise_add(*ways, name="fwd")
+
+
+def walk(network: HybridBlock) -> Iterator[HybridBlock]:
+    """Every layer, also those in sequences and residual blocks, in the order of their computation.
+
+    A residual block comes after its layers, for the sum that it ends with. What else has layers in
+    it counts as one layer.
+    """
+    if type(network) is nn.HybridSequential:
+        for layer in network:
+            yield from walk(layer)
+        return
+    if isinstance(network, Residual):
+        yield from walk(network.body)
+        yield from walk(network.shortcut)
+    yield network
+
+
 class Convolution(nn.Conv2D):
-    """A convolution in float32, or in bfloat16 after ``compute_in_bfloat16``."""
+    """A convolution in float32, or in bfloat16 where ``in_bfloat16`` is set."""
 
     in_bfloat16 = False
 
@@ -40,7 +80,7 @@ class Convolution(nn.Conv2D):
 
 
 class TransposedConvolution(nn.Conv2DTranspose):
-    """A transposed convolution in float32, or in bfloat16 after ``compute_in_bfloat16``.
+    """A transposed convolution in float32, or in bfloat16 after ``add_rounded``.
 
     There it takes a rounded copy of its weight, a parameter of its own: mxnet crashes where the
     weight of a Deconvolution was computed in the same graph.
@@ -68,96 +108,53 @@ class TransposedConvolution(nn.Conv2DTranspose):
         self.rounded.initialize(mx.init.Zero(), ctx=self.weight.list_ctx())
 
 
-class ToFloat32(HybridBlock):
-    """Ends a network that computes in bfloat16."""
+class InFloat32:
+    """A layer that is always computed in float32: it casts where ``in_bfloat16`` is set."""
+
+    in_bfloat16 = False
+
+    def hybrid_forward(self, F: Any, x: Any, **parameters: Any) -> Any:  # noqa: N803
+        if self.in_bfloat16:
+            x = F.amp_cast(x, dtype="float32")
+        return super().hybrid_forward(F, x, **parameters)  # type: ignore[misc]
+
+
+class Dense(InFloat32, nn.Dense):
+    """A dense layer."""
+
+
+class AveragePooling(InFloat32, nn.AvgPool2D):
+    """The mean of squares of pixels."""
+
+
+class GlobalSum(HybridBlock):
+    """(N, C, H, W) -> (N, C): the sum over all pixels."""
+
+    def __init__(self) -> None:
+        super().__init__(prefix="global_sum_")
 
     def hybrid_forward(self, F: Any, x: Any) -> Any:  # noqa: N803 (gluon's name)
-        return F.amp_cast(x, dtype="float32")
-
-
-def compute_in_bfloat16(network: HybridBlock) -> None:
-    """Let an initialised network compute in bfloat16, from its first convolution to its output.
-
-    What it takes and gives stays float32, as do its parameters and the statistics of its batch
-    norms: mixed precision as in Kalamkar et al. 2019, section 3, https://arxiv.org/abs/1905.12322.
-    ``round_weights`` is due after each change of weights, ``gather_gradients`` after each backward
-    pass.
-
-    Raises:
-        ValueError: it has a layer that is not known to work in bfloat16.
-    """
-    check_layers_for_bfloat16(network)
-    for layer in network:
-        if isinstance(layer, Convolution):
-            layer.in_bfloat16 = True
-        elif isinstance(layer, TransposedConvolution):
-            layer.add_rounded()
-    network.add(ToFloat32(prefix=""))
-    if copied := [layer.weight for layer, _ in _with_rounded(network)]:
-        _expect_unused(copied)
-    round_weights(network)
-
-
-def check_layers_for_bfloat16(network: HybridBlock) -> None:
-    """Raise ValueError where a network has a layer that is not known to work in bfloat16."""
-    known = (Convolution, TransposedConvolution, nn.BatchNorm, nn.Activation, nn.LeakyReLU, Reshape)
-    layers = network if type(network) is nn.HybridSequential else [network]
-    for layer in layers:
-        if not isinstance(layer, known):
-            raise ValueError(
-                "precision bfloat16 knows convolutions, batch norms and their activations only, "
-                f"found {type(layer).__name__.lstrip('_')}"
-            )
-
-
-def round_weights(network: HybridBlock) -> None:
-    """Set the rounded copies that transposed convolutions compute with in bfloat16."""
-    for layer, rounded in _with_rounded(network):
-        mx.nd.amp_cast(layer.weight.data(), dtype=bfloat16, out=rounded.data())
-
-
-def gather_gradients(network: HybridBlock) -> None:
-    """Take the gradients of rounded copies for those of the weights."""
-    for layer, rounded in _with_rounded(network):
-        mx.nd.amp_cast(rounded.grad(), dtype="float32", out=layer.weight.grad())
-
-
-def stored_parameters(network: HybridBlock) -> dict[str, Parameter]:
-    """All parameters of a network by name, without rounded copies, which follow from others."""
-    parameters = network.collect_params().items()
-    return {name: item for name, item in parameters if not name.endswith(ROUNDED)}
-
-
-def _expect_unused(parameters: list[Parameter]) -> None:
-    """Silence mxnet's warning that all these and no others are not used by a network."""
-    name = f"({'|'.join(re.escape(parameter.name) for parameter in parameters)})"
-    message = f"Parameter {name}(, {name})* is not used by any computation"
-    warnings.filterwarnings("ignore", message)
-
-
-def _with_rounded(network: HybridBlock) -> list[tuple[TransposedConvolution, Parameter]]:
-    layers = network._children.values()
-    return [
-        (layer, layer.rounded)
-        for layer in layers
-        if isinstance(layer, TransposedConvolution) and layer.rounded
-    ]
+        return F.sum(x, axis=(2, 3), name="fwd")
 
 
 def _to_bfloat16(F: Any, *arrays: Any) -> list[Any]:  # noqa: N803 (gluon's name)
     return [None if array is None else F.amp_cast(array, dtype=bfloat16) for array in arrays]
 
 
-class SpectralConvolution(Convolution):
-    """A convolution with its weight divided by its largest singular value.
+class SpectralNorm:
+    """A layer with its weight divided by its largest singular value.
 
     Miyato et al. 2018, https://arxiv.org/abs/1802.05957, section 2.1 and algorithm 1: the weight
-    as a matrix W of output channels by the rest has the spectral norm u^T W v; with
-    v = W^T u / |W^T u| that is |W^T u|. ``left`` is u; ``iterate`` turns it by one power iteration.
+    as a matrix W of outputs by the rest has the spectral norm u^T W v; with v = W^T u / |W^T u|
+    that is |W^T u|. ``left`` is u; ``iterate`` turns it by one power iteration.
     """
 
+    weight: Parameter
+    name_scope: Any
+    params: Any
+
     def __init__(self, outputs: int, *arguments: Any, **options: Any) -> None:
-        super().__init__(outputs, *arguments, **options)
+        super().__init__(outputs, *arguments, **options)  # type: ignore[call-arg]
         with self.name_scope():
             # Every start but one at right angles to the singular vector leads there; this one
             # needs no randomness.
@@ -168,9 +165,15 @@ class SpectralConvolution(Convolution):
 
     def iterate(self) -> None:
         """One power iteration: u becomes W v / |W v|."""
-        left, matrix = self.left.data(), self.weight.data().reshape((self._channels, -1))
+        left, matrix = self.left.data(), self._matrix(self.weight.data())
         right = mx.nd.L2Normalization(mx.nd.dot(left.reshape((1, -1)), matrix))
         left[:] = mx.nd.L2Normalization(mx.nd.dot(right, matrix.T)).reshape((-1,))
+
+    def divided(self, F: Any, weight: Any, left: Any) -> Any:  # noqa: N803 (gluon's name)
+        """The weight that the layer multiplies with."""
+        products = F.dot(left.reshape((1, -1)), self._matrix(weight))
+        norm = products.square().sum().sqrt().reshape((1,) * len(self.weight.shape))
+        return F.broadcast_div(weight, norm, name="divided_weight")
 
     def hybrid_forward(
         self,
@@ -180,15 +183,24 @@ class SpectralConvolution(Convolution):
         bias: Any = None,
         left: Any = None,
     ) -> Any:
-        products = F.dot(left.reshape((1, -1)), weight.reshape((self._channels, -1)))
-        norm = products.square().sum().sqrt().reshape((1, 1, 1, 1))
-        divided = F.broadcast_div(weight, norm, name="divided_weight")
-        return super().hybrid_forward(F, x, divided, bias)
+        weight = self.divided(F, weight, left)
+        return super().hybrid_forward(F, x, weight=weight, bias=bias)  # type: ignore[misc]
+
+    def _matrix(self, weight: Any) -> Any:
+        return weight.reshape((self.weight.shape[0], -1))
+
+
+class SpectralConvolution(SpectralNorm, Convolution):
+    """A convolution with a spectral norm of one."""
+
+
+class SpectralDense(SpectralNorm, Dense):  # type: ignore[misc]
+    """A dense layer with a spectral norm of one."""
 
 
 def iterate_spectral_norms(network: HybridBlock) -> None:
     """Turn every spectral norm of a network by one power iteration, as before each update."""
-    network.apply(lambda block: block.iterate() if isinstance(block, SpectralConvolution) else None)
+    network.apply(lambda block: block.iterate() if isinstance(block, SpectralNorm) else None)
 
 
 def convolution(
@@ -214,6 +226,12 @@ def convolution(
     )
 
 
+def dense(inputs: int, outputs: int, *, norm: str = "none", name: str) -> HybridBlock:
+    """A dense layer with a bias, before ``normalisation(norm, …)``."""
+    kind = SpectralDense if norm == "spectral" else Dense
+    return kind(outputs, in_units=inputs, prefix=f"{name}_")
+
+
 def halving(
     inputs: int, outputs: int, kernel: int, downsampling: str, *, norm: str, name: str
 ) -> list[HybridBlock]:
@@ -221,7 +239,7 @@ def halving(
     if downsampling == "stride":
         padding = (kernel - 1) // 2
         return [convolution(inputs, outputs, kernel, 2, padding, norm=norm, name=name)]
-    pool = nn.MaxPool2D if downsampling == "max_pool" else nn.AvgPool2D
+    pool = nn.MaxPool2D if downsampling == "max_pool" else AveragePooling
     return [convolution(inputs, outputs, 3, 1, 1, norm=norm, name=name), pool(2)]
 
 
@@ -290,9 +308,3 @@ def to_range(value_range: str) -> HybridBlock:
     """Tanh for pictures in [-1, 1] (``signed``), a sigmoid for those in [0, 1] (``unit``)."""
     kind = "tanh" if value_range == "signed" else "sigmoid"
     return nn.Activation(kind, prefix=f"{kind}_")
-
-
-def check_choice(key: str, value: str, choices: tuple[str, ...]) -> None:
-    """Raise ValueError unless ``value`` is one of ``choices``."""
-    if value not in choices:
-        raise ValueError(f"{key} is {value!r}, expected {', '.join(choices[:-1])} or {choices[-1]}")

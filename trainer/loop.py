@@ -11,16 +11,16 @@ import numpy as np
 
 from edgegan.runtime.latent import Stream, draw_latents, philox
 from edgegan.trainer.augmentation import TRANSFORMATIONS
-from edgegan.trainer.checkpoint import network_arrays, part_of, set_network_arrays
-from edgegan.trainer.device import check_bfloat16
-from edgegan.trainer.framework import HybridBlock, autograd, mx
-from edgegan.trainer.layers import (
+from edgegan.trainer.bfloat16 import (
     compute_in_bfloat16,
     gather_gradients,
-    iterate_spectral_norms,
     round_weights,
     stored_parameters,
 )
+from edgegan.trainer.checkpoint import network_arrays, part_of, set_network_arrays
+from edgegan.trainer.device import check_bfloat16
+from edgegan.trainer.framework import HybridBlock, autograd, mx
+from edgegan.trainer.layers import iterate_spectral_norms
 from edgegan.trainer.networks import Architecture
 from edgegan.trainer.objectives import Turn
 from edgegan.trainer.optimizer import NetworkOptimizer, trained_parameters

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from edgegan.trainer.bfloat16 import stored_parameters
 from edgegan.trainer.framework import HybridBlock, Parameter, mx
-from edgegan.trainer.layers import stored_parameters
 from edgegan.trainer.recipe import OptimizerRecipe
 
 

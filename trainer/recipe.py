@@ -14,7 +14,7 @@ import yaml
 
 from edgegan.runtime.errors import UserError
 from edgegan.runtime.latent import DISTRIBUTIONS
-from edgegan.trainer import layers, networks, objectives
+from edgegan.trainer import bfloat16, networks, objectives
 from edgegan.trainer.augmentation import TRANSFORMATIONS
 from edgegan.trainer.networks import Latent
 
@@ -215,10 +215,10 @@ class Recipe(AnyRecipe):
         self.discriminator.architecture.check(self.image_size)
         self.objective.check(self.discriminator.architecture, self.image_size)
         if self.precision == "bfloat16":
-            layers.check_layers_for_bfloat16(
+            bfloat16.check(
                 self.generator.architecture.build(self.latent, self.image_size, self.value_range)
             )
-            layers.check_layers_for_bfloat16(self.discriminator.architecture.build(self.image_size))
+            bfloat16.check(self.discriminator.architecture.build(self.image_size))
         if self.crop_from is not None:
             _check_between("crop_from", self.crop_from, self.image_size, MOST_CROP_FROM)
 

@@ -12,7 +12,7 @@ from mxnet import autograd
 from mxnet.gluon import HybridBlock, nn
 
 from edgegan.runtime.errors import UserError
-from edgegan.trainer import layers
+from edgegan.trainer import bfloat16, layers
 from edgegan.trainer.checkpoint import network_arrays
 from edgegan.trainer.loop import Training
 from edgegan.trainer.optimizer import trained_parameters
@@ -23,11 +23,11 @@ STEP = 2.0**-8  # of bfloat16: the largest error of rounding, relative
 MakeLayer = Callable[[], HybridBlock]
 
 
-pytestmark = pytest.mark.usefixtures("bfloat16")
+pytestmark = pytest.mark.usefixtures("processor")
 
 
 @pytest.fixture
-def bfloat16() -> None:
+def processor() -> None:
     skip_without_bfloat16()
 
 
@@ -60,7 +60,7 @@ def in_bfloat16(*added: HybridBlock) -> nn.HybridSequential:
     network = nn.HybridSequential(prefix="network_")
     network.add(*added)
     network.initialize(mx.init.Normal(0.3))
-    layers.compute_in_bfloat16(network)
+    bfloat16.compute_in_bfloat16(network)
     network.hybridize(static_alloc=True, static_shape=True)
     return network
 
@@ -73,7 +73,7 @@ def passed(network: HybridBlock, shown: np.ndarray) -> tuple[np.ndarray, np.ndar
         output = network(at)
         loss = output.square().sum() / 2
     loss.backward()
-    layers.gather_gradients(network)
+    bfloat16.gather_gradients(network)
     return output.asnumpy(), at.grad.asnumpy()
 
 
