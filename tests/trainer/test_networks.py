@@ -11,32 +11,50 @@ import pytest
 from mxnet.gluon import HybridBlock
 
 from edgegan.runtime.errors import UserError
-from edgegan.trainer import networks, recipe
-from edgegan.trainer.layers import ACTIVATIONS, DOWNSAMPLINGS, NORMS, UPSAMPLINGS
+from edgegan.trainer import layers, networks, recipe
+from edgegan.trainer.bfloat16 import check, compute_in_bfloat16
+from edgegan.trainer.framework import bfloat16
+from edgegan.trainer.layers import (
+    ACTIVATIONS,
+    DOWNSAMPLINGS,
+    NORMS,
+    UPSAMPLINGS,
+    AveragePooling,
+    Convolution,
+    Residual,
+    TransposedConvolution,
+    walk,
+)
 from edgegan.trainer.loop import Training, make_generator
-from edgegan.trainer.networks import Latent, began, dcgan, hw3_baseline, minibatch, patch
+from edgegan.trainer.networks import (
+    Latent,
+    began,
+    dcgan,
+    hw3_baseline,
+    minibatch,
+    patch,
+    resnet,
+)
 from edgegan.trainer.networks.dcgan import channels
 from edgegan.trainer.optimizer import trained_parameters
 from training_help import tiny_recipe
 
 SIZES = (8, 16, 32)
 GENERATORS = [
-    *(dcgan.Generator(2, norm=norm) for norm in ("batch", "instance", "none")),
-    *(dcgan.Generator(2, upsampling=upsampling) for upsampling in UPSAMPLINGS),
-    dcgan.Generator(2, kernel=5),
-    dcgan.Generator(2, activation="leaky_relu"),
-    dcgan.Generator(2, dropout=0.4),
-    began.Generator(2),
-    hw3_baseline.Generator(2),
+    *(kind(2) for kind in networks.find("generator").values()),
+    *(dcgan.DcganGenerator(2, norm=norm) for norm in ("batch", "instance", "none")),
+    *(dcgan.DcganGenerator(2, upsampling=upsampling) for upsampling in UPSAMPLINGS),
+    dcgan.DcganGenerator(2, kernel=5),
+    dcgan.DcganGenerator(2, activation="leaky_relu"),
+    dcgan.DcganGenerator(2, dropout=0.4),
 ]
 DISCRIMINATORS = [
-    *(dcgan.Discriminator(2, norm=norm) for norm in NORMS),
-    *(dcgan.Discriminator(2, downsampling=downsampling) for downsampling in DOWNSAMPLINGS),
-    *(dcgan.Discriminator(2, activation=activation) for activation in ACTIVATIONS),
-    dcgan.Discriminator(2, kernel=5, normalise_first=True),
-    minibatch.Discriminator(2, kernels=3, dimensions=2),
-    began.Discriminator(2, code=3),
-    hw3_baseline.Discriminator(2),
+    *(kind(2) for kind in networks.find("discriminator").values()),
+    *(dcgan.DcganDiscriminator(2, norm=norm) for norm in NORMS),
+    *(dcgan.DcganDiscriminator(2, downsampling=downsampling) for downsampling in DOWNSAMPLINGS),
+    *(dcgan.DcganDiscriminator(2, activation=activation) for activation in ACTIVATIONS),
+    dcgan.DcganDiscriminator(2, kernel=5, normalise_first=True),
+    resnet.ResnetDiscriminator(2, norm="none"),
 ]
 
 
@@ -54,7 +72,7 @@ def ready(network: HybridBlock, deviation: float = 0.2) -> HybridBlock:
 
 
 def built(
-    architecture: networks.Generator,
+    architecture: networks.GeneratorArchitecture,
     image_size: int,
     value_range: str = "signed",
     deviation: float = 0.2,
@@ -77,7 +95,7 @@ def weights(network: HybridBlock) -> list[tuple[int, ...]]:
 @pytest.mark.parametrize("image_size", SIZES)
 @pytest.mark.parametrize("architecture", GENERATORS, ids=describe)
 def test_generators_draw_in_the_value_range(
-    architecture: networks.Generator, image_size: int
+    architecture: networks.GeneratorArchitecture, image_size: int
 ) -> None:
     latents = 100 * normal(3, architecture.input_size(5, image_size))
     for value_range, least in (("signed", -1), ("unit", 0)):
@@ -92,12 +110,52 @@ def test_generators_draw_in_the_value_range(
 @pytest.mark.parametrize("image_size", SIZES)
 @pytest.mark.parametrize("architecture", DISCRIMINATORS, ids=describe)
 def test_discriminators_give_every_picture_a_score(
-    architecture: networks.Discriminator, image_size: int
+    architecture: networks.DiscriminatorArchitecture, image_size: int
 ) -> None:
-    scores = run(ready(architecture.build(image_size)), normal(3, 3, image_size, image_size))
-    assert scores.shape == (3,)
+    try:
+        architecture.check(image_size)
+    except ValueError as error:
+        assert f"image_size is {image_size}, expected" in str(error)  # noqa: PT017
+        return
+    network, pictures = ready(architecture.build(image_size)), normal(3, 3, image_size, image_size)
+    scores = run(network, pictures)
+    assert len(scores) == 3
+    assert scores.ndim in (1, 2)  # of pictures, or of their patches
     assert scores.dtype == np.float32
-    assert len(set(scores.tolist())) == 3
+    assert len({score.tobytes() for score in scores}) == 3
+    alone = np.concatenate([run(network, pictures[i : i + 1]) for i in range(3)])
+    assert np.allclose(scores, alone, rtol=1e-4, atol=1e-6) != architecture.scores_batches
+
+
+def check_computes_in_bfloat16(network: HybridBlock) -> None:
+    """By the types that mxnet infers, which takes no processor that has the format."""
+    compute_in_bfloat16(ready(network))
+    inside = network(mx.sym.var("input")).get_internals()
+    _, found, _ = inside.infer_type(input="float32")
+    types = dict(zip(inside.list_outputs(), found))
+    for layer in walk(network):
+        if isinstance(layer, (Convolution, TransposedConvolution)):
+            assert types[f"{layer.prefix}fwd_output"] == bfloat16, layer.name
+    assert types[inside.list_outputs()[-1]] == np.float32
+
+
+@pytest.mark.parametrize("image_size", [16])
+@pytest.mark.parametrize("architecture", [*GENERATORS, *DISCRIMINATORS], ids=describe)
+def test_every_architecture_computes_in_bfloat16_or_is_refused_by_name(
+    architecture: networks.Architecture, image_size: int
+) -> None:
+    if isinstance(architecture, networks.GeneratorArchitecture):
+        network = architecture.build(Latent(5), image_size, "signed")
+    else:
+        network = architecture.build(image_size)
+    try:
+        check(network)
+    except ValueError as error:
+        kinds: set[str] = set()
+        network.apply(lambda block: kinds.add(type(block).__name__.lstrip("_")))
+        assert str(error).rpartition("found ")[2] in kinds  # noqa: PT017
+    else:
+        check_computes_in_bfloat16(network)
 
 
 @pytest.mark.parametrize(("halvings", "image_size"), [(1, 8), (2, 8), (3, 16), (3, 64), (4, 32)])
@@ -105,7 +163,7 @@ def test_discriminators_give_every_picture_a_score(
 def test_a_patch_discriminator_gives_every_patch_a_score(
     norm: str, halvings: int, image_size: int
 ) -> None:
-    architecture = patch.Discriminator(2, halvings, norm)
+    architecture = patch.PatchDiscriminator(2, halvings, norm)
     architecture.check(image_size)
     scores = run(ready(architecture.build(image_size)), normal(2, 3, image_size, image_size))
     assert scores.shape == (2, (image_size // 2**halvings - 1) ** 2)
@@ -115,7 +173,7 @@ def test_a_patch_discriminator_gives_every_patch_a_score(
 @pytest.mark.parametrize(("halvings", "width"), [(1, 10), (2, 22), (3, 46), (4, 94)])
 def test_a_patch_is_as_wide_as_is_said(halvings: int, width: int) -> None:
     image_size = 8 << halvings  # so that the patch in the middle is inside
-    network = ready(patch.Discriminator(1, halvings, "none").build(image_size))
+    network = ready(patch.PatchDiscriminator(1, halvings, "none").build(image_size))
     for parameter in network.collect_params(".*weight").values():
         parameter.set_data(np.full(parameter.shape, 0.1))  # so that nothing cancels out
     side = image_size // 2**halvings - 1
@@ -135,12 +193,12 @@ def test_a_patch_is_as_wide_as_is_said(halvings: int, width: int) -> None:
 @pytest.mark.parametrize(("width", "image_size"), [(1, 8), (3, 32), (2, 64), (2, 128)])
 def test_number_of_parameters_of_dcgan(width: int, image_size: int, kernel: int) -> None:
     """With c_k = width * 2^k, k = 0..n-1, and n = log2(S) - 2 hidden layers each way."""
-    generator = dcgan.Generator(width, kernel=kernel).build(Latent(5), image_size, "signed")
+    generator = dcgan.DcganGenerator(width, kernel=kernel).build(Latent(5), image_size, "signed")
     c = [width * 2**k for k in range(int(np.log2(image_size)) - 2)]
     between = kernel**2 * sum(one * other for one, other in zip(c, c[1:]))
     image = kernel**2 * 3 * width
     assert numbers(generator) == 4 * 4 * 5 * c[-1] + between + 2 * sum(c) + image + 3
-    dropping = dcgan.Generator(width, kernel=kernel, dropout=0.5)
+    dropping = dcgan.DcganGenerator(width, kernel=kernel, dropout=0.5)
     assert numbers(dropping.build(Latent(5), image_size, "signed")) == numbers(generator)
     without_norm = image + between + 4 * 4 * c[-1] + 1
     for norm, added in (
@@ -149,9 +207,11 @@ def test_number_of_parameters_of_dcgan(width: int, image_size: int, kernel: int)
         ("spectral", sum(c)),
         ("none", sum(c)),
     ):
-        discriminator = dcgan.Discriminator(width, kernel=kernel, norm=norm).build(image_size)
+        discriminator = dcgan.DcganDiscriminator(width, kernel=kernel, norm=norm).build(image_size)
         assert numbers(discriminator) == without_norm + added, norm
-    first_too = dcgan.Discriminator(width, kernel=kernel, normalise_first=True).build(image_size)
+    first_too = dcgan.DcganDiscriminator(width, kernel=kernel, normalise_first=True).build(
+        image_size
+    )
     assert numbers(first_too) == without_norm + 2 * sum(c)
 
 
@@ -159,11 +219,11 @@ def test_number_of_parameters_of_dcgan(width: int, image_size: int, kernel: int)
 def test_number_of_parameters_of_resampling_networks(upsampling: str) -> None:
     """3 x 3 convolutions in the place of those of stride 2; a shuffle takes four times the maps."""
     maps = 4 if upsampling == "pixel_shuffle" else 1
-    generator = dcgan.Generator(3, upsampling=upsampling).build(Latent(5), 32, "signed")
+    generator = dcgan.DcganGenerator(3, upsampling=upsampling).build(Latent(5), 32, "signed")
     hidden = 4 * 4 * 5 * 12 + 9 * maps * (12 * 6 + 6 * 3) + 2 * (12 + 6 + 3)
     assert numbers(generator) == hidden + 9 * maps * 3 * 3 + maps * 3
     for downsampling in ("max_pool", "average_pool"):
-        discriminator = dcgan.Discriminator(3, downsampling=downsampling).build(32)
+        discriminator = dcgan.DcganDiscriminator(3, downsampling=downsampling).build(32)
         convolutions = 9 * (3 * 3 + 3 * 6 + 6 * 12) + 4 * 4 * 12
         assert numbers(discriminator) == convolutions + 3 + 2 * (6 + 12) + 1
 
@@ -172,31 +232,31 @@ def test_number_of_parameters_of_resampling_networks(upsampling: str) -> None:
 def test_number_of_parameters_of_patch(halvings: int) -> None:
     c = [3, *(5 * 2**k for k in range(halvings))]
     convolutions = 4 * 4 * sum(one * other for one, other in zip(c, [*c[1:], 1]))
-    discriminator = patch.Discriminator(5, halvings).build(64)
+    discriminator = patch.PatchDiscriminator(5, halvings).build(64)
     assert numbers(discriminator) == convolutions + 5 + 2 * sum(c[2:]) + 1
 
 
 def test_number_of_parameters_of_minibatch() -> None:
-    plain = dcgan.Discriminator(3).build(32)
-    discriminator = minibatch.Discriminator(3, kernels=7, dimensions=2).build(32)
+    plain = dcgan.DcganDiscriminator(3).build(32)
+    discriminator = minibatch.MinibatchDiscriminator(3, kernels=7, dimensions=2).build(32)
     features = 4 * 4 * 12
     assert numbers(discriminator) == numbers(plain) + features * 7 * 2 + 7
 
 
 def test_began_has_as_many_parameters_as_its_source() -> None:
-    assert numbers(began.Generator().build(Latent(64), 64, "signed")) == 3_019_651
-    assert numbers(began.Discriminator().build(64)) == 13_889_603
+    assert numbers(began.BeganGenerator().build(Latent(64), 64, "signed")) == 3_019_651
+    assert numbers(began.BeganDiscriminator().build(64)) == 13_889_603
 
 
 def test_the_baseline_has_the_layers_of_the_assignment() -> None:
-    generator = hw3_baseline.Generator().build(Latent(100), 64, "signed")
+    generator = hw3_baseline.Hw3BaselineGenerator().build(Latent(100), 64, "signed")
     assert weights(generator) == [
         (128 * 16 * 16, 100),
         (128, 128, 4, 4),
         (64, 128, 4, 4),
         (3, 64, 4, 4),
     ]
-    discriminator = hw3_baseline.Discriminator().build(64)
+    discriminator = hw3_baseline.Hw3BaselineDiscriminator().build(64)
     assert weights(discriminator) == [
         (32, 3, 4, 4),
         (64, 32, 4, 4),
@@ -213,8 +273,8 @@ def test_the_baseline_has_the_layers_of_the_assignment() -> None:
 )
 def test_dcgan_has_the_layers_of_its_sources(width: int, kernel: int, latent_size: int) -> None:
     """The report's, the project's of 5 x 5 kernels and the tutorial's with 1024 channels."""
-    generator = dcgan.Generator(width, kernel).build(Latent(latent_size), 64, "signed")
-    discriminator = dcgan.Discriminator(width, kernel).build(64)
+    generator = dcgan.DcganGenerator(width, kernel).build(Latent(latent_size), 64, "signed")
+    discriminator = dcgan.DcganDiscriminator(width, kernel).build(64)
     a, b, c, d = (width * factor for factor in (1, 2, 4, 8))
     assert weights(generator) == [
         (latent_size, d, 4, 4),
@@ -234,13 +294,13 @@ def test_dcgan_has_the_layers_of_its_sources(width: int, kernel: int, latent_siz
 
 def test_the_first_layer_is_normalised_only_where_it_is_asked_for() -> None:
     for normalise_first, expected in ((False, (128, 256, 512)), (True, (64, 128, 256, 512))):
-        architecture = dcgan.Discriminator(kernel=5, normalise_first=normalise_first)
+        architecture = dcgan.DcganDiscriminator(kernel=5, normalise_first=normalise_first)
         gammas = architecture.build(64).collect_params(".*gamma").values()
         assert tuple(parameter.shape[0] for parameter in gammas) == expected
 
 
 def test_the_generators_first_layer_is_a_dense_one() -> None:
-    network = built(dcgan.Generator(3, norm="none"), 16)
+    network = built(dcgan.DcganGenerator(3, norm="none"), 16)
     latents = normal(4, 5)
     reshape, deconvolution = network[0], network[1]
     weight = deconvolution.weight.data().asnumpy()  # (5, C, 4, 4)
@@ -251,7 +311,7 @@ def test_the_generators_first_layer_is_a_dense_one() -> None:
 
 
 def test_the_discriminators_last_layer_is_a_dense_one() -> None:
-    network = ready(dcgan.Discriminator(3, norm="none").build(16))
+    network = ready(dcgan.DcganDiscriminator(3, norm="none").build(16))
     score = network[-2]
     maps = normal(4, 6, 4, 4)
     weight = score.weight.data().asnumpy().reshape(1, -1)
@@ -260,11 +320,68 @@ def test_the_discriminators_last_layer_is_a_dense_one() -> None:
 
 
 def test_began_scores_by_the_mean_absolute_error_of_its_autoencoder() -> None:
-    network = ready(began.Discriminator(2, code=3).build(8))
+    network = ready(began.BeganDiscriminator(2, code=3).build(8))
     images = normal(4, 3, 8, 8)
     made = run(network.autoencoder, images)
     expected = np.abs(images - made).reshape(4, -1).mean(axis=1)
     np.testing.assert_allclose(run(network, images), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("image_size", "doublings"), [(16, 0), (64, 2), (128, 3)])
+def test_the_residual_generator_has_the_layers_of_its_source(
+    image_size: int, doublings: int
+) -> None:
+    """Jin et al. 2017, section 3.1: 16 blocks, 64 channels, 9 x 9 at the end."""
+    network = resnet.ResnetGenerator().build(Latent(128), image_size, "signed")
+    assert weights(network) == [
+        (64 * 16 * 16, 128),
+        *[(64, 64, 3, 3)] * 32,
+        *[(256, 64, 3, 3)] * doublings,
+        (3, 64, 9, 9),
+    ]
+    norms = network.collect_params(".*gamma").keys()
+    assert len(norms) == 1 + 32 + 1 + doublings
+
+
+@pytest.mark.parametrize(
+    ("image_size", "channels_of_blocks"),
+    [
+        (8, [64, 128]),
+        (64, [64, 128, 256, 512, 1024]),
+        (128, [64, 128, 256, 512, 1024, 1024]),
+        (256, [64, 128, 256, 512, 1024, 1024, 1024]),
+    ],
+)
+def test_the_residual_discriminator_has_the_layers_of_its_source(
+    image_size: int, channels_of_blocks: list[int]
+) -> None:
+    """Miyato et al. 2018, tables 5 and 6: the last block halves nothing."""
+    network = resnet.ResnetDiscriminator().build(image_size)
+    expected, inputs = [], 3
+    for depth, outputs in enumerate(channels_of_blocks):
+        hidden = inputs if depth else outputs
+        expected += [(hidden, inputs, 3, 3), (outputs, hidden, 3, 3)]
+        if inputs != outputs:
+            expected.append((outputs, inputs, 1, 1))
+        inputs = outputs
+    assert weights(network) == [*expected, (1, inputs)]
+    vectors = network.collect_params(".*left_vector").values()
+    assert len(vectors) == len(expected) + 1  # a spectral norm of every weight
+    pools = [layer for layer in walk(network) if isinstance(layer, AveragePooling)]
+    assert len(pools) == 2 * (len(channels_of_blocks) - 1)
+
+
+def test_a_residual_block_is_the_sum_of_both_ways() -> None:
+    def half(way: float) -> HybridBlock:
+        made = layers.convolution(1, 1, 1, name=f"a{way}")
+        made.initialize(mx.init.Constant(way))
+        return made
+
+    x = normal(2, 1, 3, 3)
+    block = Residual("block", [half(0.5), half(0.25)], [half(3)])
+    np.testing.assert_allclose(run(block, x), (0.125 + 3) * x, rtol=1e-6)
+    plain = Residual("block", [half(0.5)])
+    np.testing.assert_allclose(run(plain, x), 1.5 * x, rtol=1e-6)
 
 
 def test_dcgan_starts_from_the_weights_of_its_paper() -> None:
@@ -280,7 +397,7 @@ def test_dcgan_starts_from_the_weights_of_its_paper() -> None:
             assert (values == expected).all(), name
 
 
-@pytest.mark.parametrize("network", ["began", "hw3_baseline"])
+@pytest.mark.parametrize("network", ["began", "hw3_baseline", "resnet"])
 def test_others_start_from_uniform_weights(network: str) -> None:
     """Within 1 / sqrt(inputs) as in PyTorch, or sqrt(6 / (inputs + outputs)) as Glorot has it."""
     overrides = [f"{kind}.network={network}" for kind in ("generator", "discriminator")]
@@ -295,6 +412,8 @@ def test_others_start_from_uniform_weights(network: str) -> None:
                 bound = 1 / np.sqrt(inputs * pixels)
             else:
                 bound = np.sqrt(6 / ((inputs + outputs) * pixels))
+                if network == "resnet" and field == [3, 3]:
+                    bound *= np.sqrt(2)
             assert np.abs(values).max() <= bound * (1 + 1e-6), name
             deviation = bound / np.sqrt(3)
             assert abs(values.mean()) < 5 * deviation / np.sqrt(values.size), name
@@ -304,7 +423,7 @@ def test_others_start_from_uniform_weights(network: str) -> None:
 
 @pytest.mark.parametrize("image_size", [8, 64])
 def test_dropout_takes_one_number_a_channel_besides_the_latent(image_size: int) -> None:
-    plain, dropping = dcgan.Generator(3), dcgan.Generator(3, dropout=0.5)
+    plain, dropping = dcgan.DcganGenerator(3), dcgan.DcganGenerator(3, dropout=0.5)
     assert plain.input_size(7, image_size) == 7
     expected = 7 + sum(3 * 2**k for k in range(int(np.log2(image_size)) - 2))
     assert dropping.input_size(7, image_size) == expected
@@ -317,7 +436,7 @@ def dropped_channels(latent: Latent, dropout: float, numbers: np.ndarray) -> np.
     Its only hidden layer gives 1 everywhere.
     """
     count = numbers.shape[1]
-    network = dcgan.Generator(count, norm="none", dropout=dropout).build(latent, 8, "signed")
+    network = dcgan.DcganGenerator(count, norm="none", dropout=dropout).build(latent, 8, "signed")
     network.initialize(mx.init.Zero())
     network.collect_params()["generator_deconvolution0_bias"].set_data(np.ones(count))
     seen: list[np.ndarray] = []
@@ -346,8 +465,8 @@ def test_dropout_drops_its_share_and_keeps_the_scale(distribution: str, dropout:
 
 
 def test_the_same_latent_always_drops_the_same_channels() -> None:
-    network = built(dcgan.Generator(4, dropout=0.5), 16)
-    latents = normal(3, dcgan.Generator(4, dropout=0.5).input_size(5, 16))
+    network = built(dcgan.DcganGenerator(4, dropout=0.5), 16)
+    latents = normal(3, dcgan.DcganGenerator(4, dropout=0.5).input_size(5, 16))
     images = run(network, latents)
     np.testing.assert_array_equal(run(network, latents), images)
     np.testing.assert_allclose(run(network, latents[1:2])[0], images[1], atol=1e-6)
@@ -366,25 +485,47 @@ def test_a_training_draws_what_is_dropped() -> None:
 @pytest.mark.parametrize(
     ("kind", "values", "sentence"),
     [
-        (dcgan.Generator, {"kernel": 3}, "kernel is '3', expected 4 or 5"),
-        (dcgan.Generator, {"norm": "spectral"}, "norm is 'spectral', expected batch, instance or"),
+        (dcgan.DcganGenerator, {"kernel": 3}, "kernel 3 is unknown: it is one of 4, 5"),
         (
-            dcgan.Generator,
-            {"activation": "elu"},
-            "activation is 'elu', expected relu or",
+            dcgan.DcganGenerator,
+            {"norm": "spectral"},
+            "norm 'spectral' is unknown: it is one of batch",
         ),
-        (dcgan.Generator, {"upsampling": "cubic"}, "upsampling is 'cubic', expected deconvolution"),
-        (dcgan.Generator, {"dropout": 1.0}, "dropout is 1.0, expected 0 up to"),
-        (dcgan.Generator, {"dropout": -0.1}, "dropout is -0.1"),
-        (dcgan.Generator, {"width": 0}, "width is 0, expected at least 1"),
-        (dcgan.Discriminator, {"kernel": 6}, "kernel is '6', expected 4 or 5"),
-        (dcgan.Discriminator, {"norm": "layer"}, "norm is 'layer', expected batch, instance, spec"),
-        (dcgan.Discriminator, {"downsampling": "pool"}, "downsampling is 'pool', expected stride"),
-        (patch.Discriminator, {"halvings": 5}, "halvings is 5, expected 1 to 4"),
-        (patch.Discriminator, {"norm": "layer"}, "norm is 'layer'"),
-        (minibatch.Discriminator, {"kernels": 0}, "kernels is 0, expected at least 1"),
-        (minibatch.Discriminator, {"dimensions": 0}, "dimensions is 0, expected at least 1"),
-        (began.Discriminator, {"code": 0}, "code is 0, expected at least 1"),
+        (
+            dcgan.DcganGenerator,
+            {"activation": "elu"},
+            "activation 'elu' is unknown: did you mean relu",
+        ),
+        (
+            dcgan.DcganGenerator,
+            {"upsampling": "cubic"},
+            "upsampling 'cubic' is unknown: it is one of dec",
+        ),
+        (dcgan.DcganGenerator, {"dropout": 1.0}, "dropout is 1.0, expected 0 up to"),
+        (dcgan.DcganGenerator, {"dropout": -0.1}, "dropout is -0.1"),
+        (dcgan.DcganGenerator, {"width": 0}, "width is 0, expected at least 1"),
+        (dcgan.DcganDiscriminator, {"kernel": 6}, "kernel 6 is unknown: it is one of 4, 5"),
+        (
+            dcgan.DcganDiscriminator,
+            {"norm": "layer"},
+            "norm 'layer' is unknown: it is one of batch, in",
+        ),
+        (
+            dcgan.DcganDiscriminator,
+            {"downsampling": "pool"},
+            "downsampling 'pool' is unknown: did you mean",
+        ),
+        (patch.PatchDiscriminator, {"halvings": 5}, "halvings is 5, expected 1 to 4"),
+        (patch.PatchDiscriminator, {"norm": "layer"}, "norm 'layer' is unknown"),
+        (minibatch.MinibatchDiscriminator, {"kernels": 0}, "kernels is 0, expected at least 1"),
+        (
+            minibatch.MinibatchDiscriminator,
+            {"dimensions": 0},
+            "dimensions is 0, expected at least 1",
+        ),
+        (began.BeganDiscriminator, {"code": 0}, "code is 0, expected at least 1"),
+        (resnet.ResnetGenerator, {"blocks": 0}, "blocks is 0, expected at least 1"),
+        (resnet.ResnetDiscriminator, {"norm": "batch"}, "norm 'batch' is unknown: it is one of"),
     ],
 )
 def test_impossible_values_are_refused(
