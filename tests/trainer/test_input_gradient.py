@@ -1,6 +1,8 @@
-"""The gradient at the pictures against PyTorch's double backward and against differences."""
+"""The gradient at a picture against PyTorch's double backward, and against differences."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import mxnet as mx
 import numpy as np
@@ -8,33 +10,48 @@ import pytest
 from mxnet import autograd
 from mxnet.gluon import HybridBlock, nn
 
+from edgegan.trainer import input_gradient, networks
 from edgegan.trainer.input_gradient import InputGradient
-from edgegan.trainer.loop import Training
-from edgegan.trainer.networks import Discriminator, began, dcgan, minibatch, patch
+from edgegan.trainer.layers import (
+    Convolution,
+    GlobalSum,
+    Nearest,
+    Residual,
+    SpectralNorm,
+    iterate_spectral_norms,
+)
+from edgegan.trainer.networks import DiscriminatorArchitecture, dcgan, patch, resnet
 from edgegan.trainer.optimizer import trained_parameters
-from training_help import random_batches, tiny_recipe
 
 Arrays = dict[str, np.ndarray]
-WEIGHT = 10.0
 COUNT = 5
+Dcgan, Resnet = dcgan.DcganDiscriminator, resnet.ResnetDiscriminator
 CRITICS = [
-    pytest.param(dcgan.Discriminator(6, kernel=4, norm="none"), 8, id="4x4 of 8"),
-    pytest.param(dcgan.Discriminator(5, kernel=4, norm="none"), 32, id="4x4 of 32"),
-    pytest.param(dcgan.Discriminator(6, kernel=5, norm="none"), 8, id="5x5 of 8"),
-    pytest.param(dcgan.Discriminator(5, kernel=5, norm="none"), 16, id="5x5 of 16"),
-    pytest.param(dcgan.Discriminator(3, kernel=5, norm="none"), 64, id="5x5 of 64"),
-    pytest.param(patch.Discriminator(6, halvings=2, norm="none"), 16, id="patches"),
+    pytest.param(Dcgan(6, kernel=4, norm="none"), 8, id="4x4 of 8"),
+    pytest.param(Dcgan(5, kernel=4, norm="none"), 32, id="4x4 of 32"),
+    pytest.param(Dcgan(6, kernel=5, norm="none"), 8, id="5x5 of 8"),
+    pytest.param(Dcgan(5, kernel=5, norm="none"), 16, id="5x5 of 16"),
+    pytest.param(Dcgan(3, kernel=5, norm="none"), 64, id="5x5 of 64"),
+    pytest.param(Dcgan(5, norm="none", activation="relu"), 16, id="ReLU"),
+    pytest.param(Dcgan(5, norm="none", downsampling="average_pool"), 16, id="average pooling"),
+    pytest.param(Dcgan(5, norm="spectral"), 16, id="spectral norm"),
+    pytest.param(patch.PatchDiscriminator(6, halvings=2, norm="none"), 16, id="patches"),
+    pytest.param(Resnet(4, norm="none"), 8, id="residual of 8"),
+    pytest.param(Resnet(3, norm="none"), 32, id="residual of 32"),
+    pytest.param(Resnet(4, norm="spectral"), 16, id="residual with a spectral norm"),
 ]
 
 
-def critic(architecture: Discriminator, image_size: int) -> HybridBlock:
+def critic(architecture: DiscriminatorArchitecture, image_size: int) -> HybridBlock:
     """A critic as it is trained, with random weights and biases."""
     made = architecture.build(image_size)
     made.initialize()
     made.hybridize(static_alloc=True, static_shape=True)
     random = np.random.default_rng(2)
     for parameter in trained_parameters(made):
-        parameter.set_data(random.normal(0, 0.2, parameter.shape).astype(np.float32))
+        deviation = 0.3 if parameter.name.endswith("bias") else np.prod(parameter.shape[1:]) ** -0.5
+        parameter.set_data(random.normal(0, deviation, parameter.shape).astype(np.float32))
+    iterate_spectral_norms(made)
     return made
 
 
@@ -43,41 +60,30 @@ def pictures(image_size: int) -> np.ndarray:
     return np.random.default_rng(3).uniform(-1, 1, shape).astype(np.float32)
 
 
-def weights_of(network: HybridBlock) -> Arrays:
-    return {parameter.name: parameter.data().asnumpy() for parameter in trained_parameters(network)}
+def gradients_of(network: HybridBlock) -> Arrays:
+    return {item.name: item.grad().asnumpy() for item in trained_parameters(network)}
 
 
-def add_penalty(network: HybridBlock, shown: np.ndarray) -> mx.nd.NDArray:
-    """Add the gradients of the penalty, equation 3 of the paper, to the network's."""
-    slope = InputGradient(network, mx.nd.array(shown))
-    with autograd.record():
-        norms = (slope.gradient().square().sum(axis=(1, 2, 3)) + 1e-12).sqrt()
-        penalty = WEIGHT * (norms - 1).square().mean()
-    penalty.backward()
-    slope.gather()
-    return penalty
+def penalty_of(gradient: Any) -> Any:
+    """A number that depends on each pixel's gradient, and not linearly."""
+    return ((gradient + 0.1) ** 2).sum() + (gradient**3).sum()
 
 
-def added_by_penalty(network: HybridBlock, shown: np.ndarray) -> tuple[float, Arrays]:
-    """The penalty, and what it adds to gradients of 0."""
+def passed(network: HybridBlock, shown: np.ndarray) -> tuple[np.ndarray, Arrays]:
+    """The gradients at pictures, and what their penalty adds to gradients of 0."""
     for parameter in trained_parameters(network):
         parameter.zero_grad()
-    penalty = add_penalty(network, shown)
-    assert penalty.shape == (1,)
-    gradients = {
-        parameter.name: parameter.grad().asnumpy() for parameter in trained_parameters(network)
-    }
-    return float(penalty.asscalar()), gradients
-
-
-def penalty_by_first_derivative(network: HybridBlock, shown: np.ndarray) -> float:
-    """Equation 3 of the paper from mxnet's own gradient at the pictures, in their precision."""
-    norms = np.linalg.norm(gradient_at(network, shown).reshape(len(shown), -1), axis=1)
-    return float(WEIGHT * ((norms - 1) ** 2).mean())
+    inputs = InputGradient(network, mx.nd.array(shown))
+    with autograd.record():
+        gradient = inputs.gradient()
+        loss = penalty_of(gradient)
+    loss.backward()
+    inputs.gather()
+    return gradient.asnumpy(), gradients_of(network)
 
 
 def gradient_at(network: HybridBlock, shown: np.ndarray) -> np.ndarray:
-    """The gradient of every picture's score, the mean of its patches', at the picture."""
+    """mxnet's own gradient of every picture's score at the picture, in the network's precision."""
     at = mx.nd.array(shown, dtype=shown.dtype)
     at.attach_grad()
     with autograd.record():
@@ -86,139 +92,162 @@ def gradient_at(network: HybridBlock, shown: np.ndarray) -> np.ndarray:
     return gradient.asnumpy()
 
 
+def in_pytorch(block: HybridBlock, x: Any, tensors: dict[str, Any], torch: Any) -> Any:
+    """What a block makes of ``x``, computed by PyTorch with the weights in ``tensors``."""
+    functional = torch.nn.functional
+    if type(block) is nn.HybridSequential:
+        for layer in block:
+            x = in_pytorch(layer, x, tensors, torch)
+        return x
+    if isinstance(block, Residual):
+        body = in_pytorch(block.body, x, tensors, torch)
+        return body + in_pytorch(block.shortcut, x, tensors, torch)
+    if isinstance(block, (Convolution, nn.Dense)):
+        weight, bias = tensors[block.weight.name], tensors[block.bias.name]
+        if isinstance(block, SpectralNorm):
+            left = torch.tensor(block.left.data().asnumpy())
+            weight = weight / (left @ weight.flatten(1)).norm()
+        if isinstance(block, nn.Dense):
+            return functional.linear(x.flatten(1), weight, bias)
+        options = block._kwargs
+        return functional.conv2d(x, weight, bias, options["stride"], options["pad"])
+    if isinstance(block, nn.LeakyReLU):
+        return functional.leaky_relu(x, 0.2)
+    if isinstance(block, nn.Activation):
+        return functional.relu(x)
+    if isinstance(block, nn.AvgPool2D):
+        return functional.avg_pool2d(x, 2)
+    if isinstance(block, GlobalSum):
+        return x.sum(dim=(2, 3))
+    return x.reshape(COUNT, -1)
+
+
+def assert_near(found: np.ndarray, expected: np.ndarray, name: str = "") -> None:
+    scale = np.abs(expected).max()
+    assert scale > 0, name
+    np.testing.assert_allclose(found, expected, rtol=0, atol=2e-5 * scale, err_msg=name)
+
+
 @pytest.mark.parametrize(("architecture", "image_size"), CRITICS)
-def test_value_and_gradients_are_those_of_pytorch(
-    architecture: Discriminator, image_size: int
+def test_gradients_and_their_gradients_are_those_of_pytorch(
+    architecture: DiscriminatorArchitecture, image_size: int
 ) -> None:
     torch = pytest.importorskip("torch")
     ours, shown = critic(architecture, image_size), pictures(image_size)
-    theirs = {name: torch.tensor(array) for name, array in weights_of(ours).items()}
-    for tensor in theirs.values():
-        tensor.requires_grad_()
-
+    theirs = {
+        parameter.name: torch.tensor(parameter.data().asnumpy(), requires_grad=True)
+        for parameter in trained_parameters(ours)
+    }
     at = torch.tensor(shown, requires_grad=True)
-    x = at
-    for layer in ours:
-        if isinstance(layer, nn.Conv2D):
-            options = layer._kwargs
-            weight, bias = theirs[layer.weight.name], theirs[layer.bias.name]
-            x = torch.nn.functional.conv2d(x, weight, bias, options["stride"], options["pad"])
-        elif isinstance(layer, nn.LeakyReLU):
-            x = torch.nn.functional.leaky_relu(x, 0.2)
-    scores = x.reshape(COUNT, -1).mean(dim=1)
-    (gradient,) = torch.autograd.grad(scores.sum(), at, create_graph=True)
-    expected = WEIGHT * ((gradient.reshape(COUNT, -1).norm(dim=1) - 1) ** 2).mean()
-    expected.backward()
+    scores = in_pytorch(ours, at, theirs, torch).reshape(COUNT, -1).mean(dim=1)
+    (expected,) = torch.autograd.grad(scores.sum(), at, create_graph=True)
+    penalty_of(expected).backward()
 
-    found, gradients = added_by_penalty(ours, shown)
-    assert found == pytest.approx(expected.item(), rel=1e-5)
+    found, gradients = passed(ours, shown)
+    assert_near(found, expected.detach().numpy())
     for name, tensor in theirs.items():
         if name.endswith("bias"):
             assert (gradients[name] == 0).all(), name
         else:
-            scale = tensor.grad.abs().max().item()
-            assert scale > 0
-            np.testing.assert_allclose(
-                gradients[name], tensor.grad.numpy(), rtol=0, atol=1e-5 * scale, err_msg=name
-            )
+            assert_near(gradients[name], tensor.grad.numpy(), name)
 
 
 @pytest.mark.parametrize(("architecture", "image_size"), CRITICS)
-def test_value_and_gradients_are_those_of_differences(
-    architecture: Discriminator, image_size: int
+def test_gradients_of_gradients_are_those_of_differences(
+    architecture: DiscriminatorArchitecture, image_size: int
 ) -> None:
-    """In float64, where a step is small enough to cross no kink of a leaky ReLU."""
+    """In float64, where a step is small enough to cross no kink of a ReLU."""
     ours, shown = critic(architecture, image_size), pictures(image_size)
-    found, gradients = added_by_penalty(ours, shown)
+    found, gradients = passed(ours, shown)
     exact = architecture.build(image_size)
     exact.initialize()
     exact.cast("float64")
-    start = {name: array.astype(np.float64) for name, array in weights_of(ours).items()}
+    for parameter in ours.collect_params().values():
+        exact.collect_params()[parameter.name].set_data(parameter.data().astype("float64"))
     shown = shown.astype(np.float64)
-
-    def penalty(name: str, moved: np.ndarray) -> float:
-        for parameter in trained_parameters(exact):
-            parameter.set_data(moved if parameter.name == name else start[parameter.name])
-        return penalty_by_first_derivative(exact, shown)
+    assert_near(found, gradient_at(exact, shown))
 
     random, step = np.random.default_rng(4), 1e-7
-    assert found == pytest.approx(penalty("", np.zeros(0)), rel=1e-5)
-    for name, gradient in gradients.items():
+    for parameter in trained_parameters(exact):
+        gradient, start = gradients[parameter.name], parameter.data().asnumpy()
         # Mostly along the gradient, where the slope is its length.
         direction = gradient / max(np.linalg.norm(gradient), 1e-3)
         direction = direction + 0.1 * random.standard_normal(gradient.shape) / gradient.size**0.5
-        ahead, behind = (penalty(name, start[name] + sign * step * direction) for sign in (1, -1))
-        slope = (ahead - behind) / (2 * step)
-        assert (gradient * direction).sum() == pytest.approx(slope, rel=1e-4, abs=1e-6), name
+        values = []
+        for sign in (1, -1):
+            parameter.set_data(start + sign * step * direction)
+            values.append(penalty_of(gradient_at(exact, shown)))
+        parameter.set_data(start)
+        slope = (values[0] - values[1]) / (2 * step)
+        expected = pytest.approx(slope, rel=1e-4, abs=1e-5)
+        assert (gradient * direction).sum() == expected, parameter.name
 
 
-def test_the_penaltys_gradients_are_added_to_those_already_there() -> None:
-    network, shown = critic(dcgan.Discriminator(4, norm="none"), 16), pictures(16)
-    _, alone = added_by_penalty(network, shown)
-    before = {name: np.full(array.shape, 0.25, np.float32) for name, array in alone.items()}
+def test_gradients_are_added_to_those_already_there() -> None:
+    network, shown = critic(Resnet(4), 8), pictures(8)
+    _, alone = passed(network, shown)
     for parameter in trained_parameters(network):
-        parameter.grad()[:] = mx.nd.array(before[parameter.name])
-    add_penalty(network, shown)
-    for parameter in trained_parameters(network):
-        expected = before[parameter.name] + alone[parameter.name]
-        np.testing.assert_array_equal(parameter.grad().asnumpy(), expected, parameter.name)
+        parameter.grad()[:] = 0.25
+    inputs = InputGradient(network, mx.nd.array(shown))
+    with autograd.record():
+        loss = penalty_of(inputs.gradient())
+    loss.backward()
+    inputs.gather()
+    for name, array in gradients_of(network).items():
+        np.testing.assert_array_equal(array, np.float32(0.25) + alone[name], name)
 
 
-def test_a_critic_that_is_flat_has_a_finite_gradient() -> None:
-    network = critic(dcgan.Discriminator(4, norm="none"), 8)
-    for parameter in trained_parameters(network):
-        parameter.set_data(mx.nd.zeros(parameter.shape))
-    found, gradients = added_by_penalty(network, pictures(8))
-    assert found == pytest.approx(WEIGHT, rel=1e-5)  # (0 - 1)^2
-    assert all(np.isfinite(array).all() for array in gradients.values())
+def test_pictures_do_not_change_each_others_gradient() -> None:
+    network, shown = critic(Resnet(4), 16), pictures(16)
+    together, _ = passed(network, shown)
+    for index in range(COUNT):
+        alone, _ = passed(network, shown[index : index + 1])
+        assert_near(alone[0], together[index])
+
+
+@pytest.mark.parametrize("name", networks.find("discriminator"))
+def test_every_architectures_gradient_is_known_or_refused_by_name(name: str) -> None:
+    architecture = networks.find("discriminator")[name](3)
+    network = critic(architecture, 16)
+    try:
+        input_gradient.check(network)
+    except ValueError as error:
+        kinds: set[str] = set()
+        network.apply(lambda block: kinds.add(type(block).__name__))
+        said = str(error).partition("not known through ")[2]
+        assert said.split()[0].rstrip(":") in kinds
+        with pytest.raises(ValueError, match="not known through"):
+            InputGradient(network, mx.nd.array(pictures(16)))
+    else:
+        found, _ = passed(network, pictures(16))
+        assert_near(found, gradient_at(network, pictures(16)))
+
+
+def chain(*layers: HybridBlock) -> nn.HybridSequential:
+    network = nn.HybridSequential(prefix="discriminator_")
+    network.add(*layers)
+    return network
 
 
 @pytest.mark.parametrize(
-    ("architecture", "kind"),
+    ("layer", "sentence"),
     [
-        (dcgan.Discriminator(4, norm="batch"), "BatchNorm"),
-        (dcgan.Discriminator(4, norm="instance"), "InstanceNorm"),
-        (dcgan.Discriminator(4, norm="spectral"), "SpectralConvolution"),
-        (dcgan.Discriminator(4, norm="none", activation="relu"), "Activation"),
-        (dcgan.Discriminator(4, norm="none", downsampling="max_pool"), "MaxPool2D"),
-        (minibatch.Discriminator(4, norm="none"), "Flatten"),
-        (began.Discriminator(4), "ReconstructionError"),
+        (nn.BatchNorm(prefix="a_"), "BatchNorm a: with it a picture's gradient depends on the oth"),
+        (nn.MaxPool2D(2, prefix="a_"), "MaxPool2D a: mxnet does not tell which pixel was the lar"),
+        (nn.InstanceNorm(prefix="a_"), "InstanceNorm a: it divides by the deviation"),
+        (nn.AvgPool2D(3, 1, prefix="a_"), "AvgPool2D a: known are .*pooling without overlap"),
+        (nn.Activation("tanh", prefix="a_"), "Activation a: known are convolutions, dense"),
+        (Nearest(), "Nearest: known are"),
     ],
-    ids=lambda value: value if isinstance(value, str) else "",
+    ids=lambda value: type(value).__name__,
 )
-def test_other_layers_are_refused(architecture: Discriminator, kind: str) -> None:
-    network = architecture.build(16)
-    network.initialize()
-    sentence = f"knows convolutions and leaky ReLUs only, found {kind} in the discriminator"
-    with pytest.raises(ValueError, match=sentence):
-        InputGradient(network, mx.nd.array(pictures(16)))
-
-
-def test_training_with_a_large_penalty_brings_the_critics_slope_to_one() -> None:
-    recipe = tiny_recipe(
-        "wgan",
-        "objective={name: wasserstein_gp, penalty: 1000}",
-        "discriminator.norm=none",
-        "discriminator.width=8",
-        "discriminator.optimizer={name: adam, learning_rate: 3e-3, beta1: 0, decay: 0.9}",
-        "image_size=16",
-        "batch_size=8",
-    )
-    training = Training(recipe, 0, mx.cpu(), pictures=100)
-    random = np.random.default_rng(5)
-
-    def slopes() -> np.ndarray:
-        """Norms of the gradient between real and generated pictures, as mxnet computes it."""
-        real = next(random_batches(recipe, seed=6))
-        generated = training.images(random.standard_normal((8, recipe.input_size)))
-        share = random.random((8, 1, 1, 1))
-        between = (share * real + (1 - share) * generated).astype(np.float32)
-        return np.linalg.norm(gradient_at(training.discriminator, between).reshape(8, -1), axis=1)
-
-    assert np.abs(slopes() - 1).min() > 0.5
-    batches = random_batches(recipe)
-    for _ in range(30):
-        result = training.step(batches)
-    np.testing.assert_allclose(slopes(), 1, atol=0.2)
-    # The loss told has the penalty in it: more than the difference of the scores.
-    assert result.discriminator_loss > result.generated_score - result.real_score
+def test_other_layers_are_refused_with_a_reason_wherever_they_are(
+    layer: HybridBlock, sentence: str
+) -> None:
+    for network in (
+        chain(layer),
+        chain(Residual("b", [layer])),
+        chain(Residual("b", [], [chain(layer)])),
+    ):
+        with pytest.raises(ValueError, match=f"not known through {sentence}"):
+            input_gradient.check(network)

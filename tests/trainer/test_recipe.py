@@ -276,9 +276,8 @@ def test_what_is_wrong_with_a_trick_is_said_in_one_sentence(override: str, sente
     ("overrides", "found"),
     [
         (["discriminator.norm=spectral"], "discriminator.norm has to be none, found spectral"),
-        (["discriminator.activation=relu"], "leaky ReLUs only, found Activation"),
-        (["discriminator.downsampling=average_pool"], "leaky ReLUs only, found AvgPool2D"),
-        (["discriminator.network=minibatch"], "leaky ReLUs only, found Flatten"),
+        (["discriminator.downsampling=max_pool"], "not known through MaxPool2D"),
+        (["discriminator.network=minibatch"], "not known through MinibatchDiscrimination"),
     ],
 )
 def test_a_gradient_penalty_is_refused_before_training_where_it_is_not_known(

@@ -14,7 +14,7 @@ from edgegan.trainer.input_gradient import InputGradient
 from edgegan.trainer.objectives import Objective, Turn
 
 if TYPE_CHECKING:
-    from edgegan.trainer.networks import Discriminator
+    from edgegan.trainer.networks import DiscriminatorArchitecture
 
 TINY = 1e-12  # under the root, whose slope is infinite at 0
 
@@ -33,7 +33,7 @@ class WassersteinGradientPenalty(Objective):
         if not 0 < self.penalty < float("inf"):
             raise ValueError(f"objective.penalty is {self.penalty!r}, expected a positive number")
 
-    def check(self, discriminator: Discriminator, image_size: int) -> None:
+    def check(self, discriminator: DiscriminatorArchitecture, image_size: int) -> None:
         norm = getattr(discriminator, "norm", "none")
         if norm != "none":
             raise ValueError(
