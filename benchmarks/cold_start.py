@@ -14,11 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import measure, networks, peers
-from benchmarks.measure import PeerFailed, Run, Spread, Worker
+from benchmarks.measure import PeerFailed, Timed, Worker
 from benchmarks.networks import FloatNetwork
+from edgegan.runtime import tables
 from edgegan.runtime.cores import available_cores
-from edgegan.runtime.errors import UserError, run_command
+from edgegan.runtime.errors import run_command
 from edgegan.runtime.generator import find_model
+from edgegan.runtime.options import add_model_option
+from edgegan.runtime.statistics import Spread
 
 EXAMPLES = """\
 examples:
@@ -26,20 +29,21 @@ examples:
   python -m benchmarks.cold_start --model wgan --repetitions 15 --json cold_start.json
 """
 PACKAGES = ("onnxruntime", "opencv-python", "numpy", "torch", "matplotlib")
-ROOT = Path(__file__).parents[1]
+RUN_GAN = measure.ROOT / "run_gan.sh"
 OURS = "./run_gan.sh (draws and counts)"
 GENERATE = "edgegan generate (draws)"
 PYTORCH = "PyTorch script (draws)"
-ENVIRONMENT = {"PYTHONPATH": str(ROOT), "MPLBACKEND": "Agg"}
+ENVIRONMENT = {"MPLBACKEND": "Agg"}
+PASS_OR_FAIL = (0, 1)  # statuses of run_gan.sh where it could do its work
 
 
 @dataclass
-class Result:
-    """One command from its start to its end."""
+class CommandResult:
+    """One command from its start to its end; ours is ``times_as_fast`` as it."""
 
     command: str
     seconds: Spread
-    theirs_over_ours: Spread
+    times_as_fast: Spread
     peak_memory_mb: Spread
 
 
@@ -56,11 +60,11 @@ def main(argv: list[str] | None = None) -> int:
         model = _resolve(options.model)
         commands = {
             OURS: [
-                *("bash", str(ROOT / "run_gan.sh"), "--model", model),
+                *("bash", str(RUN_GAN), "--model", model),
                 *("--output", str(folder / "run_gan.png")),
             ],
             GENERATE: [
-                *(sys.executable, "-m", "runtime.generate", "--model", model),
+                *measure.edgegan_command("generate", "--model", model),
                 *("--output", str(folder / "generate.png")),
             ],
         }
@@ -96,7 +100,7 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def pytorch_files(network: Path, folder: Path) -> Run:
+def pytorch_files(network: Path, folder: Path) -> Timed:
     """In a process of its own: write the state dict and the latents that the script reads."""
     import numpy as np
     import torch
@@ -126,9 +130,7 @@ def _resolve(model: str) -> str:
 def _first_run(command: list[str]) -> None:
     """The run before the first that counts: it makes .venv where there is none."""
     measure.progress("the first ./run_gan.sh (which sets up .venv where there is none)")
-    finished = measure.run_process(command, ENVIRONMENT)
-    if finished.status not in (0, 1):
-        raise UserError(f"./run_gan.sh failed: {_last_line(finished.output)}")
+    measure.run_checked(command, "./run_gan.sh", ENVIRONMENT, PASS_OR_FAIL)
 
 
 def _pytorch_command(network: FloatNetwork, folder: Path) -> list[str]:
@@ -142,14 +144,13 @@ def _pytorch_command(network: FloatNetwork, folder: Path) -> list[str]:
     return [sys.executable, script, *arguments]
 
 
-def _measure_commands(commands: dict[str, list[str]], repetitions: int) -> list[Result]:
+def _measure_commands(commands: dict[str, list[str]], repetitions: int) -> list[CommandResult]:
     """Time whole processes in turn, each run once before."""
     peaks: dict[str, list[float]] = {name: [] for name in commands}
 
     def take(name: str) -> float:
-        finished = measure.run_process(commands[name], ENVIRONMENT)
-        if finished.status not in ((0, 1) if name == OURS else (0,)):
-            raise UserError(f"{name} failed: {_last_line(finished.output)}")
+        statuses = PASS_OR_FAIL if name == OURS else (0,)
+        finished = measure.run_checked(commands[name], name, ENVIRONMENT, statuses)
         peaks[name].append(finished.peak_memory)
         return finished.seconds
 
@@ -160,7 +161,7 @@ def _measure_commands(commands: dict[str, list[str]], repetitions: int) -> list[
         values.clear()
     seconds = measure.interleave(takes, repetitions)
     return [
-        Result(
+        CommandResult(
             name,
             Spread.of(seconds[name]),
             measure.ratio(seconds[name], seconds[OURS]),
@@ -177,9 +178,7 @@ def _measure_parts(model: str, folder: Path, repetitions: int) -> dict[str, Spre
     rounds: list[dict[str, float]] = []
     for _ in range(repetitions):
         command = [sys.executable, script, str(time.time()), model, str(folder / "parts.png")]
-        finished = measure.run_process(command, ENVIRONMENT)
-        if finished.status:
-            raise UserError(f"the parts of run_gan failed: {_last_line(finished.output)}")
+        finished = measure.run_checked(command, "the parts of run_gan", ENVIRONMENT)
         rounds.append(json.loads(finished.output))
     return {part: Spread.of([values[part] for values in rounds]) for part in rounds[0]}
 
@@ -193,20 +192,15 @@ def _picture_difference(ours: Path, theirs: Path) -> int:
     return int(np.abs(read_picture(ours).astype(int) - read_picture(theirs)).max())
 
 
-def _last_line(output: str) -> str:
-    lines = output.strip().splitlines() or ["it said nothing"]
-    return lines[-1].removeprefix("error: ")
-
-
 def _print(report: dict[str, Any]) -> None:
     measure.print_header(f"From the prompt to the picture, model {report['model']}", report)
     rows = [
-        (result.command, result.seconds, result.theirs_over_ours, result.peak_memory_mb)
+        (result.command, result.seconds, result.times_as_fast, result.peak_memory_mb)
         for result in report["results"]
     ]
-    print(measure.table(("command", "seconds", "theirs / ours", "peak memory, MB"), rows))
+    print(tables.markdown(("command", "seconds", measure.TIMES_AS_FAST, "peak memory, MB"), rows))
     parts = list(report["parts_seconds"].items())
-    print("\n" + measure.table(("part of run_gan.sh's Python", "seconds"), parts))
+    print("\n" + tables.markdown(("part of run_gan.sh's Python", "seconds"), parts))
     if report["network"]:
         print(f"\nPyTorch's script computes the same network with {report['network']}")
     difference = report["pytorch_picture_difference_levels"]
@@ -224,7 +218,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    measure.add_model_option(parser)
+    add_model_option(parser)
     networks.add_network_option(parser)
     measure.add_options(parser, repetitions=11)
     return parser.parse_args(argv)

@@ -8,12 +8,14 @@ import queue
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from benchmarks import measure
 from benchmarks.comparison_page import write_page
 from edgegan.runtime.errors import UserError, add_debug_option, run_command
 from edgegan.runtime.files import make_folder
@@ -30,13 +32,18 @@ PLAN = Path(__file__).with_suffix(".yaml")
 
 
 @dataclass(frozen=True)
-class Run:
-    """One training: the folder's name, and what trainer.fit is told of its recipe."""
+class Trial:
+    """One training: its name in the plan, and what edgegan fit is told."""
 
-    name: str
+    run: str
     recipe: str
     seed: int
     overrides: list[str]
+
+    @property
+    def name(self) -> str:
+        """That of its folder."""
+        return f"{self.run}-{self.seed}"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -52,21 +59,55 @@ def main(argv: list[str] | None = None) -> int:
     options = _parse(argv)
     if not options.data.exists():
         raise UserError(f"no such folder or file: {options.data}, expected pictures to train on")
-    runs = _read_plan(options.plan)
-    unknown = sorted(set(options.only) - {run.name.rpartition("-")[0] for run in runs})
+    plan = read_plan(options.plan)
+    unknown = sorted(set(options.only) - {trial.run for trial in plan})
     if unknown:
         raise UserError(f"{options.plan} has no run called {unknown[0]}")
+    trials = [trial for trial in plan if not options.only or trial.run in options.only]
     make_folder(options.out)
-    waiting: queue.SimpleQueue[Run] = queue.SimpleQueue()
-    chosen = [
-        run for run in runs if not options.only or run.name.rpartition("-")[0] in options.only
-    ]
-    for run in chosen:
-        waiting.put(run)
+
+    def commands(trial: Trial) -> list[list[str]]:
+        return [*training(trial, options.data, options.minutes, options.out), evaluation(trial)]
+
+    def evaluation(trial: Trial) -> list[str]:
+        folder = str(options.out / trial.name)
+        return measure.edgegan_command("evaluate", folder, "--data", str(options.data))
+
+    run_all(trials, commands, options.out)
+    page = write_page([options.out / trial.name for trial in trials], options.out)
+    print(page.read_text(encoding="utf-8"))
+    return 0
+
+
+def run_all(
+    trials: Sequence[Trial], commands: Callable[[Trial], list[list[str]]], out: Path
+) -> None:
+    """Run each trial's commands one after the other, as many trials at once as there are cores.
+
+    Raises:
+        UserError: trials of which a command failed, with the files that tell why.
+    """
+    waiting: queue.SimpleQueue[Trial] = queue.SimpleQueue()
+    for trial in trials:
+        waiting.put(trial)
     failed: list[str] = []
+
+    def work(core: int) -> None:
+        while True:
+            try:
+                trial = waiting.get_nowait()
+            except queue.Empty:
+                return
+            print(f"core {core}: {trial.name}", flush=True)
+            log = out / f"{trial.name}.log"
+            with log.open("a") as output:
+                for command in commands(trial):
+                    if _start(command, core, output).returncode:
+                        failed.append(str(log))
+                        break
+
     workers = [
-        threading.Thread(target=_work, args=(waiting, core, options, failed))
-        for core in sorted(os.sched_getaffinity(0))
+        threading.Thread(target=work, args=(core,)) for core in sorted(os.sched_getaffinity(0))
     ]
     for worker in workers:
         worker.start()
@@ -74,28 +115,22 @@ def main(argv: list[str] | None = None) -> int:
         worker.join()
     if failed:
         raise UserError(f"{len(failed)} of the runs failed: see {', '.join(sorted(failed))}")
-    page = write_page([options.out / run.name for run in chosen], options.out)
-    print(page.read_text(encoding="utf-8"))
-    return 0
 
 
-def _work(
-    waiting: queue.SimpleQueue[Run], core: int, options: argparse.Namespace, failed: list[str]
-) -> None:
-    """Make one run after the other on one core, until none is left."""
-    while True:
-        try:
-            run = waiting.get_nowait()
-        except queue.Empty:
-            return
-        print(f"core {core}: {run.name}", flush=True)
-        log = options.out / f"{run.name}.log"
-        commands = [_training(run, options), _evaluation(run, options)]
-        with log.open("a") as output:
-            for command in commands:
-                if command and _start(command, core, output).returncode:
-                    failed.append(str(log))
-                    break
+def training(trial: Trial, data: Path, minutes: float, out: Path) -> list[list[str]]:
+    """The command that trains for what is left of a trial's minutes; none if none are."""
+    folder = out / trial.name
+    done = checkpoint.load(folder / LAST).facts["minutes"] if (folder / LAST).exists() else 0.0
+    if done >= minutes:
+        return []
+    beginning = ["--resume"] if done else ["--recipe", trial.recipe, "--seed", str(trial.seed)]
+    overrides = [word for override in trial.overrides for word in ("--set", override)]
+    command = [
+        *measure.edgegan_command("fit", *beginning, *overrides),
+        *("--data", str(data), "--out", str(folder)),
+        *("--minutes", str(minutes - done), "--epochs", "1000000"),
+    ]
+    return [command]
 
 
 def _start(command: list[str], core: int, output: Any) -> subprocess.CompletedProcess[bytes]:
@@ -106,30 +141,7 @@ def _start(command: list[str], core: int, output: Any) -> subprocess.CompletedPr
     )
 
 
-def _training(run: Run, options: argparse.Namespace) -> list[str]:
-    """The command that trains a run for what is left of its minutes; empty if none are."""
-    folder = options.out / run.name
-    done = checkpoint.load(folder / LAST).facts["minutes"] if (folder / LAST).exists() else 0.0
-    if done >= options.minutes:
-        return []
-    beginning = ["--resume"] if done else ["--recipe", run.recipe, "--seed", str(run.seed)]
-    overrides = [word for override in run.overrides for word in ("--set", override)]
-    return [
-        *(sys.executable, "-m", "trainer.fit", *beginning, *overrides),
-        *("--data", str(options.data), "--out", str(folder)),
-        *("--minutes", str(options.minutes - done), "--epochs", "1000000"),
-    ]
-
-
-def _evaluation(run: Run, options: argparse.Namespace) -> list[str]:
-    folder = options.out / run.name
-    return [
-        *(sys.executable, "-m", "trainer.evaluate", str(folder)),
-        *("--data", str(options.data)),
-    ]
-
-
-def _read_plan(path: Path) -> list[Run]:
+def read_plan(path: Path) -> list[Trial]:
     """All runs of a plan, in its order but for the further seeds, which come last.
 
     Raises:
@@ -137,8 +149,8 @@ def _read_plan(path: Path) -> list[Run]:
     """
     try:
         plan = yaml.safe_load(path.read_text(encoding="utf-8"))
-        runs = [
-            Run(f"{name}-{seed}", run["recipe"], seed, plan["everywhere"] + run.get("set", []))
+        trials = [
+            Trial(name, run["recipe"], seed, plan["everywhere"] + run.get("set", []))
             for name, run in plan["runs"].items()
             for seed in range(run.get("seeds", 1))
         ]
@@ -146,7 +158,7 @@ def _read_plan(path: Path) -> list[Run]:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
     except (yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
         raise UserError(f"{path} is no plan of runs as {PLAN.name} is") from error
-    return sorted(runs, key=lambda run: run.seed)
+    return sorted(trials, key=lambda trial: trial.seed)
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
@@ -156,7 +168,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--data", type=Path, required=True, help="pictures, as trainer.fit takes")
+    parser.add_argument("--data", type=Path, required=True, help="pictures, as edgegan fit takes")
     parser.add_argument(
         "--minutes", type=positive_number("--minutes"), required=True, help="of training, each"
     )

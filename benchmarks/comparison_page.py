@@ -8,8 +8,10 @@ from pathlib import Path
 import cv2
 
 from benchmarks import measure
+from edgegan.runtime import tables
 from edgegan.runtime.files import make_folder, write_bytes
 from edgegan.runtime.grid import read_picture
+from edgegan.runtime.statistics import short
 from edgegan.trainer.report import compare
 from edgegan.trainer.report.compare import Group, Metric, Pair
 from edgegan.trainer.report.drawing import jpeg
@@ -26,7 +28,7 @@ def write_page(folders: Sequence[Path], out: Path) -> Path:
     """Write the page and a strip of faces of every run to a folder; returns the page's path.
 
     Args:
-        folders: of runs that trainer.evaluate has measured, a strip named after each.
+        folders: of runs that edgegan evaluate has measured, a strip named after each.
 
     Raises:
         UserError: a folder that holds no run or a damaged one, or a file that cannot be written.
@@ -39,13 +41,13 @@ def write_page(folders: Sequence[Path], out: Path) -> Path:
         _write_strip(run, out / FACES / f"{run.name}.jpg")
     parts = [
         _how(runs, metrics),
-        measure.table(
+        tables.markdown(
             ["run", "seeds", "steps", "images", *_titles(metrics)], _rows(groups, metrics)
         ),
         "One setting apart:",
         _pairs_table(compare.one_setting_apart(groups), metrics),
         "The first faces of seed 0:",
-        measure.table(["run", "faces"], [[_name(group), _strip(group)] for group in groups]),
+        tables.markdown(["run", "faces"], [[_name(group), _strip(group)] for group in groups]),
     ]
     page = out / PAGE
     write_bytes(page, "\n\n".join([*parts, ""]).encode())
@@ -96,7 +98,7 @@ def _pairs_table(pairs: Sequence[Pair], metrics: Sequence[Metric]) -> str:
         ]
         for pair in pairs
     ]
-    return measure.table(["runs", *_titles(headlines)], rows)
+    return tables.markdown(["runs", *_titles(headlines)], rows)
 
 
 def _titles(metrics: Sequence[Metric]) -> list[str]:
@@ -118,7 +120,7 @@ def _cell(group: Group, metric: Metric, bold: bool = False) -> str:
     if metric not in group.spreads:
         return ""
     spread = group.spreads[metric]
-    mean, least, greatest = map(measure.short, (spread.mean, spread.least, spread.greatest))
+    mean, least, greatest = map(short, (spread.mean, spread.least, spread.greatest))
     mean = f"**{mean}**" if bold else mean
     return f"{mean} ({least} to {greatest})" if spread.count > 1 else mean
 

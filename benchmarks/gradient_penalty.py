@@ -9,9 +9,11 @@ from functools import partial
 from typing import Any
 
 from benchmarks import measure
-from benchmarks.measure import PeerFailed, Spread, Worker
+from benchmarks.measure import PeerFailed, Worker
 from benchmarks.training import edgegan, recipe_values
+from edgegan.runtime import tables
 from edgegan.runtime.errors import UserError, run_command
+from edgegan.runtime.statistics import Spread
 
 EXAMPLES = """\
 examples:
@@ -107,7 +109,7 @@ def _print(report: dict[str, Any]) -> None:
         for result in report["results"]
     ]
     headers = ("objective", "seconds a step", f"to {CLIPPED}", "peak memory, MB")
-    print(measure.table(headers, rows))
+    print(tables.markdown(headers, rows))
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
@@ -118,9 +120,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="override the recipe"
-    )
+    measure.add_set_option(parser)
     measure.add_threads_option(parser)
     measure.add_seconds_option(parser, 5)
     measure.add_options(parser, repetitions=7)

@@ -17,8 +17,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks import measure
-from benchmarks.measure import PeerFailed, Run, Spread, Worker
+from benchmarks.measure import PeerFailed, Timed, Worker
 from benchmarks.networks import Operations
+from edgegan.runtime import tables
+from edgegan.runtime.statistics import Spread
 
 INTEGERS = "int8"
 SIZE = 1024  # rows and columns of both matrices: 1.07 billion multiply-adds, 4 MB each in float32
@@ -30,7 +32,7 @@ class Product:
 
     library: str
     number_format: str
-    make: Callable[[int, int], Run]
+    make: Callable[[int, int], Timed]
     packages: tuple[str, ...]
 
 
@@ -61,14 +63,14 @@ class Share:
     by_batch: dict[int, float]
 
 
-def onnxruntime_float32(size: int, threads: int) -> Run:
+def onnxruntime_float32(size: int, threads: int) -> Timed:
     """onnxruntime's MatMul of float32 matrices, the second a constant."""
     random = np.random.default_rng(0)
     left, right = random.standard_normal((2, size, size)).astype(np.float32)
     return _onnxruntime_product("MatMul", left, right, np.float32, threads)
 
 
-def onnxruntime_integers(size: int, threads: int) -> Run:
+def onnxruntime_integers(size: int, threads: int) -> Timed:
     """onnxruntime's MatMulInteger of unsigned by signed bytes, the second matrix a constant."""
     random = np.random.default_rng(0)
     left = random.integers(0, 256, (size, size), dtype=np.uint8)
@@ -76,7 +78,7 @@ def onnxruntime_integers(size: int, threads: int) -> Run:
     return _onnxruntime_product("MatMulInteger", left, right, np.int32, threads)
 
 
-def pytorch(number_format: str, size: int, threads: int) -> Run:
+def pytorch(number_format: str, size: int, threads: int) -> Timed:
     """PyTorch's matrix product of a floating-point format."""
     import torch
 
@@ -176,7 +178,7 @@ def print_tables(measured: list[Rate], shares: list[Share]) -> None:
         (rate.number_format, rate.library, rate.billions_per_second) for rate in measured
     ]
     print(f"\nA product of two {SIZE} x {SIZE} matrices:\n")
-    print(measure.table(("numbers", "library", "billion multiply-adds/s"), rows))
+    print(tables.markdown(("numbers", "library", "billion multiply-adds/s"), rows))
     if not shares:
         return
     batches = list(shares[0].by_batch)  # of ours, which is there for all
@@ -192,12 +194,12 @@ def print_tables(measured: list[Rate], shares: list[Share]) -> None:
     ]
     headers = ("peer", "numbers", "million multiply-adds an image", "ms they take at that rate")
     print("\nThe part of a peer's time that its multiply-adds would take at the best of those:\n")
-    print(measure.table((*headers, *(f"of batch {batch}" for batch in batches)), rows))
+    print(tables.markdown((*headers, *(f"of batch {batch}" for batch in batches)), rows))
 
 
 def _onnxruntime_product(
     operator: str, left: np.ndarray, right: np.ndarray, result: Any, threads: int
-) -> Run:
+) -> Timed:
     import onnxruntime
     from onnx import helper, numpy_helper
 

@@ -1,4 +1,4 @@
-"""What the benchmarks share: fair timing, peak memory, statistics, and tables of them.
+"""What the benchmarks share: fair timing, peak memory, ratios, and what heads a report.
 
 Every peer runs in a process of its own, as it would for a user, with the same number of threads.
 Repetitions go round all peers (A B C A B C …), so that a machine that becomes slower becomes so
@@ -30,29 +30,14 @@ from typing import Any
 from edgegan.runtime.cores import available_cores
 from edgegan.runtime.errors import UserError, add_debug_option
 from edgegan.runtime.files import atomic_write
-from edgegan.runtime.options import DEFAULT_MODEL, positive_number, whole_number
+from edgegan.runtime.options import positive_number, whole_number
+from edgegan.runtime.statistics import Spread
 
 LEAST_REPETITIONS = 5
+ROOT = Path(__file__).parents[1]
+TIMES_AS_FAST = "edgegan is … times as fast"  # over a column: above 1, ours is the faster
 TIMED_PROCESS = Path(__file__).with_name("timed_process.py")
-Run = Callable[[Any], Any]  # a peer, ready to run: an argument in, a result out
-
-
-@dataclass(frozen=True)
-class Spread:
-    """Repetitions of one measurement, in its own unit."""
-
-    median: float
-    least: float
-    greatest: float
-    repetitions: int
-
-    @classmethod
-    def of(cls, values: Sequence[float]) -> Spread:
-        """The spread of at least one value."""
-        return cls(statistics.median(values), min(values), max(values), len(values))
-
-    def __str__(self) -> str:
-        return f"{short(self.median)} ({short(self.least)}-{short(self.greatest)})"
+Timed = Callable[[Any], Any]  # what is timed, made ready: an argument in, a result out
 
 
 class PeerFailed(Exception):  # noqa: N818 (what happened, not whose fault it is)
@@ -66,7 +51,7 @@ class Worker:
     imported inside it: the process reads its number of threads before that.
     """
 
-    def __init__(self, make: Callable[..., Run], *arguments: Any, threads: int) -> None:
+    def __init__(self, make: Callable[..., Timed], *arguments: Any, threads: int) -> None:
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(
@@ -130,7 +115,7 @@ def limit_threads(threads: int) -> None:
 
 
 def seconds_of(
-    run: Run, argument: Any, calls: int, clock: Callable[[], float] = time.perf_counter
+    run: Timed, argument: Any, calls: int, clock: Callable[[], float] = time.perf_counter
 ) -> float:
     """Time a series of calls, in seconds."""
     started = clock()
@@ -140,7 +125,7 @@ def seconds_of(
 
 
 def median_seconds_of(
-    run: Run, argument: Any, calls: int, clock: Callable[[], float] = time.perf_counter
+    run: Timed, argument: Any, calls: int, clock: Callable[[], float] = time.perf_counter
 ) -> float:
     """Time calls one by one; the median, in seconds."""
     return statistics.median(seconds_of(run, argument, 1, clock) for _ in range(calls))
@@ -170,9 +155,9 @@ def interleave(
     return results
 
 
-def ratio(ours: Sequence[float], theirs: Sequence[float]) -> Spread:
-    """Ours over theirs, round by round."""
-    return Spread.of([our / their for our, their in zip(ours, theirs)])
+def ratio(values: Sequence[float], others: Sequence[float]) -> Spread:
+    """The first over the second, round by round."""
+    return Spread.of([value / other for value, other in zip(values, others)])
 
 
 @dataclass(frozen=True)
@@ -197,6 +182,31 @@ def run_process(command: Sequence[str], environment: Mapping[str, str] | None = 
     report = json.loads(finished.stderr)
     output = finished.stdout.decode(errors="replace")
     return Finished(report["status"], report["seconds"], _megabytes(report["maxrss"]), output)
+
+
+def edgegan_command(*words: str) -> list[str]:
+    """The command line of a command of ours: ``edgegan WORDS`` by this Python."""
+    return [sys.executable, "-m", "edgegan", *words]
+
+
+def run_checked(
+    command: Sequence[str],
+    name: str,
+    environment: Mapping[str, str] | None = None,
+    statuses: Sequence[int] = (0,),
+) -> Finished:
+    """Run a command to its end and measure it; it finds ``edgegan`` in this checkout.
+
+    Raises:
+        UserError: its status is another than ``statuses``; the sentence has the command's name and
+            its last line.
+    """
+    paths = filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")])
+    finished = run_process(command, {"PYTHONPATH": os.pathsep.join(paths), **(environment or {})})
+    if finished.status not in statuses:
+        last = (finished.output.strip().splitlines() or ["it said nothing"])[-1]
+        raise UserError(f"{name} failed: {last.removeprefix('error: ')}")
+    return finished
 
 
 def machine(threads: int) -> dict[str, str | int]:
@@ -225,18 +235,6 @@ def has_compiler() -> bool:
     return any(map(shutil.which, ("c++", "g++", "clang++")))
 
 
-def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """A table in Markdown, padded so that it reads well as plain text too."""
-    cells = [[str(cell) for cell in row] for row in [headers, *rows]]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(headers))]
-    lines = [
-        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |"
-        for row in cells
-    ]
-    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
-    return "\n".join(lines)
-
-
 def print_header(title: str, report: Mapping[str, Any]) -> None:
     """Print what a benchmark is and what it ran on."""
     on = report["machine"]
@@ -244,7 +242,7 @@ def print_header(title: str, report: Mapping[str, Any]) -> None:
     print(f"{on['cpu']}, {on['threads']} of {on['cores']} cores used, {on['system']}")
     packages = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
     print(f"Python {on['python']}, {packages}")
-    print("median (least-greatest) of the repetitions; ratios are taken within each round\n")
+    print("median (least to greatest) of the repetitions; ratios are taken within each round\n")
 
 
 def write_json(path: Path, report: Mapping[str, Any]) -> None:
@@ -260,7 +258,7 @@ def progress(what: str, doing: str = "measuring") -> None:
 
 
 def add_options(parser: argparse.ArgumentParser, repetitions: int) -> None:
-    """Declare what every benchmark takes: --repetitions, --threads, --json and --debug."""
+    """Declare what most benchmarks take: --repetitions, --json and --debug."""
     parser.add_argument(
         "--repetitions",
         type=whole_number("--repetitions", LEAST_REPETITIONS),
@@ -268,16 +266,23 @@ def add_options(parser: argparse.ArgumentParser, repetitions: int) -> None:
         metavar="N",
         help=f"rounds to measure, at least {LEAST_REPETITIONS} ({repetitions})",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the report as JSON too")
+    add_json_option(parser)
     add_debug_option(parser)
 
 
-def add_model_option(parser: argparse.ArgumentParser) -> None:
-    """Declare --model."""
+def add_json_option(parser: argparse.ArgumentParser) -> None:
+    """Declare --json."""
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the report as JSON too")
+
+
+def add_set_option(parser: argparse.ArgumentParser) -> None:
+    """Declare --set."""
     parser.add_argument(
-        "--model",
-        default=DEFAULT_MODEL,
-        help=f"a shipped model's name, or the path of an exported .onnx ({DEFAULT_MODEL})",
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="override a value of the recipe, as edgegan fit does",
     )
 
 
@@ -311,10 +316,10 @@ def add_seconds_option(parser: argparse.ArgumentParser, seconds: float) -> None:
 
 
 def _serve(
-    pipe: Connection, threads: int, make: Callable[..., Run], arguments: Sequence[Any]
+    pipe: Connection, threads: int, make: Callable[..., Timed], arguments: Sequence[Any]
 ) -> None:
     """Be a worker's process: build the peer, then answer until the pipe is closed."""
-    run: Run | None = None
+    run: Timed | None = None
     while True:
         try:
             what, argument, calls = pipe.recv()
@@ -373,10 +378,3 @@ def _version(package: str) -> str | None:
     with suppress(importlib.metadata.PackageNotFoundError):
         return importlib.metadata.version(package)
     return None
-
-
-def short(value: float) -> str:
-    """Three digits where that is enough, all before the point where there are more."""
-    if value == 0 or not math.isfinite(value):
-        return f"{value:g}"
-    return f"{value:,.{max(0, 2 - math.floor(math.log10(abs(value))))}f}"

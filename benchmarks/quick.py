@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from benchmarks import measure
-from benchmarks.measure import Spread
+from edgegan.runtime import tables
 from edgegan.runtime.cores import available_cores
 from edgegan.runtime.detector import find_cascade
 from edgegan.runtime.errors import UserError, add_debug_option, run_command
 from edgegan.runtime.options import add_cascade_option, whole_number
+from edgegan.runtime.statistics import Spread
 
 EXAMPLES = """\
 examples:
@@ -28,7 +28,7 @@ PASSING = 20  # faces of 25; more than that passes
 
 
 @dataclass
-class Result:
+class SeedResult:
     """One seed: all that a user waits for, in seconds, and what the model then scores."""
 
     seed: int
@@ -73,26 +73,24 @@ def main(argv: list[str] | None = None) -> int:
     return 0 if all(result.mean_faces > PASSING for result in results) else 1
 
 
-def _measure(options: argparse.Namespace, seed: int, cascade: Path, folder: Path) -> Result:
+def _measure(options: argparse.Namespace, seed: int, cascade: Path, folder: Path) -> SeedResult:
     """Train, export and grade in processes of their own, with no pictures packed before."""
     run, model = folder / "run", folder / "model.onnx"
     overrides = [word for override in options.set for word in ("--set", override)]
     environment = {"EDGEGAN_CACHE": str(folder / "cache"), "EDGEGAN_CASCADE": str(cascade)}
 
-    def command(module: str, *arguments: str) -> measure.Finished:
-        finished = measure.run_process([sys.executable, "-m", module, *arguments], environment)
-        if finished.status not in (0, 1):
-            last = finished.output.strip().splitlines()[-1:]
-            raise UserError(f"{module} failed: {''.join(last)}")
-        return finished
+    def command(*words: str) -> measure.Finished:
+        statuses = (0, 1)  # 1 where a grid fails
+        name = f"edgegan {words[0]}"
+        return measure.run_checked(measure.edgegan_command(*words), name, environment, statuses)
 
     recipe = ["--recipe", options.recipe, "--seed", str(seed), *overrides]
-    training = command("trainer.fit", *recipe, "--data", str(options.data), "--out", str(run))
-    export = command("export.to_onnx", str(run), "-o", str(model))
+    training = command("fit", *recipe, "--data", str(options.data), "--out", str(run))
+    export = command("export", str(run), "-o", str(model))
     seeds = f"0-{GRIDS - 1}"
-    score = command("runtime.score", "--model", str(model), "--seeds", seeds, "--json")
+    score = command("score", "--model", str(model), "--seeds", seeds, "--json")
     graded = json.loads(score.output)
-    return Result(seed, training.seconds, export.seconds, graded["mean"], graded["minimum"])
+    return SeedResult(seed, training.seconds, export.seconds, graded["mean"], graded["minimum"])
 
 
 def _print(report: dict[str, Any]) -> None:
@@ -109,7 +107,7 @@ def _print(report: dict[str, Any]) -> None:
         for result in report["results"]
     ]
     headers = ("seed", "training s", "export s", "together s", "faces, mean", "least")
-    print(measure.table(headers, rows))
+    print(tables.markdown(headers, rows))
     print(f"\n{report['seconds']} seconds; faces of 25 over {GRIDS} grids")
 
 
@@ -120,16 +118,14 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--data", type=Path, required=True, help="pictures, as trainer.fit takes")
+    parser.add_argument("--data", type=Path, required=True, help="pictures, as edgegan fit takes")
     parser.add_argument("--recipe", default="quick", help="a recipe of the trainer (quick)")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="override the recipe"
-    )
+    measure.add_set_option(parser)
     parser.add_argument(
         "--seeds", type=whole_number("--seeds", 1), default=3, metavar="N", help="runs (3)"
     )
     add_cascade_option(parser)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the report as JSON too")
+    measure.add_json_option(parser)
     add_debug_option(parser)
     return parser.parse_args(argv)
 

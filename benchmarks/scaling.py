@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import os
-import sys
 import tempfile
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -20,12 +19,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import measure, peers
-from benchmarks.measure import PeerFailed, Spread, Worker
+from benchmarks.measure import PeerFailed, Worker
+from edgegan.runtime import tables
 from edgegan.runtime.cores import available_cores
 from edgegan.runtime.errors import UserError, run_command
 from edgegan.runtime.generator import Generator, find_model
 from edgegan.runtime.latent import draw_latents
-from edgegan.runtime.options import LATENCY, PREFERENCES, THROUGHPUT
+from edgegan.runtime.options import LATENCY, PREFERENCES, THROUGHPUT, add_model_option
+from edgegan.runtime.statistics import Spread, short
 
 EXAMPLES = """\
 examples:
@@ -33,7 +34,6 @@ examples:
   python -m benchmarks.scaling --batches 1,64 --counts 1000,10000 --json scaling.json
 """
 PACKAGES = ("onnxruntime", "opencv-python", "numpy")
-ROOT = Path(__file__).parents[1]
 BATCH_OF_THREADS = 25
 MANY_IMAGES = 10_000  # more than these take so long that they are written less often
 ROUNDS_OF_MANY = 3
@@ -83,7 +83,7 @@ def main(argv: list[str] | None = None) -> int:
             path, [(number, BATCH_OF_THREADS) for number in range(1, cores + 1)], options
         ),
         "batches": _speeds(path, [(cores, batch) for batch in options.batches], options),
-        "folders": _folders(path, options),
+        "folders": folders(options.counts, options.repetitions, partial(_write_images, path)),
     }
     _print(report)
     if options.json:
@@ -130,23 +130,30 @@ def _speeds(
         ]
 
 
-def _folders(path: Path, options: argparse.Namespace) -> list[Folder]:
-    """Write folders of images in turn, those of many images in the first rounds only."""
-    peaks: dict[str, list[float]] = {str(count): [] for count in options.counts}
+def folders(
+    counts: Sequence[int], repetitions: int, write: Callable[[int], measure.Finished]
+) -> list[Folder]:
+    """Write folders of images in turn, those of many images in the first rounds only.
+
+    Args:
+        counts: of images, each in a folder of its own.
+        write: writes so many images.
+    """
+    peaks: dict[str, list[float]] = {str(count): [] for count in counts}
 
     def take(count: int) -> float:
         measure.progress(f"{count} images written to a folder")
-        finished = _write_images(path, count)
+        finished = write(count)
         peaks[str(count)].append(finished.peak_memory)
         return finished.seconds
 
-    takes = {str(count): partial(take, count) for count in options.counts}
-    rounds = min(ROUNDS_OF_MANY, options.repetitions)
+    takes = {str(count): partial(take, count) for count in counts}
+    rounds = min(ROUNDS_OF_MANY, repetitions)
     seconds = measure.interleave(takes, rounds)
     few = {name: takes[name] for name in takes if int(name) <= MANY_IMAGES}
-    for name, more in measure.interleave(few, options.repetitions - rounds).items():
+    for name, more in measure.interleave(few, repetitions - rounds).items():
         seconds[name] += more
-    first = peaks[str(options.counts[0])]
+    first = peaks[str(counts[0])]
     return [
         Folder(
             count,
@@ -155,22 +162,16 @@ def _folders(path: Path, options: argparse.Namespace) -> list[Folder]:
             Spread.of(peaks[str(count)]),
             measure.ratio(peaks[str(count)], first),
         )
-        for count in options.counts
+        for count in counts
     ]
 
 
 def _write_images(path: Path, count: int) -> measure.Finished:
     """Run the command on an empty folder; raises UserError if it fails."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "runtime.generate", "--model", str(path)]
+        command = measure.edgegan_command("generate", "--model", str(path))
         command += ["--images", f"{folder}/images", "--count", str(count), "--provider", "cpu"]
-        paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
-        environment = {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
-        finished = measure.run_process(command, environment)
-    if finished.status:
-        last = (finished.output.strip().splitlines() or ["it said nothing"])[-1]
-        raise UserError(f"writing {count} images failed: {last}")
-    return finished
+        return measure.run_checked(command, f"writing {count} images")
 
 
 def _print(report: dict[str, Any]) -> None:
@@ -183,7 +184,7 @@ def _print(report: dict[str, Any]) -> None:
                 each.images_per_second,
                 each.over_first,
                 each.images_per_second_preferring_latency,
-                measure.short(1e3 / each.images_per_second.median),
+                short(1e3 / each.images_per_second.median),
                 f"{each.peak_memory_mb:.0f}",
             )
             for each in report[key]
@@ -192,11 +193,11 @@ def _print(report: dict[str, Any]) -> None:
             *("threads", "batch", "images/s", f"to {first}", "with --prefer latency, images/s"),
             *("ms an image", "peak memory, MB"),
         )
-        print(measure.table(headers, speeds) + "\n")
+        print(tables.markdown(headers, speeds) + "\n")
     folders = [
         (
             f"{each.images:,}",
-            each.seconds.repetitions,
+            each.seconds.count,
             each.seconds,
             each.images_per_second,
             each.peak_memory_mb,
@@ -208,7 +209,7 @@ def _print(report: dict[str, Any]) -> None:
         *("images written", "times", "seconds", "images/s", "peak memory, MB"),
         "to the first row",
     )
-    print(measure.table(titles, folders))
+    print(tables.markdown(titles, folders))
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
@@ -220,7 +221,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    measure.add_model_option(parser)
+    add_model_option(parser)
     parser.add_argument(
         "--batches",
         type=measure.whole_numbers("--batches", 1, 4096),

@@ -25,12 +25,15 @@ import numpy as np
 
 from benchmarks import limit, measure, networks, peers
 from benchmarks.limit import Share
-from benchmarks.measure import PeerFailed, Spread, Worker
+from benchmarks.measure import PeerFailed, Worker
 from benchmarks.networks import INSTALL_TRAIN, FloatNetwork
+from edgegan.runtime import tables
 from edgegan.runtime.errors import UserError, run_command
-from edgegan.runtime.generator import Generator, find_model, from_bytes
+from edgegan.runtime.generator import Generator, find_model
 from edgegan.runtime.latent import draw_latents
-from edgegan.runtime.options import LATENCY
+from edgegan.runtime.options import LATENCY, add_model_option
+from edgegan.runtime.quality import decibels
+from edgegan.runtime.statistics import Spread
 
 EXAMPLES = """\
 examples:
@@ -124,33 +127,39 @@ PEERS = (
 
 
 @dataclass
-class Result:
-    """One peer at one batch size; ``decibels`` from the float32 network's images, if it is that."""
+class BatchResult:
+    """One peer at one batch size, and that ours is ``times_as_fast``.
+
+    ``decibels`` are from the float32 network's images, where the peer computes that network.
+    """
 
     peer: str
     batch: int
     images_per_second: Spread
-    ours_over_theirs: Spread
+    times_as_fast: Spread
     decibels: float | None
     agrees: bool
 
 
 @dataclass
 class Latency:
-    """One peer's time for one image: the median of a round's single calls, over the rounds."""
+    """One peer's time for one image, and that ours is ``times_as_fast``.
+
+    A round's time is the median of its single calls.
+    """
 
     peer: str
     milliseconds: Spread
-    ours_over_theirs: Spread
+    times_as_fast: Spread
 
 
 @dataclass
-class Comparison:
-    """Ours over that of one peer."""
+class Advantage:
+    """In what, and how many times as fast as one peer ours is."""
 
     what: str
     peer: str
-    ours_over_theirs: Spread
+    times_as_fast: Spread
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -163,11 +172,11 @@ def main(argv: list[str] | None = None) -> int:
     path = find_model(options.model).resolve()
     metadata = Generator.load(path, "cpu").metadata
     left_out: dict[str, str] = {}
-    results: list[Result] = []
+    results: list[BatchResult] = []
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         network = _network(path, options, folder, left_out)
-        files = _files(path, network, folder, options.threads, left_out)
+        files = peers_files(path, network, folder, options.threads, left_out)
         workers = _start_workers(files, options.threads, stack, left_out)
 
         def draw(count: int) -> np.ndarray:
@@ -191,7 +200,7 @@ def main(argv: list[str] | None = None) -> int:
         "network": network.origin if network else None,
         "results": results,
         "latencies": latencies,
-        "comparisons": _comparisons(results, latencies),
+        "advantages": advantages(results, latencies),
         "peak_memory_mb": peak_memory,
         "rates": rates,
         "shares": shares,
@@ -214,7 +223,7 @@ def _network(
         return None
 
 
-def _files(
+def peers_files(
     path: Path, network: FloatNetwork | None, folder: Path, threads: int, left_out: dict[str, str]
 ) -> dict[str, Path]:
     """What the peers read, by the name that ``Peer.file`` has for it."""
@@ -275,7 +284,7 @@ def _measure_batch(
     value_range: tuple[float, float],
     options: argparse.Namespace,
     left_out: dict[str, str],
-) -> list[Result]:
+) -> list[BatchResult]:
     """Compare all peers' images with the float32 network's, then time them in turn."""
     measure.progress(f"batch {len(latents)}, {options.repetitions} rounds of {len(workers)} peers")
     seconds = _seconds_an_image(workers, latents, Worker.seconds, options, left_out)
@@ -289,7 +298,7 @@ def _measure_batch(
             else None
         )
         results.append(
-            Result(
+            BatchResult(
                 peer.name,
                 len(latents),
                 Spread.of([1 / value for value in values]),
@@ -314,7 +323,7 @@ def _measure_latency(
         Latency(
             peer.name,
             Spread.of([value * 1e3 for value in values]),
-            measure.ratio(seconds[OURS], values),
+            measure.ratio(values, seconds[OURS]),
         )
         for peer, values in seconds.items()
     ]
@@ -354,41 +363,25 @@ def _seconds_an_image(
     return {peer: [value / images[peer] for value in seconds[peer.name]] for peer in workers}
 
 
-def decibels(images: np.ndarray, expected: np.ndarray, value_range: tuple[float, float]) -> float:
-    """The peak signal-to-noise ratio on [0, 255] of images: infinite where they are the same.
-
-    The exporter has one for floating-point numbers, which cannot be had without mxnet.
-
-    Args:
-        images: float32 (N, 3, S, S) in the value range, or uint8 (N, S, S, 3).
-        expected: float32 (N, 3, S, S) in the value range.
-    """
-    low, high = value_range
-    values = from_bytes(images, value_range) if images.dtype == np.uint8 else images
-    levels = (values.astype(np.float64) - expected) * (255 / (high - low))
-    mean_square = float(np.mean(levels**2))
-    return float(10 * np.log10(255**2 / mean_square)) if mean_square else float("inf")
-
-
-def _comparisons(results: list[Result], latencies: list[Latency]) -> list[Comparison]:
-    """Ours over PyTorch eager's and over the best peer's, for each batch and for the latency."""
+def advantages(results: list[BatchResult], latencies: list[Latency]) -> list[Advantage]:
+    """Against PyTorch eager and against the best peer, for each batch and for the latency."""
     ours = {peer.name for peer in PEERS if peer.ours}
     found = []
     for batch in dict.fromkeys(result.batch for result in results):
         theirs = [each for each in results if each.batch == batch and each.peer not in ours]
         best = sorted(theirs, key=lambda each: each.images_per_second.median)[-1:]
         found += [
-            Comparison(f"images/s, batch {batch}", each.peer, each.ours_over_theirs)
+            Advantage(f"images/s, batch {batch}", each.peer, each.times_as_fast)
             for each in [*(each for each in theirs if each.peer == EAGER.name), *best]
         ]
     others = [each for each in latencies if each.peer not in ours]
     for latency in sorted(others, key=lambda each: each.milliseconds.median)[:1]:
-        found.append(Comparison("latency of one", latency.peer, latency.ours_over_theirs))
+        found.append(Advantage("latency of one", latency.peer, latency.times_as_fast))
     return found
 
 
 def _shares(
-    results: list[Result],
+    results: list[BatchResult],
     rates: list[limit.Rate],
     files: dict[str, Path],
     latents: np.ndarray,
@@ -434,25 +427,25 @@ def _print(report: dict[str, Any]) -> None:
             result.batch,
             result.peer,
             result.images_per_second,
-            result.ours_over_theirs,
+            result.times_as_fast,
             "" if result.decibels is None else f"{result.decibels:.0f}",
             "" if result.agrees else "DISAGREES",
         )
         for result in report["results"]
     ]
-    headers = ("batch", "peer", "images/s", "ours / theirs", "dB from float32", "")
-    print(measure.table(headers, rows))
-    rows = [(each.peer, each.milliseconds, each.ours_over_theirs) for each in report["latencies"]]
+    headers = ("batch", "peer", "images/s", measure.TIMES_AS_FAST, "dB from float32", "")
+    print(tables.markdown(headers, rows))
+    rows = [(each.peer, each.milliseconds, each.times_as_fast) for each in report["latencies"]]
     print(
         "\nLatency of one image: the median of a round's calls, one at a time. Ours with "
         "--prefer latency.\n"
     )
-    print(measure.table(("peer", "ms", "ours / theirs"), rows))
-    rows = [(each.what, each.peer, each.ours_over_theirs) for each in report["comparisons"]]
+    print(tables.markdown(("peer", "ms", measure.TIMES_AS_FAST), rows))
+    rows = [(each.what, each.peer, each.times_as_fast) for each in report["advantages"]]
     print("\nAgainst PyTorch eager and against the best peer:\n")
-    print(measure.table(("what", "peer", "ours / theirs"), rows))
+    print(tables.markdown(("what", "peer", measure.TIMES_AS_FAST), rows))
     rows = [(name, f"{peak:.0f}") for name, peak in report["peak_memory_mb"].items()]
-    print("\n" + measure.table(("peer", "peak memory, MB"), rows))
+    print("\n" + tables.markdown(("peer", "peak memory, MB"), rows))
     limit.print_tables(report["rates"], report["shares"])
     for name, reason in report["left_out"].items():
         print(f"\nleft out: {name}: {reason}")
@@ -467,7 +460,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    measure.add_model_option(parser)
+    add_model_option(parser)
     networks.add_network_option(parser)
     parser.add_argument(
         "--batches",

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import os
-import sys
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
@@ -18,9 +16,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks import measure
-from benchmarks.measure import PeerFailed, Run, Spread, Worker
+from benchmarks.measure import PeerFailed, Timed, Worker
+from edgegan.runtime import tables
 from edgegan.runtime.errors import UserError, run_command
 from edgegan.runtime.options import whole_number
+from edgegan.runtime.statistics import Spread
 
 EXAMPLES = """\
 examples:
@@ -29,7 +29,6 @@ examples:
   python -m benchmarks.training --set generator.width=32 --set discriminator.width=32
 """
 PACKAGES = ("mxnet", "torch", "numpy", "opencv-python")
-ROOT = Path(__file__).parents[1]
 OURS = "edgegan"
 COMPILED = "PyTorch compiled"
 SYNTHETIC_BATCHES = 4
@@ -38,11 +37,14 @@ PICTURE_SIZE = 96  # pixels, as face crops come
 
 @dataclass
 class SpeedResult:
-    """How fast one peer trains; a step's pictures count once for each discriminator update."""
+    """How fast one peer trains, and that ours is ``times_as_fast``.
+
+    A step's pictures count once for each discriminator update.
+    """
 
     peer: str
     images_per_second: Spread
-    ours_over_theirs: Spread
+    times_as_fast: Spread
     peak_memory_mb: float
 
 
@@ -87,14 +89,14 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def recipe_values(name: str, overrides: list[str]) -> Run:
+def recipe_values(name: str, overrides: list[str]) -> Timed:
     """In a process of its own, since reading a recipe loads mxnet: the recipe as plain values."""
     from edgegan.trainer import recipe
 
     return lambda _: recipe.load(name, overrides).to_mapping()
 
 
-def edgegan(name: str, overrides: list[str]) -> Run:
+def edgegan(name: str, overrides: list[str]) -> Timed:
     """Steps of our training loop on synthetic pictures, on the CPU."""
     from edgegan.trainer import device, recipe
     from edgegan.trainer.loop import Training
@@ -107,7 +109,7 @@ def edgegan(name: str, overrides: list[str]) -> Run:
 
 def pytorch(
     values: dict[str, Any], threads: int, bfloat16: bool = False, compiled: bool = False
-) -> Run:
+) -> Timed:
     """Steps of the same training in PyTorch on the same pictures; see pytorch_dcgan.Training."""
     import torch
 
@@ -119,7 +121,7 @@ def pytorch(
     return lambda _: training.step(batches)
 
 
-PYTORCH: dict[str, Callable[[dict[str, Any], int], Run]] = {
+PYTORCH: dict[str, Callable[[dict[str, Any], int], Timed]] = {
     "PyTorch eager": pytorch,
     "PyTorch eager, bfloat16 autocast": partial(pytorch, bfloat16=True),
     COMPILED: partial(pytorch, compiled=True),
@@ -216,23 +218,19 @@ def _measure_memory(options: argparse.Namespace) -> list[MemoryResult]:
 def _training_peak(folder: Path, count: int, options: argparse.Namespace) -> float:
     """The peak memory of one training from the command line, in MB."""
     with tempfile.TemporaryDirectory(dir=folder) as run:
-        command = [sys.executable, "-m", "trainer.fit", "--recipe", options.recipe]
+        command = measure.edgegan_command("fit", "--recipe", options.recipe)
         command += ["--data", str(folder / f"{count}.zip"), "--out", f"{run}/run"]
         command += ["--steps", str(options.steps), "--device", "cpu"]
         command += [part for override in options.set for part in ("--set", override)]
-        paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
-        finished = measure.run_process(
+        finished = measure.run_checked(
             command,
+            f"the training on {count} pictures",
             {
-                "PYTHONPATH": os.pathsep.join(filter(None, paths)),
                 "EDGEGAN_CACHE": f"{run}/cache",  # so that the pictures are packed each time
                 "OMP_NUM_THREADS": str(options.threads),
                 **_cascade(),
             },
         )
-    if finished.status:
-        last = (finished.output.strip().splitlines() or ["it said nothing"])[-1]
-        raise UserError(f"the training on {count} pictures failed: {last}")
     return finished.peak_memory
 
 
@@ -270,20 +268,20 @@ def _print(report: dict[str, Any]) -> None:
         (
             result.peer,
             result.images_per_second,
-            result.ours_over_theirs,
+            result.times_as_fast,
             f"{result.peak_memory_mb:.0f}",
         )
         for result in report["speed"]
     ]
-    headers = ("peer", "images/s", "ours / theirs", "peak memory of the steps, MB")
-    print(measure.table(headers, rows))
+    headers = ("peer", "images/s", measure.TIMES_AS_FAST, "peak memory of the steps, MB")
+    print(tables.markdown(headers, rows))
     if report["memory"]:
         memory = [
             (result.pictures, result.steps, result.peak_memory_mb, result.over_fewest)
             for result in report["memory"]
         ]
-        headers = ("pictures", "steps", "peak memory of trainer.fit, MB", "to the first row")
-        print("\n" + measure.table(headers, memory))
+        headers = ("pictures", "steps", "peak memory of edgegan fit, MB", "to the first row")
+        print("\n" + tables.markdown(headers, memory))
     for name, reason in report["left_out"].items():
         print(f"\nleft out: {name}: {reason}")
 
@@ -297,9 +295,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--recipe", default="dcgan", help="a recipe's name or YAML file (dcgan)")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="override the recipe"
-    )
+    measure.add_set_option(parser)
     parser.add_argument(
         "--memory",
         action=argparse.BooleanOptionalAction,

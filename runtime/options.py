@@ -65,12 +65,17 @@ def parse_seeds(text: str) -> list[int]:
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
     """Declare --model, --provider and --prefer: what draws, and where and how it is computed."""
+    add_model_option(parser)
+    add_device_options(parser)
+
+
+def add_model_option(parser: argparse.ArgumentParser) -> None:
+    """Declare --model."""
     parser.add_argument(
         "--model",
         default=DEFAULT_MODEL,
         help=f"a shipped model's name, or the path of an exported .onnx ({DEFAULT_MODEL})",
     )
-    add_device_options(parser)
 
 
 def add_seed_option(parser: argparse.ArgumentParser) -> None:

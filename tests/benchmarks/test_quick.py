@@ -41,7 +41,7 @@ def test_what_fails_is_said(tmp_path: Path, cascade: Path) -> None:
     with pytest.raises(UserError, match=r"no such folder or file: .*nowhere"):
         quick.main(["--data", str(tmp_path / "nowhere"), "--cascade", str(cascade)])
     faces = write_pictures(tmp_path / "faces", 1)
-    with pytest.raises(UserError, match=r"trainer.fit failed: error: .*batch_size is 0"):
+    with pytest.raises(UserError, match=r"edgegan fit failed: .*batch_size is 0"):
         quick.main(
             ["--data", str(faces), "--set", "batch_size=0", "--cascade", str(cascade)],
         )
