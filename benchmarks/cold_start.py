@@ -19,7 +19,7 @@ from benchmarks.networks import FloatNetwork
 from edgegan.runtime import tables
 from edgegan.runtime.cores import available_cores
 from edgegan.runtime.errors import run_command
-from edgegan.runtime.generator import find_model
+from edgegan.runtime.models import find_model
 from edgegan.runtime.options import add_model_option
 from edgegan.runtime.statistics import Spread
 

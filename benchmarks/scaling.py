@@ -23,8 +23,9 @@ from benchmarks.measure import PeerFailed, Worker
 from edgegan.runtime import tables
 from edgegan.runtime.cores import available_cores
 from edgegan.runtime.errors import UserError, run_command
-from edgegan.runtime.generator import Generator, find_model
+from edgegan.runtime.generator import Generator
 from edgegan.runtime.latent import draw_latents
+from edgegan.runtime.models import find_model
 from edgegan.runtime.options import LATENCY, PREFERENCES, THROUGHPUT, add_model_option
 from edgegan.runtime.statistics import Spread, short
 
