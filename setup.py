@@ -45,7 +45,7 @@ TRAINING = [
     "opencv-python<4.12",  # newer ones want numpy 2
     "onnx>=1.18,<1.19",  # mxnet's exporter uses onnx.mapping
     "pyyaml>=6,<7",
-    "dacite>=1.9,<2",
+    "pydantic>=2.13,<3",
     "scipy>=1.13,<1.16",  # newer ones want numpy 1.25
     "tensorboardX>=2.6.5,<3",
     "tensorboard>=2.21,<3",

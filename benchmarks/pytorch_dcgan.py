@@ -156,10 +156,12 @@ def _initialise(module: nn.Module) -> None:
 
 def _optimizer(network: nn.Module, recipe: dict) -> torch.optim.Optimizer:
     if recipe["name"] == "adam":
-        betas = (recipe["beta1"], recipe["decay"])
+        betas = (recipe["beta1"], recipe["beta2"])
         return torch.optim.Adam(network.parameters(), recipe["learning_rate"], betas)
     if recipe["name"] == "rmsprop":
-        return torch.optim.RMSprop(network.parameters(), recipe["learning_rate"], recipe["decay"])
+        return torch.optim.RMSprop(
+            network.parameters(), recipe["learning_rate"], recipe["smoothing"]
+        )
     raise UserError(f"the PyTorch peer has no optimizer {recipe['name']!r}")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from edgegan.trainer.networks import Architecture
 from edgegan.trainer.objectives import Turn
 from edgegan.trainer.optimizer import NetworkOptimizer, trained_parameters
 from edgegan.trainer.recipe import AnyRecipe, Recipe
+from edgegan.trainer.schedules import Pace
 
 
 class Figures(ABC):
@@ -62,7 +63,9 @@ class GeneratorTraining(ABC):
     recipe: AnyRecipe
     zero_loss_is_failure = False
 
-    def __init__(self, recipe: AnyRecipe, seed: int, device: mx.Context) -> None:
+    def __init__(
+        self, recipe: AnyRecipe, seed: int, device: mx.Context, pace: Pace | None = None
+    ) -> None:
         self.recipe = recipe
         self.seed = seed
         self.device = device
@@ -71,7 +74,9 @@ class GeneratorTraining(ABC):
         _initialise(self.generator, recipe.generator.architecture, seed, index=0)
         self.average = make_generator(recipe, device)
         set_network_arrays(self.average, network_arrays(self.generator))
-        self.generator_optimizer = NetworkOptimizer(self.generator, recipe.generator.optimizer)
+        self.generator_optimizer = NetworkOptimizer(
+            self.generator, recipe.generator.optimizer, pace
+        )
 
     @abstractmethod
     def step(self, batches: Iterator[np.ndarray]) -> Figures:
@@ -153,7 +158,8 @@ class Training(GeneratorTraining):
     recipe: Recipe
 
     def __init__(self, recipe: Recipe, seed: int, device: mx.Context, pictures: int) -> None:
-        super().__init__(recipe, seed, device)
+        pace = Pace(pictures, recipe.batch_size * recipe.discriminator_steps)
+        super().__init__(recipe, seed, device, pace)
         self.pictures = pictures
         self.memory = recipe.objective.first_memory()
         self.zero_loss_is_failure = recipe.objective.zero_loss_is_failure
@@ -164,7 +170,9 @@ class Training(GeneratorTraining):
             for network in self.networks:
                 compute_in_bfloat16(network)
         self.discriminator_optimizer = NetworkOptimizer(
-            self.discriminator, recipe.discriminator.optimizer
+            self.discriminator,
+            recipe.discriminator.optimizer,
+            replace(pace, updates_a_step=recipe.discriminator_steps),
         )
 
     def step(self, real_batches: Iterator[np.ndarray]) -> StepResult:
@@ -212,11 +220,6 @@ class Training(GeneratorTraining):
         """How many real batches the steps so far have used."""
         return self.step_count * self.recipe.discriminator_steps
 
-    @property
-    def epoch(self) -> float:
-        """How many passes over the pictures were made so far."""
-        return self.images_seen / self.pictures
-
     def set_state(self, step_count: int, arrays: dict[str, np.ndarray]) -> None:
         super().set_state(step_count, arrays)
         self.discriminator_optimizer.set_state(part_of(arrays, "discriminator_optimizer"))
@@ -252,7 +255,7 @@ class Training(GeneratorTraining):
         loss.backward()
         loss = loss + objective.add_penalty(turn)
         gradient_norm = self.discriminator_optimizer.gradient_norm()
-        self.discriminator_optimizer.step(self.epoch)
+        self.discriminator_optimizer.step()
         objective.constrain(self.discriminator_optimizer.parameters)
         return {
             "discriminator_loss": loss,
@@ -271,7 +274,7 @@ class Training(GeneratorTraining):
             loss.backward()
         gather_gradients(self.generator)
         gradient_norm = self.generator_optimizer.gradient_norm()
-        self.generator_optimizer.step(self.epoch)
+        self.generator_optimizer.step()
         round_weights(self.generator)
         return {
             "generator_loss": loss,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from edgegan.trainer.bfloat16 import stored_parameters
 from edgegan.trainer.framework import HybridBlock, Parameter, mx
-from edgegan.trainer.recipe import OptimizerRecipe
+from edgegan.trainer.optimizers import Optimizer
+from edgegan.trainer.schedules import Pace
 
 
 def trained_parameters(network: HybridBlock) -> list[Parameter]:
@@ -25,21 +28,25 @@ class NetworkOptimizer:
     safely and, on a distributed store, shares its keys with every other Trainer.
     """
 
-    def __init__(self, network: HybridBlock, recipe: OptimizerRecipe) -> None:
+    def __init__(
+        self, network: HybridBlock, optimizer: Optimizer, pace: Pace | None = None
+    ) -> None:
+        """``pace`` tells how long an epoch is to the optimizer's schedule, where it has one."""
         self.parameters = trained_parameters(network)
-        self.recipe = recipe
+        self.optimizer = optimizer
+        self._rates: Callable[[int], float] | None = None
+        if optimizer.schedule and pace:
+            self._rates = optimizer.schedule.rates(optimizer.learning_rate, pace)
         self._start(updates=0)
 
     def _start(self, updates: int) -> None:
         self.updates = updates
-        self._updater = mx.optimizer.get_updater(_make(self.recipe, updates))
+        self._updater = mx.optimizer.get_updater(self.optimizer.make(updates))
 
-    def step(self, epoch: float = 0.0) -> None:
-        """Update every parameter once; ``epoch``, the passes made, decides the learning rate."""
-        if self.recipe.drops:
-            self._updater.optimizer.set_learning_rate(
-                self.recipe.learning_rate * self.recipe.drops.scale(epoch)
-            )
+    def step(self) -> None:
+        """Update every parameter once, at the learning rate that the schedule has for it."""
+        if self._rates:
+            self._updater.optimizer.set_learning_rate(self._rates(self.updates))
         for index, parameter in enumerate(self.parameters):
             self._updater(index, parameter.grad(), parameter.data())
         self.updates += 1
@@ -70,24 +77,6 @@ class NetworkOptimizer:
                 average[:] = arrays[f"{parameter.name}/{number}"]
             self._updater.states[index] = averages
             self._updater.states_synced[index] = True
-
-
-def _make(recipe: OptimizerRecipe, updates: int) -> mx.optimizer.Optimizer:
-    """An optimizer that has made ``updates`` updates already (Adam's bias correction counts)."""
-    if recipe.name == "adam":
-        return mx.optimizer.Adam(
-            recipe.learning_rate, recipe.beta1, recipe.decay, begin_num_update=updates
-        )
-    if recipe.name == "sgd":
-        return mx.optimizer.SGD(
-            recipe.beta1, learning_rate=recipe.learning_rate, begin_num_update=updates
-        )
-    # mxnet adds epsilon to the mean square under the root, others to the root: 1e-8 squared there
-    # is their 1e-8, where mxnet's own 1e-8 would all but stop the small gradients of a clipped
-    # critic.
-    return mx.optimizer.RMSProp(
-        recipe.learning_rate, recipe.decay, epsilon=1e-16, begin_num_update=updates
-    )
 
 
 def _as_tuple(

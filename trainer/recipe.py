@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-import dataclasses
-import difflib
-import typing
-from dataclasses import dataclass, is_dataclass
+import copy
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any, Optional, TypeVar, cast
+from typing import Any, Optional, TypeVar
 
-import dacite
 import yaml
 
 from edgegan.runtime.errors import UserError
 from edgegan.runtime.latent import DISTRIBUTIONS
-from edgegan.trainer import bfloat16, networks, objectives
+from edgegan.trainer import bfloat16, networks, plugins
 from edgegan.trainer.augmentation import TRANSFORMATIONS
+from edgegan.trainer.choices import check_choice, suggestion
+from edgegan.trainer.mappings import flat, merged
 from edgegan.trainer.networks import Latent
+from edgegan.trainer.objectives import Objective
+from edgegan.trainer.old_recipes import modern
+from edgegan.trainer.optimizers import Optimizer
+from edgegan.trainer.schedules import Schedule
+from edgegan.trainer.schema import Choice, Schema
+
+try:
+    from edgegan.trainer.penalties import Penalty
+except ImportError:  # until that package is there
+    Penalty = None
 
 FOLDER = Path(__file__).parent / "recipes"
 STUDENT = Path(__file__).parent / "student.yaml"
-OPTIMIZERS = ("adam", "rmsprop", "sgd")
 BATCHES = ("apart", "mixed")
 GENERATED_BATCHES = ("fresh", "reused")
 PRECISIONS = ("float32", "bfloat16")
-_OF_EVERY_NETWORK = ("network", "optimizer")
 IMAGE_SIZES = (8, 16, 32, 64, 128, 256, 512)
 VALUE_RANGES = {"signed": (-1.0, 1.0), "unit": (0.0, 1.0)}  # of black and white
 MOST_CROP_FROM = 1024  # keeps a mistyped number from filling the memory
@@ -32,49 +40,11 @@ DISTILLATION = "distillation"  # a student's objective
 
 
 @dataclass(frozen=True)
-class LearningRateDrops:
-    """The learning rate is multiplied by ``factor`` after each of ``epochs``."""
-
-    epochs: list[float]
-    factor: float
-
-    def __post_init__(self) -> None:
-        for epoch in self.epochs:
-            _check_positive("optimizer.drops.epochs", epoch)
-        _check_positive("optimizer.drops.factor", self.factor)
-
-    def scale(self, epoch: float) -> float:
-        """What the learning rate is multiplied by when ``epoch`` passes are over."""
-        return float(self.factor ** sum(epoch >= drop for drop in self.epochs))
-
-
-@dataclass(frozen=True)
-class OptimizerRecipe:
-    """An optimizer.
-
-    ``decay`` is Adam's beta2, or how slowly RMSProp's mean square forgets; ``beta1`` is Adam's, or
-    the momentum of SGD.
-    """
-
-    name: str
-    learning_rate: float
-    decay: float = 0.999
-    beta1: float = 0.9
-    drops: Optional[LearningRateDrops] = None  # noqa: UP045 (dacite evaluates it, on Python 3.9 too)
-
-    def __post_init__(self) -> None:
-        _check_choice("optimizer.name", self.name, OPTIMIZERS)
-        _check_positive("optimizer.learning_rate", self.learning_rate)
-        _check_fraction("optimizer.decay", self.decay)
-        _check_fraction("optimizer.beta1", self.beta1)
-
-
-@dataclass(frozen=True)
 class GeneratorRecipe:
     """A generator of ``trainer.networks`` and what trains it."""
 
     architecture: networks.GeneratorArchitecture
-    optimizer: OptimizerRecipe
+    optimizer: Optimizer
 
 
 @dataclass(frozen=True)
@@ -82,7 +52,7 @@ class DiscriminatorRecipe:
     """A discriminator of ``trainer.networks`` and what trains it."""
 
     architecture: networks.DiscriminatorArchitecture
-    optimizer: OptimizerRecipe
+    optimizer: Optimizer
 
 
 @dataclass(frozen=True)
@@ -122,11 +92,11 @@ class AnyRecipe:
 
     def __post_init__(self) -> None:
         _check_at_least("latent.size", self.latent.size, 1)
-        _check_choice("latent.distribution", self.latent.distribution, DISTRIBUTIONS)
+        check_choice("latent.distribution", self.latent.distribution, DISTRIBUTIONS)
         _check_at_least("batch_size", self.batch_size, 1)
         _check_at_least("evaluate_every", self.evaluate_every, 1)
         _check_fraction("ema_decay", self.ema_decay)
-        _check_choice("value_range", self.value_range, tuple(VALUE_RANGES))
+        check_choice("value_range", self.value_range, tuple(VALUE_RANGES))
         if self.image_size not in IMAGE_SIZES:
             raise ValueError(f"image_size is {self.image_size}, expected one of {IMAGE_SIZES}")
 
@@ -141,13 +111,8 @@ class AnyRecipe:
         return self.generator.architecture.input_size(self.latent.size, self.image_size)
 
     def to_mapping(self) -> dict[str, Any]:
-        """The recipe as plain YAML values, as ``from_mapping`` reads it."""
-        mapping = _plain(dataclasses.asdict(cast(Any, self)))
-        for key in ("generator", "discriminator"):
-            if key in mapping:
-                parameters = mapping[key].pop("architecture")
-                network = getattr(self, key).architecture.network
-                mapping[key] = {"network": network, **parameters, **mapping[key]}
+        """The recipe as plain YAML values, as ``any_from_mapping`` reads it."""
+        mapping: dict[str, Any] = _schema().write(self)
         return mapping
 
 
@@ -178,7 +143,8 @@ class Recipe(AnyRecipe):
     latent: Latent
     generator: GeneratorRecipe
     discriminator: DiscriminatorRecipe
-    objective: objectives.Objective
+    objective: Objective
+    penalty: Optional[Penalty] = None  # noqa: UP045 (pydantic evaluates it, on Python 3.9 too)
     image_size: int = 64
     batch_size: int = 64
     discriminator_steps: int = 1
@@ -187,7 +153,7 @@ class Recipe(AnyRecipe):
     ema_decay: float = 0.999
     horizontal_flip: bool = True
     rotation_degrees: float = 0.0
-    crop_from: Optional[int] = None  # noqa: UP045 (dacite evaluates it, on Python 3.9 too)
+    crop_from: Optional[int] = None  # noqa: UP045 (pydantic evaluates it, on Python 3.9 too)
     value_range: str = "signed"
     held_out: float = 0.1
     instance_selection: float = 1.0
@@ -199,11 +165,11 @@ class Recipe(AnyRecipe):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_choice("batches", self.batches, BATCHES)
-        _check_choice("generated_batches", self.generated_batches, GENERATED_BATCHES)
-        _check_choice("precision", self.precision, PRECISIONS)
+        check_choice("batches", self.batches, BATCHES)
+        check_choice("generated_batches", self.generated_batches, GENERATED_BATCHES)
+        check_choice("precision", self.precision, PRECISIONS)
         for transformation in self.augmentation:
-            _check_choice("augmentation", transformation, list(TRANSFORMATIONS))
+            check_choice("augmentation", transformation, list(TRANSFORMATIONS))
         _check_at_least("discriminator_steps", self.discriminator_steps, 1)
         _check_positive("epochs", self.epochs)
         _check_between("rotation_degrees", self.rotation_degrees, 0, 180)
@@ -214,6 +180,13 @@ class Recipe(AnyRecipe):
             )
         self.discriminator.architecture.check(self.image_size)
         self.objective.check(self.discriminator.architecture, self.image_size)
+        if self.penalty:
+            if not getattr(self.objective, "allows_penalty", True):  # until all have it
+                raise ValueError(
+                    f"penalty is {self.penalty.name}, expected none with this objective "
+                    f"{self.objective.name}"
+                )
+            self.penalty.check(self.discriminator.architecture, self.image_size)
         if self.precision == "bfloat16":
             bfloat16.check(
                 self.generator.architecture.build(self.latent, self.image_size, self.value_range)
@@ -225,11 +198,6 @@ class Recipe(AnyRecipe):
     @property
     def objective_name(self) -> str:
         return self.objective.name
-
-    def to_mapping(self) -> dict[str, Any]:
-        mapping = super().to_mapping()
-        mapping["objective"] = {"name": self.objective.name, **mapping["objective"]}
-        return mapping
 
 
 @dataclass(frozen=True)
@@ -253,10 +221,9 @@ class StudentRecipe(AnyRecipe):
     def __post_init__(self) -> None:
         super().__post_init__()
         _check_at_least("steps", self.steps, 1)
-        if self.generator.optimizer.drops:
+        if self.generator.optimizer.schedule:
             raise ValueError(
-                "generator.optimizer.drops come after epochs, expected none: "
-                "a student has no epochs"
+                "generator.optimizer.schedule counts epochs, expected null: a student has no epochs"
             )
         if self.input_size != self.latent.size:
             raise ValueError(
@@ -272,6 +239,30 @@ class StudentRecipe(AnyRecipe):
 R = TypeVar("R", bound=AnyRecipe)
 
 
+@cache
+def _schema() -> Schema:
+    """What a recipe's mapping may hold: made when it is needed, since it imports every plug-in."""
+    choices = {
+        AnyRecipe: Choice("kind", {"gan": Recipe, "student": StudentRecipe}),
+        GeneratorRecipe: Choice(
+            "network", _found("networks", networks.GeneratorArchitecture), GeneratorRecipe
+        ),
+        DiscriminatorRecipe: Choice(
+            "network", _found("networks", networks.DiscriminatorArchitecture), DiscriminatorRecipe
+        ),
+        Objective: Choice("name", _found("objectives", Objective)),
+        Optimizer: Choice("name", _found("optimizers", Optimizer)),
+        Schedule: Choice("name", _found("schedules", Schedule)),
+    }
+    if Penalty:
+        choices[Penalty] = Choice("name", _found("penalties", Penalty))
+    return Schema(AnyRecipe, choices)
+
+
+def _found(package: str, base: Any) -> dict[str, type]:
+    return plugins.find(f"edgegan.trainer.{package}", base)
+
+
 def names() -> list[str]:
     """Names of the recipes that come with the trainer."""
     return sorted(path.stem for path in FOLDER.glob("*.yaml"))
@@ -281,21 +272,15 @@ def load(name: str, overrides: list[str] | None = None) -> Recipe:
     """Read the recipe called ``name``, or the YAML file at that path, and apply ``key=value``s.
 
     Raises:
-        UserError: no such recipe, an unknown key, a wrong type or an impossible value.
+        UserError: no such recipe, one that extends none, an unknown key, a wrong type or an
+            impossible value.
     """
-    path = Path(name) if name.endswith((".yaml", ".yml")) else FOLDER / f"{name}.yaml"
-    try:
-        mapping = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        near = nearest(name, names()) or f"one of {', '.join(names())}"
-        raise UserError(f"recipe {name!r} does not exist: expected {near}") from error
-    except (yaml.YAMLError, ValueError) as error:
-        raise UserError(f"recipe {path} is no valid YAML: {_one_line(error)}") from error
-    if isinstance(mapping, dict):
-        mapping.setdefault("name", path.stem)
-        for override in overrides or []:
-            _apply_override(mapping, override)
-    return from_mapping(mapping, str(path) if Path(name) == path else f"recipe {name}")
+    path = _path_of(name, Path())
+    if not path.is_file():
+        raise UserError(f"recipe {name!r} does not exist: {suggestion(name, names())}")
+    origin = str(path) if Path(name) == path else f"recipe {name}"
+    mapping = _with_overrides({"name": path.stem, **_read_file(path)}, overrides or [])
+    return from_mapping(mapping, origin)
 
 
 def load_student(overrides: list[str], of_teacher: dict[str, Any]) -> StudentRecipe:
@@ -307,29 +292,25 @@ def load_student(overrides: list[str], of_teacher: dict[str, Any]) -> StudentRec
     Raises:
         UserError: an unknown key, a wrong type, an impossible value, or another than the teacher's.
     """
-    mapping = yaml.safe_load(STUDENT.read_text(encoding="utf-8"))
-    for item in overrides:
-        _apply_override(mapping, item)
-    expected = _flat(of_teacher)
-    for key, value in _flat(mapping).items():
+    mapping = _with_overrides(_read_file(STUDENT), overrides)
+    expected = flat(of_teacher)
+    for key, value in flat(mapping).items():
         parent = key.partition(".")[0]
         if parent in of_teacher and expected.get(key) != value:
             teachers = expected.get(key, of_teacher[parent])
             raise UserError(f"{key} is {value!r}, expected {teachers!r} as the teacher has it")
-    return _from_mapping({**mapping, **of_teacher}, f"recipe {mapping['name']}", StudentRecipe)
+    return _of_kind(StudentRecipe, {**mapping, **of_teacher}, f"recipe {mapping['name']}")
 
 
 def override(recipe: R, overrides: list[str]) -> R:
     """The recipe with ``key=value``s applied; raises UserError as ``load`` does."""
-    mapping = recipe.to_mapping()
-    for item in overrides:
-        _apply_override(mapping, item)
-    return _from_mapping(mapping, f"recipe {recipe.name}", type(recipe))
+    mapping = _with_overrides(recipe.to_mapping(), overrides)
+    return _of_kind(type(recipe), mapping, f"recipe {recipe.name}")
 
 
 def first_difference(recipe: AnyRecipe, other: AnyRecipe) -> str:
     """The first key in which two recipes differ, with both values; empty where none does."""
-    values, others = _flat(recipe.to_mapping()), _flat(other.to_mapping())
+    values, others = flat(recipe.to_mapping()), flat(other.to_mapping())
     for key in [*values, *others]:
         if values.get(key) != others.get(key):
             return f"{key} {values.get(key)}, not {others.get(key)}"
@@ -337,32 +318,73 @@ def first_difference(recipe: AnyRecipe, other: AnyRecipe) -> str:
 
 
 def from_mapping(mapping: dict[str, Any], origin: str) -> Recipe:
-    """Build a checked recipe from plain values; ``origin`` names their file in errors."""
-    return _from_mapping(mapping, origin, Recipe)
+    """Build a GAN's checked recipe from plain values; ``origin`` names their file in errors."""
+    return _of_kind(Recipe, mapping, origin)
 
 
 def any_from_mapping(mapping: dict[str, Any], origin: str) -> AnyRecipe:
-    """Build a checked recipe of either kind: a student's has nothing that judges a generator."""
-    # By two keys, so that a GAN's recipe that lost one is still told as what it is.
-    gan = not isinstance(mapping, dict) or {"discriminator", "objective"} & mapping.keys()
-    return _from_mapping(mapping, origin, Recipe if gan else StudentRecipe)
-
-
-def _from_mapping(mapping: dict[str, Any], origin: str, kind: type[R]) -> R:
+    """Build a checked recipe of either kind, as older versions wrote it too."""
     if not isinstance(mapping, dict):
         raise UserError(f"{origin} holds {type(mapping).__name__}, expected keys and values")
     try:
-        return cast(R, dacite.from_dict(cast(Any, kind), mapping, _READING))
-    except dacite.UnexpectedDataError as error:
-        unknown = sorted(map(str, error.keys))[0]
-        raise UserError(f"{origin}: {_unknown_key(unknown, kind)}") from error
-    except (dacite.DaciteError, ValueError, TypeError) as error:
-        raise UserError(f"{origin}: {_one_line(error)}") from error
+        recipe: AnyRecipe = _schema().read(modern(mapping))
+    except ValueError as error:
+        raise UserError(f"{origin}: {error}") from error
+    return recipe
 
 
-def nearest(name: str, candidates: list[str]) -> str:
-    """The candidates most like ``name``, as words for a sentence; empty if none is like it."""
-    return " or ".join(difflib.get_close_matches(name, candidates, n=3, cutoff=0.5))
+def _of_kind(kind: type[R], mapping: dict[str, Any], origin: str) -> R:
+    recipe = any_from_mapping(mapping, origin)
+    if not isinstance(recipe, kind):
+        raise UserError(f"{origin} is a recipe of {recipe.made_by}, expected one of {kind.made_by}")
+    return recipe
+
+
+def _path_of(name: str, folder: Path) -> Path:
+    """Where a recipe called that is: a shipped one, or a path from ``folder``."""
+    return folder / name if name.endswith((".yaml", ".yml")) else FOLDER / f"{name}.yaml"
+
+
+def _read_file(path: Path, children: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """The mapping in a YAML file: where it ``extends`` a recipe, that with what it changes.
+
+    ``children`` are the files that extend it, which it cannot extend.
+    """
+    try:
+        mapping = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"recipe {path} cannot be read: {error.strerror}") from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise UserError(
+            f"recipe {path} is no valid YAML: {' '.join(str(error).split())}"
+        ) from error
+    if not isinstance(mapping, dict):
+        raise UserError(f"{path} holds {type(mapping).__name__}, expected keys and values")
+    if "extends" not in mapping:
+        return mapping
+    name = mapping.pop("extends")
+    if not isinstance(name, str):
+        raise UserError(f"{path}: extends is {name!r}, expected a recipe's name or a YAML file")
+    parent = _path_of(name, path.parent)
+    if not parent.is_file():
+        raise UserError(
+            f"{path} extends {name!r}, which does not exist: {suggestion(name, names())}, or the "
+            "path of a YAML file from the one that extends it"
+        )
+    family = (*children, path.resolve())
+    if parent.resolve() in family:
+        raise UserError(f"{path} extends {name!r}, which extends it: expected one that does not")
+    inherited = _read_file(parent, family)
+    inherited.pop("name", None)
+    return merged(inherited, mapping)
+
+
+def _with_overrides(mapping: dict[str, Any], overrides: list[str]) -> dict[str, Any]:
+    """The mapping with ``key=value``s applied, in today's words."""
+    mapping = copy.deepcopy(modern(mapping))
+    for item in overrides:
+        _apply_override(mapping, item)
+    return modern(mapping)
 
 
 def _apply_override(mapping: dict[str, Any], override: str) -> None:
@@ -382,137 +404,16 @@ def _apply_override(mapping: dict[str, Any], override: str) -> None:
         mapping[last] = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError) as error:  # ValueError: of a date such as 2000-99-99
         raise UserError(f"override {override!r}: {text!r} is no YAML value") from error
+    _forget_others(mapping, parents, last)
 
 
-def _unknown_key(key: str, kind: type[AnyRecipe]) -> str:
-    """A sentence's part that names an unknown key and those most like it, with where they stand."""
-    paths = _known_keys(kind)
-    names = {path.rpartition(".")[2] for path in paths}
-    near = [key] if key in names else difflib.get_close_matches(key, sorted(names), cutoff=0.5)
-    expected = [path for path in paths if path.rpartition(".")[2] in near]
-    return f"unknown key {key!r}, expected {' or '.join(expected or _known_keys(kind, depth=1))}"
-
-
-def _known_keys(kind: Any, depth: int = 3) -> list[str]:
-    """The keys of a recipe's class, those of the classes in it with a dot: ``generator.width``."""
-    keys: list[str] = []
-    for name, inner in typing.get_type_hints(kind).items():
-        if name == "architecture":
-            keys += ["network", *_architecture_keys(kind)]
-            continue
-        keys.append(name)
-        if depth > 1:
-            parts = [part for part in (inner, *typing.get_args(inner)) if is_dataclass(part)]
-            keys += [f"{name}.{key}" for part in parts for key in _known_keys(part, depth - 1)]
-    return keys
-
-
-def _architecture_keys(kind: Any) -> list[str]:
-    """The keys of all architectures of a network's recipe."""
-    architectures = networks.find("generator" if kind is GeneratorRecipe else "discriminator")
-    keys = (field.name for each in architectures.values() for field in dataclasses.fields(each))
-    return list(dict.fromkeys(keys))
-
-
-def _flat(mapping: dict[str, Any]) -> dict[str, Any]:
-    """Nested values by dotted keys."""
-    flat = {}
-    for key, value in mapping.items():
-        if isinstance(value, dict):
-            flat.update({f"{key}.{inner}": item for inner, item in _flat(value).items()})
-        else:
-            flat[key] = value
-    return flat
-
-
-def _plain(value: Any) -> Any:
-    """Nested values with lists for tuples, which YAML does not have."""
-    if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    return [_plain(inner) for inner in value] if isinstance(value, (list, tuple)) else value
-
-
-def _read_network(value: Any, key: str) -> GeneratorRecipe | DiscriminatorRecipe:
-    """The architecture called ``network`` with its parameters, and its optimizer."""
-    if not isinstance(value, dict) or not isinstance(value.get("network"), str):
-        raise ValueError(f"{key} is {value!r}, expected keys such as {{network: dcgan}}")
-    architectures = networks.find(key)
-    _check_choice(f"{key}.network", value["network"], list(architectures))
-    parameters = {name: item for name, item in value.items() if name not in _OF_EVERY_NETWORK}
-    architecture = dacite.from_dict(architectures[value["network"]], parameters, _READING)
-    kind: Any = GeneratorRecipe if key == "generator" else DiscriminatorRecipe
-    parts = {"architecture": architecture, "optimizer": value.get("optimizer")}
-    return dacite.from_dict(kind, parts, _READING)
-
-
-def _read_objective(value: Any) -> objectives.Objective:
-    """The objective called ``name`` with the other values as its parameters."""
-    if not isinstance(value, dict) or not isinstance(value.get("name"), str):
-        raise ValueError(f"objective is {value!r}, expected keys such as {{name: minimax}}")
-    _check_choice("objective.name", value["name"], objectives.names())
-    kind = objectives.find(value["name"])
-    parameters = {key: value for key, value in value.items() if key != "name"}
-    try:
-        return dacite.from_dict(kind, parameters, _READING)
-    except dacite.UnexpectedDataError as error:
-        known = [item.name for item in dataclasses.fields(kind)]
-        unknown = sorted(map(str, error.keys))[0]
-        expected = f"expected one of {', '.join(known)}" if known else "it has none"
-        raise ValueError(f"unknown key {unknown!r} of {value['name']}, {expected}") from error
-
-
-def _read_keys(value: Any, key: str, example: str) -> Any:
-    """Refuse what has no keys."""
-    if not isinstance(value, dict):
-        raise ValueError(f"{key} is {value!r}, expected keys such as {example}")
-    return value
-
-
-def _read_tuple(value: Any, count: int | None = None) -> tuple[Any, ...]:
-    """Take a list, which is what YAML has for a tuple; of ``count`` values if that is given."""
-    if not isinstance(value, (list, tuple)) or count not in (None, len(value)):
-        expected = f"a list of {count} numbers" if count else "a list"
-        raise ValueError(f"found {value!r} where {expected} was expected")
-    return tuple(value)
-
-
-def _read_int(value: Any) -> Any:
-    """Refuse true and false, which Python takes for 1 and 0."""
-    if isinstance(value, bool):
-        raise ValueError(f"found {value!r} where a whole number was expected")
-    return value
-
-
-def _read_float(value: Any) -> float:
-    """Accept whole numbers and what YAML 1.1 takes for text, such as 2e-4."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        raise ValueError(f"found {value!r} where a number was expected")
-    try:
-        return float(value)
-    except ValueError as error:
-        raise ValueError(f"found {value!r} where a number was expected") from error
-
-
-_READING = dacite.Config(
-    strict=True,
-    type_hooks={
-        float: _read_float,
-        int: _read_int,
-        tuple[str, ...]: _read_tuple,
-        tuple[float, float]: lambda value: _read_tuple(value, 2),
-        LearningRateDrops: lambda value: _read_keys(
-            value, "optimizer.drops", "{epochs: [3, 10], factor: 0.6}"
-        ),
-        InputNoise: lambda value: _read_keys(value, "input_noise", "{deviation: 0.1, steps: 1000}"),
-        objectives.Objective: _read_objective,
-        GeneratorRecipe: lambda value: _read_network(value, "generator"),
-        DiscriminatorRecipe: lambda value: _read_network(value, "discriminator"),
-    },
-)
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+def _forget_others(mapping: dict[str, Any], path: list[str], key: str) -> None:
+    """Where ``key`` names another kind of part now, drop what that kind has not."""
+    schema, part = _schema(), _schema().at(path)
+    kind = schema.kind_of(part, mapping)
+    if path and kind and key == schema.choices[part].key:
+        for other in mapping.keys() - schema.fields(part, kind).keys():
+            del mapping[other]
 
 
 def _check_at_least(key: str, value: int, least: int) -> None:
@@ -533,9 +434,3 @@ def _check_positive(key: str, value: float) -> None:
 def _check_fraction(key: str, value: float) -> None:
     if not 0 <= value < 1:
         raise ValueError(f"{key} is {value}, expected 0 up to but not including 1")
-
-
-def _check_choice(key: str, value: str, choices: tuple[str, ...] | list[str]) -> None:
-    if value not in choices:
-        expected = nearest(value, list(choices)) or f"one of {', '.join(choices)}"
-        raise ValueError(f"{key} {value!r} is unknown, expected {expected}")

@@ -326,8 +326,8 @@ def test_a_recipe_that_does_not_fit_the_teacher(distil: Command, tmp_path: Path)
     expect_refusal("generator.dropout=0.1", "generator takes", "expected the 16")
     expect_refusal("discriminator.width=4", "recipe student: unknown key 'discriminator'")
     expect_refusal("steps=0", "steps is 0, expected at least 1")
-    drops = "generator.optimizer.drops={epochs: [1], factor: 0.1}"
-    expect_refusal(drops, "drops come after epochs, expected none: a student has no epochs")
+    schedule = "generator.optimizer.schedule={name: constant, warm_up: 1}"
+    expect_refusal(schedule, "schedule counts epochs, expected null: a student has no epochs")
     assert not (tmp_path / "run").exists()
 
 

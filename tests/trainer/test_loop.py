@@ -44,7 +44,7 @@ RECIPES = [
             "objective.real_labels=[0.7, 1.2]",
             "objective.generated_labels=[0, 0.3]",
             "objective.flipped=0.2",
-            "generator.optimizer.drops={epochs: [1, 2, 3], factor: 0.6}",
+            "generator.optimizer.schedule={name: step, epochs: [1, 2, 3], factor: 0.6}",
             "discriminator.optimizer={name: sgd, learning_rate: 1e-2, "
             "drops: {epochs: [1, 2, 3], factor: 0.6}}",
         ],
@@ -252,15 +252,14 @@ def test_the_learning_rates_of_both_networks_drop_at_the_same_step(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Plain SGD moves weights by their gradient times the rate. A step is half an epoch."""
-    drops = "drops: {epochs: [1, 2.5], factor: 0.1}"
-    training = trained_for(
-        0,
-        0,
-        f"generator.optimizer={{name: sgd, learning_rate: 0.5, beta1: 0, {drops}}}",
-        f"discriminator.optimizer={{name: sgd, learning_rate: 0.25, beta1: 0, {drops}}}",
+    schedule = "schedule: {name: step, epochs: [1, 2.5], factor: 0.1}"
+    recipe = tiny_recipe(
+        "dcgan",
+        f"generator.optimizer={{name: sgd, learning_rate: 0.5, momentum: 0, {schedule}}}",
+        f"discriminator.optimizer={{name: sgd, learning_rate: 0.25, momentum: 0, {schedule}}}",
         "discriminator_steps=2",
     )
-    training.pictures = 4 * training.recipe.batch_size
+    training = Training(recipe, 0, mx.cpu(), pictures=4 * recipe.batch_size)
     generator_rates = watch_rates(training.generator_optimizer, monkeypatch)
     discriminator_rates = watch_rates(training.discriminator_optimizer, monkeypatch)
     batches = random_batches(training.recipe)
@@ -280,10 +279,10 @@ def watch_rates(optimizer: NetworkOptimizer, monkeypatch: pytest.MonkeyPatch) ->
         arrays = [parameter.data().asnumpy().ravel() for parameter in optimizer.parameters]
         return np.concatenate(arrays).astype(np.float64)
 
-    def record(epoch: float) -> None:
+    def record() -> None:
         mx.nd.waitall()  # or a weight is seen turned around, see above
         before, length = weights(), float(optimizer.gradient_norm().asscalar())
-        step(epoch)
+        step()
         rates.append(float(np.linalg.norm(weights() - before)) / length)
 
     monkeypatch.setattr(optimizer, "step", record)

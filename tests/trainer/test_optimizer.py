@@ -8,13 +8,18 @@ import pytest
 from mxnet.gluon import HybridBlock, nn
 
 from edgegan.trainer.optimizer import NetworkOptimizer, trained_parameters
-from edgegan.trainer.recipe import LearningRateDrops, OptimizerRecipe
+from edgegan.trainer.optimizers import Optimizer
+from edgegan.trainer.optimizers.adam import Adam
+from edgegan.trainer.optimizers.rmsprop import RMSProp
+from edgegan.trainer.optimizers.sgd import SGD
+from edgegan.trainer.schedules import Pace
+from edgegan.trainer.schedules.step import Step
 
 STEPS = 30
-ADAM = OptimizerRecipe("adam", learning_rate=2e-3, decay=0.99, beta1=0.5)
-RMSPROP = OptimizerRecipe("rmsprop", learning_rate=5e-3, decay=0.9)
-SGD = OptimizerRecipe("sgd", learning_rate=1e-2, beta1=0.8)
-PLAIN_SGD = OptimizerRecipe("sgd", learning_rate=1e-2, beta1=0)
+ADAM = Adam(2e-3, beta1=0.5, beta2=0.99)
+RMSPROP = RMSProp(5e-3, smoothing=0.9)
+MOMENTUM = SGD(1e-2, momentum=0.8)
+PLAIN = SGD(1e-2, momentum=0)
 
 
 def network() -> HybridBlock:
@@ -89,16 +94,16 @@ def plain_sgd(weights: list[np.ndarray], of: HybridBlock) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize(
-    ("recipe", "transcription"),
-    [(ADAM, adam), (RMSPROP, rmsprop), (SGD, sgd), (PLAIN_SGD, plain_sgd)],
+    ("optimizer", "transcription"),
+    [(ADAM, adam), (RMSPROP, rmsprop), (MOMENTUM, sgd), (PLAIN, plain_sgd)],
 )
-def test_the_updates_are_those_of_the_paper(recipe: OptimizerRecipe, transcription) -> None:
+def test_the_updates_are_those_of_the_paper(optimizer: Optimizer, transcription) -> None:
     trained = network()
     start = [
         parameter.data().asnumpy().astype(np.float64) for parameter in trained_parameters(trained)
     ]
     expected = transcription(start, trained)
-    found = train(trained, NetworkOptimizer(trained, recipe), 0, STEPS)
+    found = train(trained, NetworkOptimizer(trained, optimizer), 0, STEPS)
     for one, other in zip(found, expected):
         np.testing.assert_allclose(one, other, rtol=0, atol=5e-6)
 
@@ -115,44 +120,41 @@ def test_rmsprop_moves_weights_whose_gradients_are_tiny() -> None:
         np.testing.assert_allclose(moved, 5e-3 / np.sqrt(0.1), rtol=2e-3)
 
 
-@pytest.mark.parametrize("recipe", [ADAM, RMSPROP, SGD, PLAIN_SGD])
+@pytest.mark.parametrize("optimizer", [ADAM, RMSPROP, MOMENTUM, PLAIN])
 @pytest.mark.parametrize("break_at", [0, 1, 13])
 def test_an_optimizer_set_to_a_saved_state_goes_on_identically(
-    recipe: OptimizerRecipe, break_at: int
+    optimizer: Optimizer, break_at: int
 ) -> None:
     whole = network()
-    expected = train(whole, NetworkOptimizer(whole, recipe), 0, STEPS)
+    expected = train(whole, NetworkOptimizer(whole, optimizer), 0, STEPS)
 
     broken = network()
-    first = NetworkOptimizer(broken, recipe)
+    first = NetworkOptimizer(broken, optimizer)
     train(broken, first, 0, break_at)
-    second = NetworkOptimizer(broken, recipe)
+    second = NetworkOptimizer(broken, optimizer)
     second.set_state(first.state())
     found = train(broken, second, break_at, STEPS)
     for one, other in zip(found, expected):
         np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize(
-    ("epoch", "drops"),
-    [(0, 0), (2.99, 0), (3, 1), (9.99, 1), (10, 2), (16.99, 2), (17, 3), (40, 3)],
-)
-def test_the_learning_rate_drops_as_that_of_pytorchs_multi_step_schedule(
-    epoch: float, drops: int
+@pytest.mark.parametrize(("resumed_at", "expected"), [(0, 0.5), (2, 0.25), (5, 0.125)])
+def test_an_update_has_the_learning_rate_of_its_place_in_the_schedule(
+    resumed_at: int, expected: float
 ) -> None:
-    """Milestones and factor of the BEGAN report; an update by plain SGD shows the rate."""
-    schedule = LearningRateDrops([3, 10, 17], factor=0.6)
+    """Halved before updates 2 and 4, counted from 0; an update by plain SGD shows the rate."""
+    halvings = Step(epochs=(1, 2), factor=0.5)
     trained = network()
     optimizer = NetworkOptimizer(
-        trained, OptimizerRecipe("sgd", learning_rate=0.5, beta1=0, drops=schedule)
+        trained, SGD(0.5, halvings, momentum=0), Pace(pictures=20, images_a_step=10)
     )
-    for _ in range(2):  # what was dropped before is not dropped again
-        for parameter in trained_parameters(trained):
-            parameter.set_data(mx.nd.zeros(parameter.shape))
-            parameter.grad()[:] = 1
-        optimizer.step(epoch)
-        for parameter in trained_parameters(trained):
-            np.testing.assert_allclose(parameter.data().asnumpy(), -0.5 * 0.6**drops, rtol=1e-6)
+    optimizer.set_state({"updates": np.array(resumed_at)})
+    for parameter in trained_parameters(trained):
+        parameter.set_data(mx.nd.zeros(parameter.shape))
+        parameter.grad()[:] = 1
+    optimizer.step()
+    for parameter in trained_parameters(trained):
+        np.testing.assert_array_equal(parameter.data().asnumpy(), -expected)
 
 
 def test_the_gradient_norm_is_that_of_all_gradients_as_one_vector() -> None:

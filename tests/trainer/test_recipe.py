@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from edgegan.runtime.errors import UserError
 from edgegan.trainer import objectives, recipe
+from edgegan.trainer.optimizers.adam import Adam
+from edgegan.trainer.optimizers.rmsprop import RMSProp
+from edgegan.trainer.optimizers.sgd import SGD
 from edgegan.trainer.recipe import from_mapping, load, names
+from edgegan.trainer.schedules.step import Step
 from training_help import TINY
 
 
@@ -28,9 +36,7 @@ def test_dcgan_is_that_of_its_source() -> None:
     for network in (dcgan.generator, dcgan.discriminator):
         architecture = network.architecture
         assert (architecture.network, architecture.width) == ("dcgan", 64)
-        optimizer = network.optimizer
-        assert (optimizer.name, optimizer.learning_rate, optimizer.beta1) == ("adam", 2e-4, 0.5)
-        assert optimizer.decay == 0.999
+        assert network.optimizer == Adam(2e-4, beta1=0.5, beta2=0.999)
     assert dcgan.horizontal_flip
     assert dcgan.ema_decay == 0.999
 
@@ -59,7 +65,7 @@ def test_wgan_is_that_of_its_source() -> None:
     for network in (wgan.generator, wgan.discriminator):
         architecture = network.architecture
         assert (architecture.network, architecture.width) == ("dcgan", 64)
-        assert (network.optimizer.name, network.optimizer.learning_rate) == ("rmsprop", 5e-5)
+        assert network.optimizer == RMSProp(5e-5, smoothing=0.99)
 
 
 def test_overrides_reach_every_level_and_read_numbers_as_people_write_them() -> None:
@@ -89,17 +95,17 @@ def test_overrides_reach_every_level_and_read_numbers_as_people_write_them() -> 
 
 
 def changed_rate() -> list[str]:
-    return ["discriminator.optimizer={name: rmsprop, learning_rate: 1, decay: 0.99}"]
+    return ["discriminator.optimizer={name: rmsprop, learning_rate: 1, smoothing: 0.99}"]
 
 
 @pytest.mark.parametrize("key", ["discriminator", "objective"])
 def test_a_gans_recipe_that_lost_a_key_is_no_students(key: str) -> None:
     mapping = load("dcgan").to_mapping()
     del mapping[key]
-    with pytest.raises(UserError, match=f'missing value for field "{key}"'):
+    with pytest.raises(UserError, match=f"{key} is missing, expected keys such as"):
         recipe.any_from_mapping(mapping, "last.npz")
     mapping[f"{key}s"] = {}
-    with pytest.raises(UserError, match=f"unknown key '{key}s', expected .*{key}"):
+    with pytest.raises(UserError, match=f"unknown key '{key}s': did you mean {key}"):
         recipe.any_from_mapping(mapping, "last.npz")
 
 
@@ -119,10 +125,15 @@ def test_a_recipe_of_ones_own(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("dcgn", "dcgan"), ("wgan_gq", "wgan"), ("xyz", "dcgan, "), ("nowhere.yaml", "dcgan, ")],
+    [
+        ("dcgn", "did you mean dcgan.* It is one of began, "),
+        ("wgan_gq", "did you mean wgan.* It is one of began, "),
+        ("xyz", "it is one of began, "),
+        ("nowhere.yaml", "it is one of began, "),
+    ],
 )
 def test_an_unknown_recipe_is_answered_with_the_nearest(name: str, expected: str) -> None:
-    with pytest.raises(UserError, match=f"'{name}' does not exist: expected .*{expected}"):
+    with pytest.raises(UserError, match=f"'{name}' does not exist: {expected}"):
         load(name)
 
 
@@ -130,29 +141,51 @@ def test_an_unknown_recipe_is_answered_with_the_nearest(name: str, expected: str
     ("override", "sentence"),
     [
         # unknown keys
-        ("widht=3", "unknown key 'widht', expected generator.width or discriminator.width"),
+        (
+            "widht=3",
+            "'widht': did you mean generator.width or discriminator.width. The",
+        ),
         (
             "generator.widht=3",
-            "unknown key 'widht', expected generator.width or discriminator.width",
+            "did you mean generator.width. The keys of generator are network, wi",
         ),
-        ("genrator.width=3", "unknown key 'genrator', expected generator"),
-        ("generator.optimizer.lr=3", "unknown key 'lr'"),
-        ("objective.clipp=3", "unknown key 'clipp' of wasserstein, expected one of clip"),
+        (
+            "genrator.width=3",
+            "unknown key 'genrator': did you mean generator. The keys of a recipe are kind, ",
+        ),
+        (
+            "generator.optimizer.lr=3",
+            "unknown key 'lr': the keys of generator.optimizer are name, learning_rate, ",
+        ),
+        (
+            "objective.clipp=3",
+            "'clipp': did you mean objective.clip. The keys of objective are name, clip",
+        ),
         ("zzz={1: 2}", "unknown key 'zzz'"),
         ("latent.1=2", "unknown key '1'"),
         # wrong types
-        ("image_size=big", "image_size.*int.*big"),
-        ("batch_size=2.5", "batch_size.*int.*2.5"),
-        ("batch_size=true", "whole number"),
-        ("batch_size=", "batch_size.*int.*None"),
-        ("horizontal_flip=1", "horizontal_flip.*bool"),
-        ("generator=5", "generator"),
-        ("generator.optimizer.learning_rate=fast", "'fast' where a number"),
-        ("generator.optimizer.learning_rate=true", "True where a number"),
-        ("objective.clip=[1]", "where a number"),
-        ("objective=wasserstein", "objective is .*, expected keys such as {name: minimax}"),
-        ("objective.name=3", "objective is .*, expected keys such as {name: minimax}"),
-        ("name=3", "name.*str"),
+        ("image_size=big", "image_size is 'big', expected a whole number"),
+        ("batch_size=2.5", "batch_size is 2.5, expected a whole number"),
+        ("batch_size=true", "batch_size is True, expected a whole number"),
+        ("batch_size=", "batch_size is None, expected a whole number"),
+        ("horizontal_flip=1", "horizontal_flip is 1, expected true or false"),
+        ("generator=5", "generator is 5, expected keys such as {network: "),
+        (
+            "generator.optimizer.learning_rate=fast",
+            "generator.optimizer.learning_rate is 'fast', expected a number",
+        ),
+        (
+            "generator.optimizer.learning_rate=true",
+            "generator.optimizer.learning_rate is True, expected a number",
+        ),
+        ("objective.clip=[1]", r"objective.clip is \[1\], expected a number"),
+        ("objective=wasserstein", "objective is 'wasserstein', expected keys such as {name: "),
+        (
+            "objective.name=3",
+            "objective.name 3 is unknown: it is one of boundary_equilibrium, hinge, ",
+        ),
+        ("objective.name=[hinge]", r"objective.name \['hinge'\] is unknown: "),
+        ("name=3", "name is 3, expected text"),
         # impossible values
         ("image_size=63", r"image_size is 63, expected one of \(8, 16"),
         ("image_size=4", "image_size is 4"),
@@ -170,22 +203,37 @@ def test_an_unknown_recipe_is_answered_with_the_nearest(name: str, expected: str
         ("rotation_degrees=.nan", "rotation_degrees is nan"),
         ("crop_from=63", "crop_from is 63, expected 64 to 1024"),
         ("crop_from=1025", "crop_from is 1025, expected 64 to 1024"),
-        ("crop_from=true", "found True where a whole number"),
-        ("crop_from=94.5", "crop_from.*int.*94.5"),
-        ("value_range=sined", "value_range 'sined' is unknown, expected signed"),
-        ("value_range=[0, 1]", "value_range.*str"),
-        ("held_out=some", "'some' where a number"),
+        ("crop_from=true", "crop_from is True, expected a whole number or null"),
+        ("crop_from=94.5", "crop_from is 94.5, expected a whole number or null"),
+        (
+            "value_range=sined",
+            "value_range 'sined' is unknown: did you mean signed. It is one of signed, unit",
+        ),
+        ("value_range=[0, 1]", r"value_range is \[0, 1\], expected text"),
+        ("held_out=some", "held_out is 'some', expected a number"),
         ("latent.size=0", "latent.size is 0"),
         ("latent.distribution=gauss", "latent.distribution 'gauss' is unknown"),
-        ("generator.width=0", "width is 0"),
-        ("generator.network=dcgam", "network 'dcgam' is unknown, expected dcgan"),
-        ("generator.optimizer.name=adamm", "'adamm' is unknown, expected adam"),
+        ("generator.width=0", "generator.width is 0, expected at least 1"),
+        (
+            "generator.network=dcgam",
+            "generator.network 'dcgam' is unknown: did you mean dcgan. It is one of began, ",
+        ),
+        (
+            "generator.optimizer.name=adamm",
+            "generator.optimizer.name 'adamm' is unknown: did you mean adam. It is one of a",
+        ),
         ("generator.optimizer.learning_rate=0", "learning_rate is 0.0, expected a positive"),
         ("generator.optimizer.learning_rate=-1e-3", "learning_rate is -0.001"),
         ("generator.optimizer.learning_rate=.nan", "learning_rate is nan"),
         ("generator.optimizer.learning_rate=.inf", "learning_rate is inf"),
-        ("generator.optimizer.decay=1.5", "decay is 1.5"),
-        ("objective.name=wasserstien", "'wasserstien' is unknown, expected wasserstein"),
+        (
+            "generator.optimizer.smoothing=1.5",
+            "generator.optimizer.smoothing is 1.5, expected 0 up",
+        ),
+        (
+            "objective.name=wasserstien",
+            "objective.name 'wasserstien' is unknown: did you mean wasserstein",
+        ),
         ("objective.clip=0", "objective.clip is 0"),
         ("objective.clip=-1", "objective.clip is -1"),
         # no overrides at all
@@ -195,7 +243,7 @@ def test_an_unknown_recipe_is_answered_with_the_nearest(name: str, expected: str
         (".epochs=3", "is not understood"),
         ("epochs=[", "no YAML value"),
         ("epochs=2000-99-99", "no YAML value"),
-        ("epochs.deep=3", "epochs.* has no keys in it"),
+        ("epochs.deep=3", "epochs is 2 and has no keys in it"),
         ("image_size.deep=3", "image_size.* has no keys in it"),
     ],
 )
@@ -210,45 +258,91 @@ def test_what_is_wrong_is_said_in_one_sentence(override: str, sentence: str) -> 
     ("override", "sentence"),
     [
         # labels
-        ("objective.real_labels=1", "found 1 where a list of 2 numbers was expected"),
-        ("objective.real_labels=[0.9]", r"found \[0.9\] where a list of 2 numbers"),
-        ("objective.real_labels=[0, 1, 2]", r"found \[0, 1, 2\] where a list of 2 numbers"),
-        ("objective.real_labels=high", "found 'high' where a list of 2 numbers"),
-        ("objective.real_labels=[high, 1]", "found 'high' where a number was expected"),
+        ("objective.real_labels=1", "real_labels is 1, expected a list of 2 numbers"),
+        ("objective.real_labels=[0.9]", r"real_labels is \[0.9\], expected a list of 2 numbers"),
+        (
+            "objective.real_labels=[0, 1, 2]",
+            r"real_labels is \[0, 1, 2\], expected a list of 2 num",
+        ),
+        ("objective.real_labels=high", "real_labels is 'high', expected a list of 2 numbers"),
+        ("objective.real_labels=[high, 1]", "real_labels holds 'high', expected a list of 2 num"),
         ("objective.real_labels=[1.2, 0.7]", r"real_labels is \[1.2, 0.7\], expected the lowest"),
         ("objective.generated_labels=[1, 2]", "generated_labels is .*, their middle within 0 and"),
         ("objective.generated_labels=[.nan, 0]", "generated_labels is .*, expected the lowest"),
         ("objective.flipped=1.1", "objective.flipped is 1.1, expected 0 to 1"),
         ("objective.flipped=.nan", "objective.flipped is nan, expected 0 to 1"),
-        ("objective.fliped=0.1", "unknown key 'fliped' of non_saturating, expected one of real_la"),
+        ("objective.fliped=0.1", "'fliped': did you mean objective.flipped. The keys of objective"),
         # augmentation
-        ("augmentation=[color]", "augmentation 'color' is unknown, expected colour"),
-        ("augmentation=[cutout, shift]", "'shift' is unknown, expected one of colour, transl"),
-        ("augmentation=colour", "found 'colour' where a list was expected"),
-        ("augmentation={colour: 1}", "found {'colour': 1} where a list was expected"),
-        ("augmentation=[3]", "augmentation.*3"),
-        ("augmentaton=[colour]", "unknown key 'augmentaton', expected .* or augmentation$"),
+        (
+            "augmentation=[color]",
+            "augmentation 'color' is unknown: did you mean colour. It is one of col",
+        ),
+        (
+            "augmentation=[cutout, shift]",
+            "augmentation 'shift' is unknown: it is one of colour, transl",
+        ),
+        ("augmentation=colour", "augmentation is 'colour', expected a list of words"),
+        ("augmentation={colour: 1}", "augmentation is {'colour': 1}, expected a list of words"),
+        ("augmentation=[3]", "augmentation holds 3, expected a list of words"),
+        ("augmentaton=[colour]", "unknown key 'augmentaton': did you mean augmentation. The keys"),
         # input noise and batches
-        ("input_noise=0.1", "input_noise is 0.1, expected keys such as {deviation: 0.1, steps"),
-        ("input_noise.steps=10", "missing value.*input_noise.deviation"),
+        ("input_noise=0.1", "input_noise is 0.1, expected the keys deviation and steps$"),
+        ("input_noise.steps=10", "input_noise.deviation is missing, expected a number"),
         ("input_noise={deviation: 0, steps: 9}", "input_noise.deviation is 0.0, expected a posi"),
         ("input_noise={deviation: 1, steps: 0}", "input_noise.steps is 0, expected at least 1"),
-        ("input_noise={deviation: 1, steps: 9.5}", "input_noise.steps.*int.*9.5"),
-        ("input_noise={deviation: 1, step: 9}", "unknown key 'step', expected .*input_noise.steps"),
-        ("batches=mixt", "batches 'mixt' is unknown, expected mixed"),
-        # drops of the learning rate
-        ("generator.optimizer.drops=0.6", "drops is 0.6, expected keys such as {epochs: "),
-        ("generator.optimizer.drops={epochs: [3]}", "missing.*generator.optimizer.drops.factor"),
-        ("generator.optimizer.drops={epochs: 3, factor: 0.6}", "optimizer.drops.epochs.*list.*3"),
-        ("generator.optimizer.drops={epochs: [0], factor: 0.6}", "drops.epochs is 0.0, expected a"),
-        ("generator.optimizer.drops={epochs: [x], factor: 0.6}", "'x' where a number"),
-        ("generator.optimizer.drops={epochs: [3], factor: 0}", "drops.factor is 0.0, expected a"),
-        ("generator.optimizer.name=sdg", "'sdg' is unknown, expected sgd"),
-        ("generator.optimizer.name=3", 'field "generator.optimizer.name".*3'),
-        ("generator={network: dcgan}", "generator.optimizer"),
+        ("input_noise={deviation: 1, steps: 9.5}", "input_noise.steps is 9.5, expected a whole"),
+        ("input_noise={deviation: 1, step: 9}", "'step': did you mean input_noise.steps"),
+        (
+            "batches=mixt",
+            "batches 'mixt' is unknown: did you mean mixed. It is one of apart, mixed",
+        ),
+        # schedules of the learning rate
+        ("generator.optimizer.schedule=0.6", "schedule is 0.6, expected keys such as {name: "),
+        ("generator.optimizer.schedule={name: stop}", "'stop' is unknown: did you mean step"),
+        (
+            "generator.optimizer.schedule={name: step, epochs: [3]}",
+            "schedule.factor is missing, exp",
+        ),
+        (
+            "generator.optimizer.schedule={name: step, epochs: 3, factor: 0.6}",
+            "generator.optimizer.schedule.epochs is 3, expected a list of numbers",
+        ),
+        (
+            "generator.optimizer.schedule={name: step, epochs: [0], factor: 0.6}",
+            "generator.optimizer.schedule.epochs is 0.0, expected a positive number",
+        ),
+        (
+            "generator.optimizer.schedule={name: step, epochs: [x], factor: 0.6}",
+            "generator.optimizer.schedule.epochs holds 'x', expected a list of numbers",
+        ),
+        (
+            "generator.optimizer.schedule={name: step, epochs: [3], factor: 0}",
+            "generator.optimizer.schedule.factor is 0.0, expected a positive number",
+        ),
+        (
+            "generator.optimizer.schedule={name: cosine, epochs: 2, warm_up: 3}",
+            "schedule.epochs is 2.0, expected more than the 3.0 of warm_up",
+        ),
+        (
+            "generator.optimizer.schedule={name: constant, warm_up: -1}",
+            "schedule.warm_up is -1.0, expected 0 or more epochs",
+        ),
+        # optimizers
+        ("generator.optimizer.name=sdg", "'sdg' is unknown: did you mean sgd. It is one of adam, "),
+        ("generator.optimizer.name=3", "generator.optimizer.name 3 is unknown: it is one of adam"),
+        (
+            "generator={network: dcgan}",
+            "generator.optimizer is missing, expected keys such as {name",
+        ),
+        (
+            "generator.optimizer.momentum=0.5",
+            "'momentum': the keys of generator.optimizer are name",
+        ),
+        ("generator.beta1=0.5", "'beta1': did you mean generator.optimizer.beta1 or discr"),
+        ("generator.optimizer.beta2=1", "generator.optimizer.beta2 is 1.0, expected 0 up to"),
         # objectives, and discriminators that they cannot train
         ("objective={name: least_squares, b: .inf}", "objective.b is inf, expected a number"),
-        ("objective={name: hinge, b: 1}", "unknown key 'b' of hinge, it has none"),
+        ("objective={name: hinge, b: 1}", "unknown key 'b': the keys of objective are name"),
         ("objective={name: wasserstein_gp}", "discriminator.norm has to be none, found batch"),
         ("objective={name: wasserstein_gp, penalty: 0}", "penalty is 0.0, expected a positive"),
         (
@@ -298,16 +392,17 @@ def test_every_trick_at_once_makes_the_round_trip() -> None:
             "objective.real_labels=[0.7, 1.2]",
             "objective.generated_labels=[0, 0.3]",
             "objective.flipped=0.05",
-            "discriminator.optimizer={name: sgd, learning_rate: 1e-3, beta1: 0.5}",
-            "discriminator.optimizer.drops.epochs=[3, 10, 17]",
-            "discriminator.optimizer.drops.factor=0.6",
+            "discriminator.optimizer={name: sgd, learning_rate: 1e-3, momentum: 0.5}",
+            "discriminator.optimizer.schedule.name=step",
+            "discriminator.optimizer.schedule.epochs=[3, 10, 17]",
+            "discriminator.optimizer.schedule.factor=0.6",
         ],
     )
     assert tricks.augmentation == ("colour", "cutout")
     assert tricks.input_noise == recipe.InputNoise(0.1, 500)
     assert (tricks.objective.real_labels, tricks.objective.flipped) == ((0.7, 1.2), 0.05)
     assert tricks.objective.generated_labels == (0.0, 0.3)
-    assert tricks.discriminator.optimizer.drops == recipe.LearningRateDrops([3, 10, 17], 0.6)
+    assert tricks.discriminator.optimizer == SGD(1e-3, Step((3, 10, 17), 0.6), momentum=0.5)
     as_file = yaml.safe_load(yaml.safe_dump(tricks.to_mapping()))
     assert from_mapping(as_file, "test") == tricks
 
@@ -321,7 +416,7 @@ def test_every_trick_at_once_makes_the_round_trip() -> None:
         (b"", "holds NoneType, expected keys and values"),
         (b"when: 2000-99-99", "is no valid YAML"),
         (b"!!python/object:os.system {}", "is no valid YAML"),
-        (b"latent: {size: 3}", "missing value.*generator"),
+        (b"latent: {size: 3}", "generator is missing, expected keys such as"),
     ],
 )
 def test_files_that_are_no_recipe(tmp_path: Path, content: bytes, sentence: str) -> None:
@@ -336,3 +431,200 @@ def test_files_that_are_no_recipe(tmp_path: Path, content: bytes, sentence: str)
 def test_every_recipe_file_says_what_it_is() -> None:
     for path in recipe.FOLDER.glob("*.yaml"):
         assert path.read_text(encoding="utf-8").startswith("# ")
+
+
+OLD = Path(__file__).parent / "resolved_recipes.yaml"
+OLD_RECIPES = yaml.safe_load(OLD.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", sorted(OLD_RECIPES.keys() - {"student"}))
+def test_a_shipped_recipe_is_what_it_was_before_recipes_extended_others(name: str) -> None:
+    before, now = OLD_RECIPES[name], load(name)
+    assert from_mapping(before, "test") == now
+    for part in ("generator", "discriminator"):
+        old, optimizer = before[part]["optimizer"], getattr(now, part).optimizer
+        if old["name"] == "adam":
+            schedule = old["drops"] and Step((3, 10, 17), 0.6)
+            expected: object = Adam(old["learning_rate"], schedule, old["beta1"], old["decay"])
+        else:
+            expected = RMSProp(old["learning_rate"], smoothing=old["decay"])
+        assert optimizer == expected
+
+
+def test_the_students_recipe_is_what_it_was() -> None:
+    before = OLD_RECIPES["student"]
+    of_teacher = {key: before[key] for key in ("latent", "image_size", "value_range")}
+    now = recipe.load_student([], of_teacher)
+    assert recipe.any_from_mapping(before, "test") == now
+    assert now.to_mapping()["kind"] == "student"
+
+
+@pytest.mark.parametrize(
+    ("old", "expected"),
+    [
+        ("{name: adam, learning_rate: 1, decay: 0.9, beta1: 0.5}", Adam(1, None, 0.5, 0.9)),
+        ("{name: adam, learning_rate: 1, drops: null}", Adam(1)),
+        ("{name: rmsprop, learning_rate: 1, decay: 0.9, beta1: 0.5}", RMSProp(1, smoothing=0.9)),
+        ("{name: sgd, learning_rate: 1, decay: 0.9, beta1: 0.5}", SGD(1, momentum=0.5)),
+        (
+            "{name: sgd, learning_rate: 1, drops: {epochs: [3], factor: 0.1}}",
+            SGD(1, Step((3,), 0.1), momentum=0.9),
+        ),
+    ],
+)
+def test_the_keys_of_older_versions_are_read(old: str, expected: object) -> None:
+    assert load("dcgan", [f"generator.optimizer={old}"]).generator.optimizer == expected
+
+
+def test_an_old_key_changes_the_schedule_that_there_is() -> None:
+    changed = load("began", ["generator.optimizer.drops.factor=0.5"])
+    assert changed.generator.optimizer.schedule == Step((3, 10, 17), 0.5)
+    assert changed.discriminator.optimizer.schedule == Step((3, 10, 17), 0.6)
+
+
+def test_what_another_kind_has_not_goes_where_an_override_names_one() -> None:
+    wgan = load("wgan", ["objective.name=hinge", "generator.optimizer.name=adam"])
+    assert wgan.objective == objectives.find("hinge")()
+    assert wgan.generator.optimizer == Adam(5e-5)
+    again = recipe.override(wgan, ["discriminator.network=patch", "generator.optimizer.name=sgd"])
+    assert again.discriminator.architecture.network == "patch"
+    assert again.discriminator.optimizer == wgan.discriminator.optimizer
+    assert again.generator.optimizer == SGD(5e-5)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.sampled_from(["adam", "rmsprop", "sgd"]),
+    st.floats(1e-9, 1e9),
+    st.floats(0, 1, exclude_max=True),
+    st.lists(st.floats(1e-3, 1e3), max_size=3),
+    st.lists(st.sampled_from(["colour", "translation", "cutout"]), max_size=3),
+    st.text("abc 猫:#'\"-", min_size=1),
+)
+def test_what_is_written_as_yaml_or_json_is_read_as_the_same(
+    optimizer: str, rate: float, decay: float, epochs: list, augmentation: list, name: str
+) -> None:
+    mapping = load("dcgan").to_mapping()
+    schedule = {"name": "step", "epochs": epochs, "factor": 0.5, "warm_up": 2}
+    mapping["generator"]["optimizer"] = {
+        "name": optimizer,
+        "learning_rate": rate,
+        "schedule": schedule,
+    }
+    mapping.update(augmentation=augmentation, name=name, ema_decay=decay)
+    made = from_mapping(mapping, "test")
+    assert from_mapping(yaml.safe_load(yaml.safe_dump(made.to_mapping())), "test") == made
+    assert from_mapping(json.loads(json.dumps(made.to_mapping())), "test") == made
+    assert made.generator.optimizer.learning_rate == rate
+
+
+def test_a_recipe_of_another_kind_is_refused() -> None:
+    with pytest.raises(UserError, match="x is a recipe of edgegan distil, expected one of ed"):
+        from_mapping(OLD_RECIPES["student"], "x")
+    with pytest.raises(UserError, match="kind 'gna' is unknown: did you mean gan"):
+        load("dcgan", ["kind=gna"])
+
+
+def test_a_recipe_cannot_be_changed_and_is_equal_to_one_of_the_same_values() -> None:
+    assert load("wgan") == load("wgan")
+    assert load("wgan") != load("wgan", ["epochs=3"])
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        load("wgan").epochs = 3  # type: ignore[misc]
+
+
+def written(folder: Path, **contents: str) -> Path:
+    """YAML files of these names; returns the folder."""
+    for name, content in contents.items():
+        (folder / f"{name}.yaml").write_text(content, encoding="utf-8")
+    return folder
+
+
+def test_a_recipe_changes_what_it_extends_and_no_more(tmp_path: Path) -> None:
+    written(
+        tmp_path,
+        base="extends: dcgan\nname: based\ngenerator: {optimizer: {learning_rate: 1e-3}}\n",
+        child="extends: base.yaml\nlatent: {size: 7}\nobjective: {name: least_squares, c: 2}\n",
+    )
+    child = load(str(tmp_path / "child.yaml"), ["generator.width=8"])
+    changes = [
+        "name=child",
+        "generator.optimizer.learning_rate=0.001",
+        "latent.size=7",
+        "objective={name: least_squares, c: 2}",
+        "generator.width=8",
+    ]
+    assert child == load("dcgan", changes)
+    assert "extends" not in child.to_mapping()
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        # What has another name, or is another network, has none of the keys of what was before.
+        ("objective: {name: hinge}", {"objective": {"name": "hinge"}}),
+        (
+            "generator: {optimizer: {name: sgd, learning_rate: 1}}",
+            {
+                "generator.optimizer": {
+                    "name": "sgd",
+                    "learning_rate": 1,
+                    "schedule": None,
+                    "momentum": 0.9,
+                }
+            },
+        ),
+        (
+            "discriminator: {network: patch}",
+            {"discriminator": {"network": "patch", "width": 64, "halvings": 3, "norm": "batch"}},
+        ),
+        (
+            "discriminator: {network: dcgan, norm: none}",
+            {"discriminator.kernel": 5, "discriminator.norm": "none"},
+        ),
+        # A schedule goes with null.
+        ("generator: {optimizer: {schedule: null}}", {"generator.optimizer.schedule": None}),
+    ],
+)
+def test_another_kind_takes_the_place_of_the_parents(
+    tmp_path: Path, content: str, expected: dict
+) -> None:
+    base = "extends: wgan5\ngenerator: {optimizer: {schedule: {name: constant, warm_up: 1}}}\n"
+    folder = written(tmp_path, base=base, child=f"extends: base.yaml\n{content}\n")
+    mapping = load(str(folder / "child.yaml")).to_mapping()
+    optimizer = mapping["discriminator"]["optimizer"]
+    assert optimizer == load("wgan5").to_mapping()["discriminator"]["optimizer"]
+    for path, value in expected.items():
+        found = mapping
+        for key in path.split("."):
+            found = found[key]
+        if path == "discriminator":
+            found.pop("optimizer")
+        assert found == value
+
+
+@pytest.mark.parametrize(
+    ("files", "sentence"),
+    [
+        ({"a": "extends: dcgn"}, "a.yaml extends 'dcgn', which does not exist: did you mean dcgan"),
+        ({"a": "extends: b.yaml"}, "a.yaml extends 'b.yaml', which does not exist: "),
+        ({"a": "extends: a.yaml"}, "a.yaml extends 'a.yaml', which extends it"),
+        (
+            {"a": "extends: b.yaml", "b": "extends: c.yml/../a.yaml"},
+            "b.yaml extends 'c.yml/../a.yaml', which does not exist",
+        ),
+        (
+            {"a": "extends: b.yaml", "b": "extends: a.yaml"},
+            "b.yaml extends 'a.yaml', which extends",
+        ),
+        ({"a": "extends: [dcgan]"}, r"a.yaml: extends is \['dcgan'\], expected a recipe's name or"),
+        ({"a": "extends: b.yaml", "b": "- 1"}, "b.yaml holds list, expected keys and values"),
+        ({"a": "extends: b.yaml", "b": "x: ["}, "b.yaml is no valid YAML"),
+        ({"a": "extends: dcgan\nwidht: 3"}, "a.yaml: unknown key 'widht'"),
+    ],
+)
+def test_what_cannot_be_extended_is_said_in_one_sentence(
+    tmp_path: Path, files: dict[str, str], sentence: str
+) -> None:
+    with pytest.raises(UserError, match=sentence) as told:
+        load(str(written(tmp_path, **files) / "a.yaml"))
+    assert "\n" not in str(told.value)

@@ -1,0 +1,27 @@
+"""Adam, Kingma and Ba 2015, https://arxiv.org/abs/1412.6980."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgegan.trainer.framework import mx
+from edgegan.trainer.optimizers import Optimizer, check_fraction
+
+
+@dataclass(frozen=True)
+class Adam(Optimizer):
+    """``beta1`` and ``beta2`` are how slowly the means of gradients and of their squares forget."""
+
+    beta1: float = 0.9
+    beta2: float = 0.999
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_fraction("beta1", self.beta1)
+        check_fraction("beta2", self.beta2)
+
+    def make(self, updates: int) -> mx.optimizer.Optimizer:
+        # Adam's bias correction counts the updates.
+        return mx.optimizer.Adam(
+            self.learning_rate, self.beta1, self.beta2, begin_num_update=updates
+        )

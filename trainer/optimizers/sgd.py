@@ -1,0 +1,27 @@
+"""Stochastic gradient descent with classical momentum, Sutskever et al. 2013, equations 1 and 2.
+
+https://proceedings.mlr.press/v28/sutskever13.html
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgegan.trainer.framework import mx
+from edgegan.trainer.optimizers import Optimizer, check_fraction
+
+
+@dataclass(frozen=True)
+class SGD(Optimizer):
+    """``momentum`` is the share of the last update that each keeps; 0 is plain descent."""
+
+    momentum: float = 0.9
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_fraction("momentum", self.momentum)
+
+    def make(self, updates: int) -> mx.optimizer.Optimizer:
+        return mx.optimizer.SGD(
+            self.momentum, learning_rate=self.learning_rate, begin_num_update=updates
+        )
