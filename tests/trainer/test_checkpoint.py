@@ -115,7 +115,7 @@ def test_foreign_files_are_told(tmp_path: Path) -> None:
     np.savez(path, header=np.array(json.dumps({**header, "format_version": 99})))
     expect("format version 99, expected 1")
     np.savez(path, header=np.array(json.dumps(header)))
-    expect("missing value")
+    expect("name is missing, expected text")
     np.savez(path, header=np.array(json.dumps({**header, "recipe": [1]})))
     expect("holds list")
     with path.open("wb") as file:

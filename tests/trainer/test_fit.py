@@ -577,7 +577,7 @@ def test_bad_options(fit: Command, tmp_path: Path) -> None:
     expect_error(fit("--recipe", "dcgn"), "'dcgn' does not exist: expected dcgan")
     expect_error(
         fit("--set", "widht=3"),
-        "unknown key 'widht', expected generator.width or discriminator.width",
+        "unknown key 'widht': did you mean generator.width or discriminator.width? The keys of a",
     )
     expect_error(fit("--set", "image_size=x"), "image_size")
     expect_error(fit("--set", "batch_size=0"), "batch_size is 0")
