@@ -574,7 +574,7 @@ def test_bad_options(fit: Command, tmp_path: Path) -> None:
         expect_error(fit("--minutes", value), f"--minutes is '{value}', expected a positive number")
     expect_error(fit("--device", "tpu"), "device 'tpu' is unknown")
     expect_error(fit("--device", "gpu:99"), "device 'gpu:99' is not here")
-    expect_error(fit("--recipe", "dcgn"), "'dcgn' does not exist: expected dcgan")
+    expect_error(fit("--recipe", "dcgn"), "'dcgn' does not exist: did you mean dcgan")
     expect_error(
         fit("--set", "widht=3"),
         "unknown key 'widht': did you mean generator.width or discriminator.width? The keys of a",
