@@ -17,6 +17,7 @@ from edgegan.trainer.framework import HybridBlock, NDArray, autograd, mx, nn
 from edgegan.trainer.layers import (
     Convolution,
     GlobalSum,
+    Padding,
     Reshape,
     Residual,
     SpectralNorm,
@@ -99,6 +100,10 @@ class InputGradient:
             )
         if isinstance(layer, GlobalSum):
             return lambda gradient: gradient.reshape((0, 0, 1, 1)).broadcast_to(shape)
+        if isinstance(layer, Padding):
+            first, (_, _, *sides) = layer.before, shape
+            ends = (None, None, *(first + side for side in sides))
+            return lambda gradient: gradient.slice((None, None, first, first), ends)
         return lambda gradient: gradient.reshape(shape)
 
     def _convolution(self, layer: Convolution, input_size: int) -> Transposed:
@@ -143,7 +148,7 @@ def _is_known(layer: HybridBlock) -> bool:
     if isinstance(layer, nn.AvgPool2D):
         options = layer._kwargs
         return options["kernel"] == options["stride"] and options["pad"] == (0, 0)
-    linear = (Convolution, GlobalSum, Reshape, Residual, ToFloat32, nn.Dense, nn.Flatten)
+    linear = (Convolution, GlobalSum, Padding, Reshape, Residual, ToFloat32, nn.Dense, nn.Flatten)
     return isinstance(layer, linear) or _slope(layer) is not None
 
 

@@ -275,6 +275,19 @@ class Nearest(HybridBlock):
         return F.UpSampling(x, scale=2, sample_type="nearest")
 
 
+class Padding(HybridBlock):
+    """Zeros around maps: ``before`` rows above and columns to the left, ``after`` the others."""
+
+    def __init__(self, before: int, after: int) -> None:
+        super().__init__(prefix="")
+        self.before = before
+        self.after = after
+
+    def hybrid_forward(self, F: Any, x: Any) -> Any:  # noqa: N803 (gluon's name)
+        width = (0, 0, 0, 0, *(self.before, self.after) * 2)
+        return F.pad(x, mode="constant", pad_width=width, constant_value=0)
+
+
 class PixelShuffle(HybridBlock):
     """(N, 4 C, H, W) -> (N, C, 2 H, 2 W), Shi et al. 2016, https://arxiv.org/abs/1609.05158.
 

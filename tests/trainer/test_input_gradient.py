@@ -16,11 +16,12 @@ from edgegan.trainer.layers import (
     Convolution,
     GlobalSum,
     Nearest,
+    Padding,
     Residual,
     SpectralNorm,
     iterate_spectral_norms,
 )
-from edgegan.trainer.networks import DiscriminatorArchitecture, dcgan, patch, resnet
+from edgegan.trainer.networks import DiscriminatorArchitecture, dcgan, hw3_baseline, patch, resnet
 from edgegan.trainer.optimizer import trained_parameters
 
 Arrays = dict[str, np.ndarray]
@@ -36,6 +37,7 @@ CRITICS = [
     pytest.param(Dcgan(5, norm="none", downsampling="average_pool"), 16, id="average pooling"),
     pytest.param(Dcgan(5, norm="spectral"), 16, id="spectral norm"),
     pytest.param(patch.PatchDiscriminator(6, halvings=2, norm="none"), 16, id="patches"),
+    pytest.param(hw3_baseline.Hw3BaselineDiscriminator(4), 16, id="padded"),
     pytest.param(Resnet(4, norm="none"), 8, id="residual of 8"),
     pytest.param(Resnet(3, norm="none"), 32, id="residual of 32"),
     pytest.param(Resnet(4, norm="spectral"), 16, id="residual with a spectral norm"),
@@ -117,6 +119,8 @@ def in_pytorch(block: HybridBlock, x: Any, tensors: dict[str, Any], torch: Any) 
         return functional.relu(x)
     if isinstance(block, nn.AvgPool2D):
         return functional.avg_pool2d(x, 2)
+    if isinstance(block, Padding):
+        return functional.pad(x, (block.before, block.after) * 2)
     if isinstance(block, GlobalSum):
         return x.sum(dim=(2, 3))
     return x.reshape(COUNT, -1)

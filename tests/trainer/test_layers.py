@@ -14,9 +14,9 @@ from mxnet.gluon import HybridBlock, nn
 
 from edgegan.trainer import layers
 from edgegan.trainer.checkpoint import part_of
-from edgegan.trainer.layers import Nearest, PixelShuffle, SpectralConvolution
+from edgegan.trainer.layers import Nearest, Padding, PixelShuffle, SpectralConvolution
 from edgegan.trainer.loop import Training
-from edgegan.trainer.networks.hw3_baseline import Same, ZeroPadding
+from edgegan.trainer.networks.hw3_baseline import same
 from edgegan.trainer.networks.minibatch import MinibatchDiscrimination
 from training_help import random_batches, tiny_recipe
 
@@ -80,9 +80,9 @@ def test_a_bias_is_left_out_where_a_norm_removes_it(norm: str, biased: bool) -> 
 def test_same_padding_is_that_of_tensorflow(size: int, stride: int) -> None:
     """https://www.tensorflow.org/api_docs/python/tf/nn: of what is padded, the odd one is after."""
     x = normal(2, 2, size, size)
-    layer = Same(2, 3, size, stride, "a")
-    layer.initialize(mx.init.Normal(1))
-    weight = layer.convolution.weight.data().asnumpy()
+    padding, convolution = same(2, 3, size, stride, "a")
+    convolution.initialize(mx.init.Normal(1))
+    weight = convolution.weight.data().asnumpy()
     outputs = int(np.ceil(size / stride))
     total = max((outputs - 1) * stride + 4 - size, 0)
     edges = (total // 2, total - total // 2)
@@ -93,13 +93,14 @@ def test_same_padding_is_that_of_tensorflow(size: int, stride: int) -> None:
             top, left = row * stride, column * stride
             window = padded[:, :, top : top + 4, left : left + 4]
             expected[:, :, row, column] = np.einsum("nchw,ochw->no", window, weight)
-    np.testing.assert_allclose(layer(mx.nd.array(x)).asnumpy(), expected, rtol=1e-4, atol=1e-4)
+    found = convolution(padding(mx.nd.array(x))).asnumpy()
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
-def test_zero_padding_is_below_and_to_the_right() -> None:
+def test_zeros_are_padded_before_and_after() -> None:
     x = normal(2, 3, 4, 4)
-    expected = np.pad(x, ((0, 0), (0, 0), (0, 1), (0, 1)))
-    np.testing.assert_array_equal(run([ZeroPadding()], x), expected)
+    expected = np.pad(x, ((0, 0), (0, 0), (1, 2), (1, 2)))
+    np.testing.assert_array_equal(run([Padding(1, 2)], x), expected)
 
 
 def spectral_convolution(outputs: int, inputs: int, kernel: int) -> SpectralConvolution:

@@ -8,13 +8,12 @@ Keras-GAN does that it looks like.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from edgegan.trainer import layers, networks
 from edgegan.trainer.framework import HybridBlock, nn
-from edgegan.trainer.layers import Nearest, Reshape
+from edgegan.trainer.layers import Nearest, Padding, Reshape
 
 
 class _Architecture(networks.Architecture):
@@ -28,23 +27,14 @@ class _Architecture(networks.Architecture):
         return draws.uniform(-bound, bound, shape)
 
 
-class Same(HybridBlock):
+def same(inputs: int, outputs: int, size: int, stride: int, name: str) -> list[HybridBlock]:
     """A 4x4 convolution whose output is ``size`` divided by the stride, rounded up.
 
     Padded with zeros as TensorFlow does it: the odd one comes after.
     """
-
-    def __init__(self, inputs: int, outputs: int, size: int, stride: int, name: str) -> None:
-        super().__init__(prefix="")
-        zeros = (-(-size // stride) - 1) * stride + 4 - size
-        before, after = zeros // 2, zeros - zeros // 2
-        self.padding = (0, 0, 0, 0, before, after, before, after)
-        with self.name_scope():
-            self.convolution = layers.convolution(inputs, outputs, 4, stride, name=name)
-
-    def hybrid_forward(self, F: Any, x: Any) -> Any:  # noqa: N803 (gluon's name)
-        padded = F.pad(x, mode="constant", pad_width=self.padding, constant_value=0)
-        return self.convolution(padded)
+    zeros = (-(-size // stride) - 1) * stride + 4 - size
+    padding = Padding(zeros // 2, zeros - zeros // 2)
+    return [padding, layers.convolution(inputs, outputs, 4, stride, name=name)]
 
 
 @dataclass(frozen=True)
@@ -60,12 +50,12 @@ class Hw3BaselineGenerator(_Architecture, networks.GeneratorArchitecture):
                 layers.activation("relu", 0),
                 Reshape((-1, wide, quarter, quarter)),
                 Nearest(),
-                Same(wide, wide, image_size // 2, 1, "convolution0"),
+                *same(wide, wide, image_size // 2, 1, "convolution0"),
                 layers.activation("relu", 1),
                 Nearest(),
-                Same(wide, self.width, image_size, 1, "convolution1"),
+                *same(wide, self.width, image_size, 1, "convolution1"),
                 layers.activation("relu", 2),
-                Same(self.width, 3, image_size, 1, "to_image"),
+                *same(self.width, 3, image_size, 1, "to_image"),
                 layers.to_range(value_range),
             )
         return network
@@ -85,18 +75,11 @@ class Hw3BaselineDiscriminator(_Architecture, networks.DiscriminatorArchitecture
         with network.name_scope():
             for depth, (inputs, outputs) in enumerate(zip([3, *hidden], hidden)):
                 stride = 1 if depth == 3 else 2
-                network.add(Same(inputs, outputs, sizes[depth], stride, f"convolution{depth}"))
+                network.add(*same(inputs, outputs, sizes[depth], stride, f"convolution{depth}"))
                 if depth == 1:
-                    network.add(ZeroPadding())
+                    network.add(Padding(0, 1))
                 network.add(layers.activation("relu", depth))
             network.add(nn.Flatten(prefix="flatten_"))
             network.add(nn.Dense(1, in_units=hidden[-1] * sizes[-1] ** 2, prefix="score_"))
             network.add(Reshape((-1,)))
         return network
-
-
-class ZeroPadding(HybridBlock):
-    """Adds a row of zeros below and a column to the right."""
-
-    def hybrid_forward(self, F: Any, x: Any) -> Any:  # noqa: N803 (gluon's name)
-        return F.pad(x, mode="constant", pad_width=(0, 0, 0, 0, 0, 1, 0, 1), constant_value=0)
