@@ -98,7 +98,7 @@ setup(
     package_dir={f"edgegan.{folder}": folder for folder in FOLDERS},
     package_data={
         "edgegan": ["py.typed"],
-        "edgegan.trainer": ["student.yaml", "recipes/*.yaml", "metrics/*.onnx"],
+        "edgegan.trainer": ["student.yaml", "recipes/*.yaml", "features/*.onnx"],
         "edgegan.trainer.report": ["page.html"],
         "edgegan.runtime": ["models/*"],
     },

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from edgegan.runtime.detector import PASS_ABOVE, CascadeNotFound, Detector, find_cascade
+from edgegan.runtime.detector import CascadeNotFound, Detector, find_cascade
 from edgegan.runtime.errors import UserError, add_debug_option, run_command
 from edgegan.runtime.files import write_bytes
 from edgegan.runtime.generator import Generator, to_bytes
@@ -27,12 +26,10 @@ from edgegan.runtime.run_folder import EVALUATION
 from edgegan.runtime.score import score_images
 from edgegan.trainer import checkpoint, loop
 from edgegan.trainer.data import HELD_OUT, pack, read_pictures, split
+from edgegan.trainer.features import Extractor, find_extractors
 from edgegan.trainer.framework import mx
-from edgegan.trainer.metrics.collapse import diversity
-from edgegan.trainer.metrics.features import EXTRACTORS, Extractor, colour_classifier
-from edgegan.trainer.metrics.frechet_distance import frechet_distance
-from edgegan.trainer.metrics.kernel_distance import kernel_distance
-from edgegan.trainer.metrics.precision_recall import precision_recall
+from edgegan.trainer.metrics import find_columns, find_metrics
+from edgegan.trainer.metrics.faces import summarise
 from edgegan.trainer.recipe import VALUE_RANGES
 
 EXAMPLES = """\
@@ -46,16 +43,7 @@ LEAST_PICTURES = 100
 MOST_PICTURES = 10_000  # the distances between all of them take 800 MB
 FACE_GRIDS = 40  # at most, of all that is drawn: a thousand pictures
 
-# Of the table: title, and what stands below it.
-COLUMNS = {
-    "Fréchet distance": "{frechet_distance:.2f}",
-    "kernel distance ± error": "{kernel_distance:.4f} ± {kernel_distance_error:.4f}",
-    "precision": "{precision:.3f}",
-    "recall": "{recall:.3f}",
-    "density": "{density:.3f}",
-    "coverage": "{coverage:.3f}",
-    "diversity": "{diversity:.3f}",
-}
+FEATURES = "colour_classifier"
 FACES_COLUMN = "faces of 25 (least)"
 
 Draw = Callable[[int, int], np.ndarray]  # first index and count -> uint8 (count, S, S, 3), RGB
@@ -80,7 +68,7 @@ class Pictures:
 
 
 @dataclass(frozen=True)
-class Subject:
+class MeasuredGenerator:
     """A generator to measure.
 
     Attributes:
@@ -135,35 +123,40 @@ def main(argv: list[str] | None = None) -> int:
             pictures, or an evaluation cannot be written.
     """
     options = _parser().parse_args(argv)
-    subjects = [open_subject(path, options.seed) for path in options.generators]
-    examiner = Examiner(EXTRACTORS[options.features](), _find_detector(options.cascade))
+    generators = [open_generator(path, options.seed) for path in options.generators]
+    examiner = Examiner(find_extractors()[options.features](), _find_detector(options.cascade))
     references = {
         pictures: read_reference(options.data, pictures, options.images, examiner)
-        for pictures in dict.fromkeys(subject.pictures for subject in subjects)
+        for pictures in dict.fromkeys(generator.pictures for generator in generators)
     }
     if not options.json:
         print(_heading(options, references), flush=True)
-    evaluations = []
-    for subject in subjects:
-        evaluation = examine(subject, references[subject.pictures], examiner, options.images)
+    evaluations, written = [], []
+    for generator in generators:
+        evaluation = examine(generator, references[generator.pictures], examiner, options.images)
         evaluation.update(features=options.features, seed=options.seed)
-        if subject.folder is not None:
+        if generator.folder is not None:
             content = json.dumps(evaluation, indent=2) + "\n"
-            write_bytes(subject.folder / EVALUATION, content.encode())
+            write_bytes(generator.folder / EVALUATION, content.encode())
+            written.append(generator.folder / EVALUATION)
         if not options.json:
-            print(_row(subject.name, evaluation), flush=True)
-        evaluations.append({"name": subject.name, **evaluation})
+            print(_row(generator.name, evaluation), flush=True)
+        evaluations.append({"name": generator.name, **evaluation})
     if options.json:
         print(json.dumps(evaluations, indent=2))
+    for path in written:
+        print(f"wrote {path}", file=sys.stderr if options.json else sys.stdout)
     return 0
 
 
-def examine(subject: Subject, reference: Reference, examiner: Examiner, images: int) -> Evaluation:
+def examine(
+    generator: MeasuredGenerator, reference: Reference, examiner: Examiner, images: int
+) -> Evaluation:
     """What a generator's first ``images`` pictures measure, with the counts and the floor."""
-    features, faces = examiner.look_at(subject.name, subject.draw, images)
+    features, faces = examiner.look_at(generator.name, generator.draw, images)
     return {
         **evaluate(features, faces, reference.held_out),
-        **subject.facts,
+        **generator.facts,
         "images": images,
         "reference_images": len(reference.held_out),
         "floor": reference.floor,
@@ -174,29 +167,15 @@ def evaluate(features: np.ndarray, faces: list[int], held_out: np.ndarray) -> Ev
     """All metrics of pictures' features (N, D) against those of real ones (M, D), and their faces.
 
     Returns:
-        ``metrics``: their values by name. ``faces``: mean, minimum and share of the grids that
-        pass, empty where none were counted.
+        ``metrics``: their values by name. ``faces``: what ``summarise`` says of the grids' faces.
     """
-    distance = kernel_distance(features, held_out)
-    metrics = {
-        "frechet_distance": frechet_distance(features, held_out),
-        "kernel_distance": distance.value,
-        "kernel_distance_error": distance.error,
-        **asdict(precision_recall(features, held_out)),
-        "diversity": diversity(features, held_out),
-    }
-    if not faces:
-        return {"metrics": metrics, "faces": {}}
-    counted = {
-        "mean": statistics.fmean(faces),
-        "minimum": min(faces),
-        "share_that_passes": statistics.fmean(count > PASS_ABOVE for count in faces),
-        "grids": len(faces),
-    }
-    return {"metrics": metrics, "faces": counted}
+    metrics: dict[str, float] = {}
+    for metric in find_metrics():
+        metrics.update(metric.measure(features, held_out))
+    return {"metrics": metrics, "faces": summarise(faces)}
 
 
-def open_subject(path: Path, seed: int) -> Subject:
+def open_generator(path: Path, seed: int) -> MeasuredGenerator:
     """The generator of an ONNX file, or of a run's best checkpoint, drawn by its moving average.
 
     Its k-th picture is that which the runtime draws for (``seed``, k).
@@ -240,7 +219,7 @@ def read_reference(source: Path, which: Pictures, images: int, examiner: Examine
         raise UserError(f"{source}: {error}, expected pictures that differ") from error
 
 
-def _open_export(path: Path, seed: int) -> Subject:
+def _open_export(path: Path, seed: int) -> MeasuredGenerator:
     generator = Generator.load(path)
     metadata = generator.metadata
 
@@ -248,10 +227,10 @@ def _open_export(path: Path, seed: int) -> Subject:
         return generator.images(seed, count, first=first)
 
     facts = {"images_seen": metadata.images_seen}
-    return Subject(str(path), Pictures(metadata.image_size), draw, facts)
+    return MeasuredGenerator(str(path), Pictures(metadata.image_size), draw, facts)
 
 
-def _open_checkpoint(path: Path, seed: int) -> Subject:
+def _open_checkpoint(path: Path, seed: int) -> MeasuredGenerator:
     file = find_run(path)
     source = checkpoint.load(file)
     network = loop.make_generator(source.recipe, mx.cpu())
@@ -268,7 +247,7 @@ def _open_checkpoint(path: Path, seed: int) -> Subject:
     counts = {name: source.facts[name] for name in ("step", "minutes", "images_seen")}
     facts = {**counts, "checkpoint": file.name}
     folder = path if path.is_dir() else None
-    return Subject(str(path), pictures, draw, facts, folder)
+    return MeasuredGenerator(str(path), pictures, draw, facts, folder)
 
 
 def _find_detector(cascade: Path | None) -> Detector | None:
@@ -280,13 +259,17 @@ def _find_detector(cascade: Path | None) -> Detector | None:
         return None
 
 
+def _titles() -> list[str]:
+    return [*(column.title for column in find_columns().values()), FACES_COLUMN]
+
+
 def _heading(options: argparse.Namespace, references: dict[Pictures, Reference]) -> str:
     """The table's first lines: what is compared, titles, and the floor of each set of pictures."""
     held_out = next(iter(references.values())).held_out
     lines = [
         f"{options.images} pictures each against {len(held_out)} that are held out, "
         f"features {options.features}",
-        "  ".join([*COLUMNS, FACES_COLUMN]),
+        "  ".join(_titles()),
     ]
     lines += [_row(str(pictures), reference.floor) for pictures, reference in references.items()]
     return "\n".join(lines)
@@ -294,11 +277,10 @@ def _heading(options: argparse.Namespace, references: dict[Pictures, Reference])
 
 def _row(name: str, evaluation: Evaluation) -> str:
     """A line of the table: the figures under the titles, then whose they are."""
-    faces = evaluation["faces"]
-    cells = [pattern.format(**evaluation["metrics"]) for pattern in COLUMNS.values()]
+    metrics, faces = evaluation["metrics"], evaluation["faces"]
+    cells = [column.show(metrics[key]) for key, column in find_columns().items()]
     cells.append(f"{faces['mean']:.2f} ({faces['minimum']})" if faces else "-")
-    titles = [*COLUMNS, FACES_COLUMN]
-    return "  ".join(f"{cell:>{len(title)}}" for cell, title in zip(cells, titles)) + f"  {name}"
+    return "  ".join(f"{cell:>{len(title)}}" for cell, title in zip(cells, _titles())) + f"  {name}"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -330,9 +312,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--features",
-        choices=EXTRACTORS,
-        default=colour_classifier.__name__,
-        help=f"what pictures are compared by ({colour_classifier.__name__})",
+        choices=find_extractors(),
+        default=FEATURES,
+        help=f"what pictures are compared by ({FEATURES})",
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     add_cascade_option(parser)

@@ -21,6 +21,7 @@ from edgegan.trainer import checkpoint, evaluate
 from edgegan.trainer.checkpoint import Checkpoint
 from edgegan.trainer.data import pack, read_pictures, split
 from edgegan.trainer.loop import Training
+from edgegan.trainer.metrics import find_columns
 from training_help import encode, random_picture, tiny_recipe
 
 SIZE = 16
@@ -92,17 +93,7 @@ def test_a_run_keeps_what_was_measured(command: Command, run: Path) -> None:
     status, out, _ = command(run)
     assert status == 0
     found = json.loads((run / EVALUATION).read_text())
-    metrics = [
-        "frechet_distance",
-        "kernel_distance",
-        "kernel_distance_error",
-        "precision",
-        "recall",
-        "density",
-        "coverage",
-        "diversity",
-    ]
-    assert list(found["metrics"]) == list(found["floor"]["metrics"]) == metrics
+    assert list(found["metrics"]) == list(found["floor"]["metrics"]) == list(find_columns())
     assert np.isfinite(list(found["metrics"].values())).all()
     assert found["floor"]["metrics"]["frechet_distance"] < found["metrics"]["frechet_distance"]
     about = {key: value for key, value in found.items() if key not in ("metrics", "floor")}
@@ -117,11 +108,14 @@ def test_a_run_keeps_what_was_measured(command: Command, run: Path) -> None:
         "images_seen": 448,
         "checkpoint": BEST,
     }
-    lines = out.splitlines()
+    *lines, wrote = out.splitlines()
+    assert wrote == f"wrote {run / EVALUATION}"
     assert f"{found['metrics']['frechet_distance']:.2f} " in lines[-1]
     assert lines[-1].endswith(f"16.50 (0)  {run}")
     assert lines[-2].endswith("training pictures, 16 x 16")
-    for title in evaluate.COLUMNS:  # figures end where their titles do
+    for title in (
+        column.title for column in find_columns().values()
+    ):  # figures end where their titles do
         end = lines[1].index(title) + len(title)
         assert [line[end - 1 : end + 1].strip().isdigit() for line in lines[2:]] == [True, True]
 
@@ -132,8 +126,9 @@ def test_a_generator_measures_the_same_as_its_export(
     """Which draws by another engine, from the moving average of the best checkpoint."""
     onnx = tmp_path / "exported.onnx"
     assert to_onnx.main([str(run), "-o", str(onnx)]) == 0
-    status, out, _ = command(run, onnx, run / LAST, "--json", "--seed", "3")
+    status, out, err = command(run, onnx, run / LAST, "--json", "--seed", "3")
     assert status == 0
+    assert err.splitlines()[-1] == f"wrote {run / EVALUATION}"
     best, exported, last = json.loads(out)
     assert [entry["name"] for entry in (best, exported, last)] == [
         str(run),
@@ -161,13 +156,13 @@ def test_held_out_pictures_are_what_is_measured_against(
     _, held_out = split(packed.count, 0.1)
     held_out_images = read_pictures(packed, held_out)
 
-    def perfect(path: Path, seed: int) -> evaluate.Subject:
+    def perfect(path: Path, seed: int) -> evaluate.MeasuredGenerator:
         def draw(first: int, count: int) -> np.ndarray:
             return held_out_images[first : first + count]
 
-        return evaluate.Subject(str(path), evaluate.Pictures(SIZE), draw, {})
+        return evaluate.MeasuredGenerator(str(path), evaluate.Pictures(SIZE), draw, {})
 
-    monkeypatch.setattr(evaluate, "open_subject", perfect)
+    monkeypatch.setattr(evaluate, "open_generator", perfect)
     (found,) = json.loads(command("perfect", "--json")[1])
     assert found["metrics"]["frechet_distance"] == pytest.approx(0, abs=1e-3)
     assert found["metrics"]["precision"] == found["metrics"]["recall"] == 1
@@ -194,7 +189,7 @@ def test_without_a_cascade_all_else_is_measured(
     monkeypatch.setattr(evaluate, "find_cascade", fail)
     status, out, err = command(run)
     assert status == 0
-    assert out.splitlines()[-1].endswith(f" -  {run}")
+    assert out.splitlines()[-2].endswith(f" -  {run}")
     assert err == "warning: no cascade; faces are not counted\n"
     assert json.loads((run / EVALUATION).read_text())["faces"] == {}
 

@@ -13,8 +13,8 @@ import onnxruntime
 import pytest
 
 from edgegan.runtime.errors import UserError
-from edgegan.trainer.metrics import features
-from edgegan.trainer.metrics.collapse import diversity
+from edgegan.trainer.features import colour_classifier, find_extractors, inception
+from edgegan.trainer.metrics.diversity import diversity
 from edgegan.trainer.metrics.frechet_distance import frechet_distance
 from edgegan.trainer.metrics.kernel_distance import kernel_distance
 from edgegan.trainer.metrics.precision_recall import precision_recall
@@ -22,7 +22,7 @@ from edgegan.trainer.metrics.precision_recall import precision_recall
 FACES = Path(__file__).parents[3] / "shared" / "data" / "extra_data.zip"
 COUNT = 400  # pictures in each of two sets
 
-extract = features.EXTRACTORS["colour_classifier"]()
+extract = find_extractors()["colour_classifier"]()
 
 
 def drawn_face(seed: int) -> np.ndarray:
@@ -150,12 +150,12 @@ def test_pictures_of_any_size_are_taken(size: int) -> None:
 
 
 def test_the_network_names_the_colours_it_was_trained_on() -> None:
-    session = onnxruntime.InferenceSession(str(features.CLASSIFIER))
+    session = onnxruntime.InferenceSession(str(colour_classifier.FILE))
     metadata = session.get_modelmeta().custom_metadata_map
     shapes = {output.name: output.shape[1] for output in session.get_outputs()}
     assert shapes["hair"] == len(metadata["hair"].split()) == 12
     assert shapes["eyes"] == len(metadata["eyes"].split()) == 10
-    assert features.CLASSIFIER.stat().st_size <= 2_000_000
+    assert colour_classifier.FILE.stat().st_size <= 2_000_000
 
 
 # Inception
@@ -168,10 +168,10 @@ def test_inception_sees_what_the_zoo_asks_for() -> None:
     expected = transforms.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))(
         transforms.ToTensor()(mx.nd.array(image, dtype="uint8"))
     )
-    found = features.inception_input(image[np.newaxis])
+    found = inception.inception_input(image[np.newaxis])
     assert found.dtype == np.float32
     np.testing.assert_allclose(found[0], expected.asnumpy(), atol=1e-5)
-    assert features.inception_input(image[np.newaxis, :64, :64]).shape == (1, 3, 299, 299)
+    assert inception.inception_input(image[np.newaxis, :64, :64]).shape == (1, 3, 299, 299)
 
 
 def test_inception_features_are_the_last_before_the_classes(
@@ -185,7 +185,7 @@ def test_inception_features_are_the_last_before_the_classes(
 
     inception_v3 = mx.gluon.model_zoo.vision.inception_v3
     monkeypatch.setattr(mx.gluon.model_zoo.vision, "inception_v3", untrained)
-    found = features.inception()(drawn_faces()[:2])
+    found = inception.Inception()(drawn_faces()[:2])
     assert found.shape == (2, 2048)
     assert np.abs(found[0] - found[1]).max() > 0
 
@@ -201,5 +201,5 @@ def test_inception_without_its_weights_is_one_sentence(
     with pytest.raises(
         UserError, match=r"inception_v3 .*\(ConnectionError\): use --features colour"
     ):
-        features.inception()
+        inception.Inception()
     assert capsys.readouterr().out == ""

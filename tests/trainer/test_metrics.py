@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -11,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import ortho_group
 
-from edgegan.trainer.metrics.collapse import diversity
+from edgegan.trainer.metrics import Metric, find_columns, find_metrics
+from edgegan.trainer.metrics.diversity import diversity
 from edgegan.trainer.metrics.frechet_distance import frechet_distance
 from edgegan.trainer.metrics.kernel_distance import SUBSETS, kernel_distance
 from edgegan.trainer.metrics.precision_recall import NEIGHBOURS, precision_recall
@@ -160,7 +162,7 @@ def test_density_and_coverage_are_what_the_equations_say() -> None:
     assert found.coverage == pytest.approx(inside.any(axis=0).mean())
 
 
-# Collapse
+# Diversity
 
 
 def test_a_collapsed_generator_has_no_diversity() -> None:
@@ -194,9 +196,69 @@ def test_diversity_needs_real_pictures_that_differ() -> None:
         diversity(normal(0, 30, 4), np.ones((30, 4)))
 
 
-@pytest.mark.parametrize("metric", [frechet_distance, diversity])
-def test_the_features_are_left_as_they_were(metric: Callable[..., float]) -> None:
-    one, other = normal(0, 30, 4), normal(1, 30, 4)
-    metric(one, other)
-    np.testing.assert_array_equal(one, normal(0, 30, 4))
-    np.testing.assert_array_equal(other, normal(1, 30, 4))
+# Every metric
+
+
+@pytest.fixture(params=find_metrics(), ids=lambda metric: type(metric).__name__)
+def metric(request: pytest.FixtureRequest) -> Metric:
+    return request.param
+
+
+def test_a_metric_gives_the_numbers_that_it_has_columns_for(metric: Metric) -> None:
+    found = metric.measure(normal(0, 60, 4), normal(1, 50, 4))
+    assert list(found) == [column.key for column in metric.columns]
+    assert all(type(value) is float and np.isfinite(value) for value in found.values())
+
+
+def test_a_metric_prefers_pictures_like_the_real_ones(metric: Metric) -> None:
+    """To the same one over and over, far away: lower or higher as its columns say."""
+    real = normal(1, 500, 4)
+    good = metric.measure(normal(0, 500, 4), real)
+    bad = metric.measure(np.full((500, 4), 20, np.float32), real)
+    for column in metric.columns:
+        name = column.key
+        if column.better:
+            assert {"lower": good[name] < bad[name], "higher": good[name] > bad[name]}[
+                column.better
+            ], name
+
+
+def test_a_metric_leaves_the_features_as_they_were(metric: Metric) -> None:
+    one, other = normal(0, 50, 4), normal(1, 50, 4)
+    metric.measure(one, other)
+    np.testing.assert_array_equal(one, normal(0, 50, 4))
+    np.testing.assert_array_equal(other, normal(1, 50, 4))
+
+
+def test_names_of_numbers_are_not_used_twice() -> None:
+    """Those that evaluations of all times have are among them."""
+    names = [column.key for metric in find_metrics() for column in metric.columns]
+    assert len(names) == len(set(names))
+    assert set(find_columns()) >= {
+        "frechet_distance",
+        "kernel_distance",
+        "kernel_distance_error",
+        "precision",
+        "recall",
+        "density",
+        "coverage",
+        "diversity",
+    }
+
+
+def test_metrics_can_be_measured_without_mxnet_and_read_with_numpy_alone() -> None:
+    code = (
+        "import sys; sys.modules.update(mxnet=None, scipy=None);"
+        "from edgegan.trainer.metrics import find_columns; print(*find_columns());"
+        "del sys.modules['scipy'];"
+        "from edgegan.trainer.metrics import find_metrics; import numpy as np;"
+        "real = np.random.default_rng(0).normal(size=(60, 4));"
+        "print(sum(len(metric.measure(real, real)) for metric in find_metrics()));"
+        "from edgegan.trainer.features import find_extractors;"
+        "print(find_extractors()['colour_classifier']()(np.zeros((1, 64, 64, 3), 'u1')).shape)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    names, count, shape = done.stdout.splitlines()
+    assert names.split() == list(find_columns())
+    assert int(count) == len(find_columns())
+    assert shape == "(1, 320)"

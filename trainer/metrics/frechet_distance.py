@@ -8,6 +8,17 @@ from __future__ import annotations
 
 import numpy as np
 
+from edgegan.trainer.metrics import LOWER, Column, Metric
+
+
+class FrechetDistance(Metric):
+    """Pictures that are bad and kinds that are missing, both in one number."""
+
+    columns = (Column("frechet_distance", "Fréchet distance", LOWER, ".2f", headline=True),)
+
+    def measure(self, generated: np.ndarray, real: np.ndarray) -> dict[str, float]:
+        return {"frechet_distance": frechet_distance(generated, real)}
+
 
 def frechet_distance(generated: np.ndarray, real: np.ndarray) -> float:
     """The squared Fréchet distance of the Gaussians with both sets' means and covariances.

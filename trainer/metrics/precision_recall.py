@@ -6,12 +6,28 @@ K-th nearest other picture of the set.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
-from scipy.spatial.distance import cdist
+
+from edgegan.trainer.metrics import HIGHER, Column, Metric
+from edgegan.trainer.metrics.distances import distances
 
 NEIGHBOURS = 5  # as Naeem et al. have it
+
+
+class PrecisionRecallMetric(Metric):
+    """Precision and density see the pictures alone, recall and coverage the kinds of them."""
+
+    columns = (
+        Column("precision", "precision", HIGHER, ".3f"),
+        Column("recall", "recall", HIGHER, ".3f"),
+        Column("density", "density", HIGHER, ".3f"),
+        Column("coverage", "coverage", HIGHER, ".3f"),
+    )
+
+    def measure(self, generated: np.ndarray, real: np.ndarray) -> dict[str, float]:
+        return asdict(precision_recall(generated, real))
 
 
 @dataclass(frozen=True)
@@ -39,9 +55,9 @@ def precision_recall(generated: np.ndarray, real: np.ndarray) -> PrecisionRecall
 
     Figures of unlike numbers of pictures cannot be compared: balls shrink as pictures are added.
     """
-    distances = cdist(generated, real)
-    in_real = distances <= _radii(real)
-    in_generated = distances <= _radii(generated)[:, np.newaxis]
+    apart = distances(generated, real)
+    in_real = apart <= _radii(real)
+    in_generated = apart <= _radii(generated)[:, np.newaxis]
     return PrecisionRecall(
         precision=float(in_real.any(axis=1).mean()),
         recall=float(in_generated.any(axis=0).mean()),
@@ -53,4 +69,4 @@ def precision_recall(generated: np.ndarray, real: np.ndarray) -> PrecisionRecall
 def _radii(features: np.ndarray) -> np.ndarray:
     """The distance of each picture to its K-th nearest other one, float64 (N,)."""
     # The nearest of all is the picture itself, so the K-th other one has index K.
-    return np.partition(cdist(features, features), NEIGHBOURS, axis=1)[:, NEIGHBOURS]
+    return np.partition(distances(features, features), NEIGHBOURS, axis=1)[:, NEIGHBOURS]

@@ -1,7 +1,7 @@
 """The command that trains the network of the features: a classifier of hair and eye colours.
 
 A small network learns the hair and eye colours of the course assignment's extra data. What its
-layers see of a picture on the way is what generators are measured by (``trainer.metrics.features``)
+layers see of a picture on the way is what generators are measured by (``trainer.features``)
 where Inception's weights, trained on photographs, cannot be had or do not fit drawn faces.
 """
 
@@ -36,7 +36,7 @@ from edgegan.trainer.framework import HybridBlock, autograd, gluon, mx, nn
 
 EXAMPLES = """\
 examples:
-  python -m edgegan.trainer.metrics.colour_classifier --data extra_data.zip --out classifier.onnx
+  python -m edgegan.trainer.train_colour_classifier --data extra_data.zip --out classifier.onnx
 """
 IMAGE_SIZE = 64
 WIDTHS = (16, 32, 48, 64)  # channels at 32, 16, 8 and 4 pixels: two features of each, 320 together
@@ -277,7 +277,7 @@ def _read_tags(source: Path) -> dict[str, tuple[str, str]]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m edgegan.trainer.metrics.colour_classifier",
+        prog="python -m edgegan.trainer.train_colour_classifier",
         description="Train the network whose features generators are measured by.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,

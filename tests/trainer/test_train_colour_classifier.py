@@ -14,9 +14,9 @@ import onnxruntime
 import pytest
 
 from edgegan.runtime.errors import run_command
+from edgegan.trainer import train_colour_classifier
 from edgegan.trainer.data import to_network_range
-from edgegan.trainer.metrics import colour_classifier
-from edgegan.trainer.metrics.colour_classifier import (
+from edgegan.trainer.train_colour_classifier import (
     ColourClassifier,
     augment,
     read_tagged_pictures,
@@ -64,10 +64,10 @@ def command(
 ) -> Callable[[Path], tuple[int, str, str]]:
     def call(data: Path) -> tuple[int, str, str]:
         words = ["--data", str(data), "--out", str(tmp_path / "out.onnx")]
-        monkeypatch.setattr(sys, "argv", ["colour_classifier", *words])
+        monkeypatch.setattr(sys, "argv", ["train_colour_classifier", *words])
         capfd.readouterr()
         with pytest.raises(SystemExit) as ended:
-            run_command(colour_classifier.main)
+            run_command(train_colour_classifier.main)
         return ended.value.code, *capfd.readouterr()
 
     return call
@@ -91,7 +91,7 @@ def test_augmenting_mirrors_and_shifts_and_nothing_else() -> None:
     """Every picture is a window into the old one, as wide as that, or into its mirror image."""
     images = np.random.default_rng(0).integers(0, 256, (40, 64, 64, 3), dtype=np.uint8)
     moved = augment(images, 3)
-    most = colour_classifier.MOST_SHIFT
+    most = train_colour_classifier.MOST_SHIFT
     moves = [
         (flip, y, x)
         for flip in (1, -1)
@@ -119,8 +119,8 @@ def test_the_command_learns_colours_and_writes_what_it_learnt(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(colour_classifier, "EPOCHS", 6)
-    monkeypatch.setattr(colour_classifier, "BATCH_SIZE", 20)
+    monkeypatch.setattr(train_colour_classifier, "EPOCHS", 6)
+    monkeypatch.setattr(train_colour_classifier, "BATCH_SIZE", 20)
     path = tagged_zip(120)
     status, out, _ = command(path)
     assert status == 0
@@ -148,7 +148,7 @@ def test_the_file_computes_what_the_network_does(tmp_path: Path) -> None:
         low = 0.5 if name.endswith("var") else -0.5
         parameter.set_data(random.uniform(low, low + 1, parameter.shape))
     path = tmp_path / "network.onnx"
-    colour_classifier.export(network, (["a", "b", "c"], ["d", "e"]), path)
+    train_colour_classifier.export(network, (["a", "b", "c"], ["d", "e"]), path)
     onnx.checker.check_model(onnx.load(str(path)), full_check=True)
     images = random.integers(0, 256, (5, 64, 64, 3), dtype=np.uint8)
     images[0] = 90
