@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from edgegan.runtime.detector import CascadeNotFound, Detector, find_cascade
+from edgegan.runtime.detector import Detector, find_detector
 from edgegan.runtime.errors import UserError, add_debug_option, run_command
 from edgegan.runtime.files import write_bytes
 from edgegan.runtime.generator import Generator, to_bytes
@@ -124,7 +124,7 @@ def main(argv: list[str] | None = None) -> int:
     """
     options = _parser().parse_args(argv)
     generators = [open_generator(path, options.seed) for path in options.generators]
-    examiner = Examiner(find_extractors()[options.features](), _find_detector(options.cascade))
+    examiner = Examiner(find_extractors()[options.features](), find_detector(options.cascade))
     references = {
         pictures: read_reference(options.data, pictures, options.images, examiner)
         for pictures in dict.fromkeys(generator.pictures for generator in generators)
@@ -248,15 +248,6 @@ def _open_checkpoint(path: Path, seed: int) -> MeasuredGenerator:
     facts = {**counts, "checkpoint": file.name}
     folder = path if path.is_dir() else None
     return MeasuredGenerator(str(path), pictures, draw, facts, folder)
-
-
-def _find_detector(cascade: Path | None) -> Detector | None:
-    """The graders' detector; None, with a warning, where there is no cascade."""
-    try:
-        return Detector(find_cascade(cascade))
-    except CascadeNotFound as error:
-        print(f"warning: {error}; faces are not counted", file=sys.stderr)
-        return None
 
 
 def _titles() -> list[str]:

@@ -8,13 +8,13 @@ import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import mxnet as mx
 import numpy as np
 import pytest
 
 from edgegan.export import to_onnx
-from edgegan.runtime.detector import CascadeNotFound
 from edgegan.runtime.errors import UserError, run_command
 from edgegan.runtime.run_folder import BEST, EVALUATION, LAST
 from edgegan.trainer import checkpoint, evaluate
@@ -47,9 +47,8 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def detector(monkeypatch: pytest.MonkeyPatch) -> None:
     """Finds 25, 21, 20 and no faces in one grid after the other."""
     found = itertools.cycle([25, 21, 20, 0])
-    monkeypatch.setattr(evaluate, "find_cascade", lambda explicit: explicit)
-    monkeypatch.setattr(evaluate, "Detector", lambda cascade: object())
-    monkeypatch.setattr(evaluate, "score_images", lambda images, detector: next(found))
+    finds = SimpleNamespace(faces=lambda grid: np.zeros((next(found), 4), np.int32))
+    monkeypatch.setattr(evaluate, "find_detector", lambda cascade: finds)
 
 
 @pytest.fixture
@@ -183,14 +182,10 @@ def test_a_seed_measures_the_same_twice_and_another_something_else(
 def test_without_a_cascade_all_else_is_measured(
     command: Command, run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(explicit: Path | None) -> Path:
-        raise CascadeNotFound("no cascade")
-
-    monkeypatch.setattr(evaluate, "find_cascade", fail)
-    status, out, err = command(run)
+    monkeypatch.setattr(evaluate, "find_detector", lambda cascade: None)
+    status, out, _ = command(run)
     assert status == 0
     assert out.splitlines()[-2].endswith(f" -  {run}")
-    assert err == "warning: no cascade; faces are not counted\n"
     assert json.loads((run / EVALUATION).read_text())["faces"] == {}
 
 
