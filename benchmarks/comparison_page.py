@@ -9,19 +9,20 @@ import cv2
 
 from benchmarks import measure
 from edgegan.runtime import tables
+from edgegan.runtime.errors import UserError
 from edgegan.runtime.files import make_folder, write_bytes
 from edgegan.runtime.grid import read_picture
 from edgegan.runtime.statistics import short
 from edgegan.trainer.report import compare
-from edgegan.trainer.report.compare import Group, Metric, Pair
+from edgegan.trainer.report.compare import Group, Measure, Pair
 from edgegan.trainer.report.drawing import jpeg
-from edgegan.trainer.report.runs import Run, read_runs
+from edgegan.trainer.report.runs import RecordedRun, read_run
 
 PAGE = "comparison.md"
 FACES = "faces"  # the folder of strips
 STRIP = 64  # pixels, the height of a strip
 JPEG_QUALITY = 85
-SHOWN = ("Fréchet distance", "kernel distance", "precision", "recall", "diversity", "mean faces")
+SHOWN = ("Fréchet distance", "kernel distance", "precision", "recall", "diversity", "faces of 25")
 
 
 def write_page(folders: Sequence[Path], out: Path) -> Path:
@@ -33,9 +34,10 @@ def write_page(folders: Sequence[Path], out: Path) -> Path:
     Raises:
         UserError: a folder that holds no run or a damaged one, or a file that cannot be written.
     """
-    runs = read_runs(list(folders))
+    runs = [_read(folder) for folder in folders]
     groups = compare.group_runs(runs)
-    metrics = [metric for metric in compare.columns(groups) if metric.title in SHOWN]
+    found = compare.in_order(metric for group in groups for metric in group.spreads)
+    metrics = [metric for metric in found if metric.title in SHOWN]
     make_folder(out / FACES)
     for run in runs:
         _write_strip(run, out / FACES / f"{run.name}.jpg")
@@ -54,22 +56,30 @@ def write_page(folders: Sequence[Path], out: Path) -> Path:
     return page
 
 
-def _how(runs: Sequence[Run], metrics: Sequence[Metric]) -> str:
+def _read(folder: Path) -> RecordedRun:
+    """A run of which nothing is missing."""
+    run = read_run(folder, folder.name)
+    if run.left_out:
+        raise UserError(f"cannot read {run.left_out[0]}")
+    return run
+
+
+def _how(runs: Sequence[RecordedRun], metrics: Sequence[Measure]) -> str:
     """The machine, the versions, and how each figure was measured."""
     facts = {**measure.machine(threads=1), **measure.versions(["mxnet", "numpy", "onnxruntime"])}
     minutes = [run.facts.minutes for run in runs]
-    ways: dict[str, list[str]] = {}
+    ways: dict[compare.Way | None, list[str]] = {}
     for metric in metrics:
-        ways.setdefault(metric.how, []).append(metric.title)
+        ways.setdefault(metric.way, []).append(metric.title)
     lines = [
         ", ".join(f"{name} {value}" for name, value in facts.items()),
         f"minutes of training: {min(minutes):.1f} to {max(minutes):.1f}",
-        *(f"{', '.join(titles)}: {how}" for how, titles in ways.items()),
+        *(f"{', '.join(titles)}: {way}" for way, titles in ways.items()),
     ]
     return "\n".join(f"- {line}" for line in lines)
 
 
-def _rows(groups: Sequence[Group], metrics: Sequence[Metric]) -> list[list[str]]:
+def _rows(groups: Sequence[Group], metrics: Sequence[Measure]) -> list[list[str]]:
     best = {metric: compare.best(groups, metric) for metric in metrics}
     return [
         [
@@ -83,7 +93,7 @@ def _rows(groups: Sequence[Group], metrics: Sequence[Metric]) -> list[list[str]]
     ]
 
 
-def _pairs_table(pairs: Sequence[Pair], metrics: Sequence[Metric]) -> str:
+def _pairs_table(pairs: Sequence[Pair], metrics: Sequence[Measure]) -> str:
     headlines = [metric for metric in metrics if metric.headline]
     rows = [
         [
@@ -91,7 +101,7 @@ def _pairs_table(pairs: Sequence[Pair], metrics: Sequence[Metric]) -> str:
             *(
                 f"{_cell(pair.before, metric)} → {_cell(pair.after, metric)}"
                 + (f", {verdict}" if (verdict := pair.verdict(metric)) else "")
-                if metric in pair.metrics
+                if metric in pair.measures
                 else ""
                 for metric in headlines
             ),
@@ -101,7 +111,7 @@ def _pairs_table(pairs: Sequence[Pair], metrics: Sequence[Metric]) -> str:
     return tables.markdown(["runs", *_titles(headlines)], rows)
 
 
-def _titles(metrics: Sequence[Metric]) -> list[str]:
+def _titles(metrics: Sequence[Measure]) -> list[str]:
     return [metric.title for metric in metrics]
 
 
@@ -115,7 +125,7 @@ def _range(values: Sequence[int]) -> str:
     return f"{least:,}" if least == greatest else f"{least:,} to {greatest:,}"
 
 
-def _cell(group: Group, metric: Metric, bold: bool = False) -> str:
+def _cell(group: Group, metric: Measure, bold: bool = False) -> str:
     """The mean over the seeds, and the range where there are several."""
     if metric not in group.spreads:
         return ""
@@ -129,7 +139,7 @@ def _strip(group: Group) -> str:
     return f"![]({FACES}/{group.runs[0].name}.jpg)"
 
 
-def _write_strip(run: Run, path: Path) -> None:
+def _write_strip(run: RecordedRun, path: Path) -> None:
     """The first row of its last grid, as a JPEG picture."""
     row = read_picture(run.grids[-1].path)[: run.recipe["image_size"]]
     height, width = row.shape[:2]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -27,8 +29,17 @@ from edgegan.runtime.grid import write_png
 from edgegan.trainer.monitor import HISTOGRAM_BINS, Events
 from edgegan.trainer.report import compare, drawing
 from edgegan.trainer.report.__main__ import main
-from edgegan.trainer.report.page import GRIDS, evenly_spaced, setting_rows
-from edgegan.trainer.report.runs import Facts, Grid, Histogram, Run, read_run, read_runs
+from edgegan.trainer.report.page import setting_rows
+from edgegan.trainer.report.runs import (
+    MOST_GRIDS,
+    Facts,
+    Grid,
+    Histogram,
+    RecordedRun,
+    evenly_spaced,
+    read_run,
+    read_runs,
+)
 from training_help import random_picture
 
 DCGAN: dict[str, Any] = {
@@ -53,9 +64,11 @@ WGAN: dict[str, Any] = {
     "evaluate_every": 100,
 }
 DASH = "\N{EN DASH}"  # where a run has no value
+FACES = {"mean": 24.0, "minimum": 21, "share_that_passes": 1.0, "grids": 40}
 EVALUATION: dict[str, Any] = {
     "metrics": {"frechet_distance": 24.5, "recall": 0.5},
-    "faces": {"mean": 24.0, "minimum": 21, "share_that_passes": 1.0, "grids": 100},
+    "faces": FACES,
+    "floor": {"metrics": {"frechet_distance": 4.5, "recall": 0.95}, "faces": FACES},
     "features": "colours",
     "images": 2000,
     "reference_images": 1799,
@@ -64,12 +77,17 @@ EVALUATION: dict[str, Any] = {
 }
 
 
-def run_of(recipe: dict[str, Any], name: str = "run", seed: int = 0, **evaluation: Any) -> Run:
+FACTS = Facts(step=40, minutes=3.0, images_seen=2560, seed=0, pictures=1000)
+
+
+def run_of(
+    recipe: dict[str, Any], name: str = "run", seed: int = 0, **evaluation: Any
+) -> RecordedRun:
     """A run that recorded nothing."""
-    return Run(name, recipe, Facts(40, seed, 3.0, 2560, 1000), [], [], evaluation)
+    return RecordedRun(name, recipe, replace(FACTS, seed=seed), [], [], evaluation)
 
 
-def with_distance(recipe: dict[str, Any], name: str, distance: float, seed: int = 0) -> Run:
+def with_distance(recipe: dict[str, Any], name: str, distance: float, seed: int = 0) -> RecordedRun:
     return run_of(recipe, name, seed, metrics={"frechet_distance": distance})
 
 
@@ -80,7 +98,7 @@ def weights(step: int) -> np.ndarray:
 
 def write_checkpoint(folder: Path, **facts: Any) -> None:
     known = {"step": 40, "seed": 0, "minutes": 3.0, "images_seen": 2560, "pictures": 1000}
-    header = np.array(json.dumps({"facts": {**known, **facts}}))
+    header = np.array(json.dumps({"format_version": 1, "recipe": {}, "facts": {**known, **facts}}))
     np.savez(folder / "last.npz", header=header, weights=np.zeros(10))
 
 
@@ -127,10 +145,18 @@ def text_of(element: ElementTree.Element) -> str:
     return " ".join("".join(element.itertext()).split())
 
 
-def table(page: ElementTree.Element, number: int) -> list[list[str]]:
-    """The cells of one of the page's tables."""
-    rows = page.findall(".//table")[number].iter("tr")
-    return [[text_of(cell) for cell in row if cell.tag in ("th", "td")] for row in rows]
+def tables(page: ElementTree.Element, section: str) -> list[list[list[str]]]:
+    """The rows of cells of each table between a heading of this id and the next."""
+    found, current = [], None
+    for element in page.find("body"):
+        if element.tag == "h2":
+            current = element.attrib["id"]
+        elif current == section:
+            found += element.iter("table")
+    return [
+        [[text_of(cell) for cell in row if cell.tag in ("th", "td")] for row in one.iter("tr")]
+        for one in found
+    ]
 
 
 def pictures(page: ElementTree.Element, words: str) -> list[tuple[str, bytes]]:
@@ -151,17 +177,17 @@ def test_settings_that_differ_stand_side_by_side_and_common_ones_once(tmp_path: 
     changed = {**DCGAN, "batch_size": 32, "rotation_degrees": 10}
     second = make_run(tmp_path / "b", changed, seed=7, minutes=61.6, images_seen=1280)
     page = page_of(tmp_path, first, second)
-    assert table(page, 0) == [
+    differing, common = tables(page, "settings")
+    assert differing == [
         ["", "a", "b"],
         ["seed", "0", "7"],
         ["steps", "40", "40"],
-        ["minutes", "3", "62"],
+        ["time", "3.0 min", "62 min"],
         ["images seen", "2,560", "1,280"],
         ["pictures", "1,000", "1,000"],
         ["batch_size", "64", "32"],
         ["rotation_degrees", DASH, "10"],
     ]
-    common = table(page, 1)
     assert ["generator.optimizer.learning_rate", "0.0002"] in common
     assert ["horizontal_flip", "on"] in common
     assert not {"batch_size", "rotation_degrees"} & {key for key, _ in common}
@@ -196,47 +222,98 @@ def test_what_stands_in_names_and_recipes_is_text(tmp_path: Path) -> None:
     page = page_of(tmp_path, plain, make_run(tmp_path / "_名前", evil))
     assert page.find(".//script") is None
     assert page.find(".//i") is None
-    assert page.find(".//b") is None
-    assert table(page, 0)[0] == ["", '<i>"$x$&', "_名前"]
-    assert ["objective.name", "non_saturating", "<script>alert(1)</script>"] in table(page, 0)
-    assert "<b>&, 2000 against 1799 pictures" in text_of(page)
+    differing = tables(page, "settings")[0]
+    assert differing[0] == ["", '<i>"$x$&', "_名前"]
+    assert ["objective.name", "non_saturating", "<script>alert(1)</script>"] in differing
+    assert "2000 pictures each against 1799 that are held out, features <b>&" in text_of(page)
 
 
-def test_figures_with_seeds_together_and_the_best_marked(tmp_path: Path) -> None:
+def test_figures_with_their_floor_seeds_together_and_the_best_marked(tmp_path: Path) -> None:
     runs = [make_run(tmp_path / f"s{seed}", seed=seed) for seed in (0, 1)]
     write_evaluation(runs[0], metrics={"frechet_distance": 20.0, "recall": 0.5})
     write_evaluation(runs[1], metrics={"frechet_distance": 30.0, "recall": None}, minutes=None)
     runs.append(make_run(tmp_path / "wgan", WGAN))
     write_evaluation(runs[2], metrics={"frechet_distance": 28.0, "novelty": 3}, faces={})
     page = page_of(tmp_path, *runs)
-    heads, *rows = table(page, 2)
-    how = "colours, 2000 against 1799 pictures"
-    distance, recall = heads.index(f"Fréchet distance {how}"), heads.index(f"recall {how}")
-    novelty = heads.index(f"novelty {how}")
-    minimum = heads.index("least faces of 25, 100 grids")
-    assert [row[:3] for row in rows] == [
-        ["s0, s1", "0, 1", ""],
-        ["s0", "0", "step 40 3 min"],
-        ["s1", "1", "step 40"],
-        ["wgan", "0", "step 40 3 min"],
+    ((heads, *rows),) = tables(page, "figures")
+    assert heads == [
+        "run",
+        "Fréchet distance ↓",
+        "recall ↑",
+        "faces of 25 ↑",
+        "fewest faces ↑",
+        "grids that pass ↑",
+        "novelty",  # of a metric that is not known here
+        "faces in training ↑",
     ]
-    assert [row[distance] for row in rows] == ["25 20 to 30", "20", "30", "28"]
-    assert [row[recall] for row in rows] == ["0.5", "0.5", DASH, DASH]
-    assert [row[novelty] for row in rows] == [DASH, DASH, DASH, "3"]
-    assert [row[minimum] for row in rows] == ["21 21 to 21", "21", "21", DASH]
-    # Of one value none is the best; of two that are equal (the faces in training) both are.
+    same = ["24.00", "21", "100%", DASH, "20.00"]
+    assert rows == [
+        ["real pictures", "4.50", "0.950", "24.00", "21", "100%", DASH, DASH],
+        [
+            "s0, s1",
+            "25.00 20.00 to 30.00",
+            "0.500",
+            "24.00 24.00 to 24.00",
+            "21 21 to 21",
+            "100% 100% to 100%",
+            DASH,
+            "20.00 20.00 to 20.00",
+        ],
+        ["s0 seed 0, step 40, 3.0 min", "20.00", "0.500", *same],
+        ["s1 seed 1, step 40", "30.00", DASH, *same],
+        ["wgan seed 0, step 40, 3.0 min", "28.00", DASH, DASH, DASH, DASH, "3", "20.00"],
+    ]
+    # Of one value none is the best, nor of two that are equal (the faces in training).
     marked = [text_of(cell) for cell in page.iter("td") if cell.get("class") == "best"]
-    assert marked == ["25 20 to 30", "20 20 to 20", "20"]
+    assert marked == ["25.00 20.00 to 30.00"]
 
 
-def test_figures_measured_in_other_ways_stand_in_columns_of_their_own(tmp_path: Path) -> None:
-    runs = [make_run(tmp_path / name, seed=seed) for seed, name in enumerate("ab")]
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"features": "inception"},
+        {"images": 1000},
+        {"floor": {"metrics": {"frechet_distance": 4.6, "recall": 0.95}}},  # of other pictures
+    ],
+)
+def test_figures_that_cannot_be_compared_stand_in_tables_of_their_own(
+    tmp_path: Path, other: dict[str, Any]
+) -> None:
+    runs = [make_run(tmp_path / name, seed=seed) for seed, name in enumerate("abc")]
+    runs.append(make_run(tmp_path / "unmeasured", WGAN))
     write_evaluation(runs[0])
-    write_evaluation(runs[1], features="inception")
-    groups = compare.group_runs(read_runs(runs))
-    distances = [m for m in compare.columns(groups) if m.title == "Fréchet distance"]
-    assert [metric.how.partition(",")[0] for metric in distances] == ["colours", "inception"]
-    assert all(groups[0].spreads[metric].count == 1 for metric in distances)
+    write_evaluation(runs[1], **other)
+    write_evaluation(runs[2], metrics={"frechet_distance": 30.0})
+    page = page_of(tmp_path, *runs)
+    first, second, third = tables(page, "figures")
+    assert [row[0].split(" ")[0] for row in first] == ["run", "real", "a,", "a", "c"]
+    assert [row[0].split(" ")[0] for row in second] == ["run", "real", "b"]
+    assert third == [
+        ["run", "faces in training ↑"],
+        ["unmeasured seed 0", "20.00"],
+    ]
+
+
+def test_pictures_come_first_then_figures_curves_and_settings(tmp_path: Path) -> None:
+    page = page_of(tmp_path, make_run(tmp_path / "a"))
+    order = [heading.attrib["id"] for heading in page.iter("h2")]
+    assert order == [
+        "pictures",
+        "grids",
+        "figures",
+        "comparisons",
+        "curves",
+        "settings",
+        "filters",
+    ]
+
+
+def test_tables_scroll_in_boxes_of_their_own(tmp_path: Path) -> None:
+    """What is wider than a phone must not widen the page."""
+    page = page_of(tmp_path, make_run(tmp_path / "a"), make_run(tmp_path / "b", WGAN))
+    boxes = [box for box in page.iter("div") if "wide" in box.get("class", "").split()]
+    assert len(list(page.iter("table"))) == sum(len(box.findall("table")) for box in boxes) > 3
+    assert ".wide { overflow-x: auto; }" in text_of(page.find(".//style"))
 
 
 def test_grids_over_time(tmp_path: Path) -> None:
@@ -250,20 +327,22 @@ def test_grids_over_time(tmp_path: Path) -> None:
         "step 30",
         "step 40",
     ]
-    sides = []
-    for kind, content in pictures(page, "grid of a at step"):
+    (large,) = pictures(page, "last grid of a")
+    shown = []
+    for kind, content in [*pictures(page, "grid of a at step"), large]:
         assert kind == "data:image/jpeg"
-        sides.append(cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR))
-    assert [side.shape[0] for side in sides] == [88, 256, 88]
+        shown.append(cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR))
+    assert [picture.shape[0] for picture in shown] == [88, 256, 88, 88]
     # It is the picture that was drawn, but for JPEG's loss.
-    assert np.abs(sides[0][..., ::-1].astype(int) - random_picture(20, 88, 88)).mean() < 4
+    assert np.abs(shown[0][..., ::-1].astype(int) - random_picture(20, 88, 88)).mean() < 4
+    assert "a, step 40, 0.0 min, 20.00 faces of 25" in text_of(page)
 
 
 @given(st.integers(1, 100))
 def test_grids_shown_are_few_and_even(count: int) -> None:
     grids = [Grid(step, Path()) for step in range(count)]
     shown = [grid.step for grid in evenly_spaced(grids)]
-    assert len(shown) == min(count, GRIDS)
+    assert len(shown) == min(count, MOST_GRIDS)
     assert (shown[0], shown[-1]) == (0, count - 1)
     gaps = np.diff(shown)
     assert len(gaps) == 0 or 1 <= gaps.min() >= gaps.max() - 1
@@ -272,14 +351,30 @@ def test_grids_shown_are_few_and_even(count: int) -> None:
 def test_every_scalar_has_curves_and_every_network_histograms(tmp_path: Path) -> None:
     page = page_of(tmp_path, make_run(tmp_path / "a"), make_run(tmp_path / "b"))
     titles = [text_of(caption) for caption in page.iter("figcaption")]
-    assert titles[:2] == ["faces", "generator loss"]
-    (curves,) = pictures(page, "generator loss of the runs")
-    assert curves[0] == "data:image/svg+xml"
-    ElementTree.fromstring(curves[1])
+    assert [title for title in titles if "loss" in title or title == "faces"] == [
+        "faces",
+        "generator loss",
+    ]
+    curves = pictures(page, "generator loss of the runs")
+    assert len(curves) == 2  # over images and over minutes
+    for kind, content in curves:
+        assert kind == "data:image/svg+xml"
+        ElementTree.fromstring(content)
     assert len(pictures(page, "generator's filter banks")) == 2
     first, last = weights(20).std(), weights(40).std()
     shown = f"{first:.4f}, {last:.4f}"
-    assert ["layer", shown, shown] in [row for n in range(5) for row in table(page, n)]
+    (filters,) = tables(page, "filters")
+    assert ["layer", shown, shown] in filters
+
+
+def test_whatever_is_recorded_has_curves(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "a")
+    events = Events(folder, 41)
+    for tag in ("penalty/gradient", "penalty/zero_centred_penalty", "k"):
+        events.add(summary.scalar(tag, 1.0), 50)
+    events.close()
+    titles = [text_of(caption) for caption in page_of(tmp_path, folder).iter("figcaption")]
+    assert {"gradient (penalty)", "zero centred penalty", "k"} <= set(titles)
 
 
 def test_run_that_has_only_begun(tmp_path: Path) -> None:
@@ -287,22 +382,50 @@ def test_run_that_has_only_begun(tmp_path: Path) -> None:
     for path in (*folder.glob("events*"), *folder.glob("grids/*")):
         path.unlink()
     page = page_of(tmp_path, folder)
-    assert "No run was evaluated" in text_of(page)
+    assert "No run was measured" in text_of(page)
+    assert "new: no grid yet" in text_of(page)
     # Beside one that went on, it has dashes.
     page = page_of(tmp_path, folder, make_run(tmp_path / "old", WGAN))
-    assert table(page, 2)[1][-1] == DASH
-    assert table(page, 2)[2][-1] == "20"
+    ((_, new, old),) = tables(page, "figures")
+    assert new == ["new seed 0", DASH]
+    assert old == ["old seed 0", "20.00"]
 
 
-def test_making_a_page_needs_no_mxnet(tmp_path: Path) -> None:
-    make_run(tmp_path / "a")
+def test_a_student_stands_beside_other_runs(tmp_path: Path) -> None:
+    student = {key: DCGAN[key] for key in ("latent", "generator", "batch_size")}
+    folder = make_run(tmp_path / "student", student, teacher=["84b8d8a0"])
+    (folder / "last.npz").unlink()
+    facts = {"step": 40, "seed": 0, "minutes": 3.0, "images_seen": 2560, "teacher": ["84b8d8a0"]}
+    header = {"format_version": 1, "recipe": student, "facts": facts}
+    np.savez(folder / "last.npz", header=np.array(json.dumps(header)))
+    page = page_of(tmp_path, make_run(tmp_path / "a"), folder)
+    settings = tables(page, "settings")[0]
+    assert settings[0] == ["", "a", "student"]
+    assert ["pictures", "1,000", DASH] in settings
+    assert ["objective.name", "non_saturating", DASH] in settings
+
+
+def test_students_of_other_teachers_are_not_the_same_but_for_the_seed() -> None:
+    runs = [
+        RecordedRun(name, DCGAN, replace(FACTS, pictures=None, teacher=name), [], [], {})
+        for name in ("large", "small")
+    ]
+    (pair,) = compare.one_setting_apart(compare.group_runs(runs))
+    assert pair.differences == {"teacher": ("large", "small")}
+
+
+def test_making_a_page_needs_neither_mxnet_nor_what_else_trains(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "a")
+    write_evaluation(folder)
+    absent = ["mxnet", "gluoncv", "scipy", "onnx", "onnxruntime", "tensorboardX", "dacite", "torch"]
     code = (
-        "import sys; from edgegan.trainer.report.__main__ import main;"
-        f"main([{str(tmp_path / 'a')!r}, '-o', {str(tmp_path / 'page.html')!r}]);"
-        "print('mxnet' in sys.modules)"
+        f"import sys; sys.modules.update(dict.fromkeys({absent}));"  # None: an import of it fails
+        "from edgegan.__main__ import main;"
+        f"sys.exit(main(['report', {str(folder)!r}, '-o', {str(tmp_path / 'page.html')!r}]))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.stdout.splitlines()[1:] == ["False"], done.stderr
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"wrote {tmp_path / 'page.html'} (")
 
 
 # Reading
@@ -355,8 +478,8 @@ def test_torn_end_of_events_is_no_damage(tmp_path: Path) -> None:
 def test_runs_are_named_after_their_folders_or_by_their_paths(tmp_path: Path) -> None:
     a, b = make_run(tmp_path / "x" / "a"), make_run(tmp_path / "x" / "b")
     other = make_run(tmp_path / "y" / "a")
-    assert [run.name for run in read_runs([a, b, a])] == ["a", "b"]
-    assert [run.name for run in read_runs([a, other])] == [str(a), str(other)]
+    assert [run.name for run in read_runs([a, b, a])[0]] == ["a", "b"]
+    assert [run.name for run in read_runs([a, other])[0]] == [str(a), str(other)]
 
 
 def cut(name: str) -> Callable[[Path], object]:
@@ -389,41 +512,89 @@ def flip(folder: Path) -> None:
     ("damage", "sentence"),
     [
         (remove("recipe.yaml"), "a holds no run: no such file as .*recipe.yaml"),
-        (remove("last.npz"), "a holds no run: no such file as .*last.npz"),
-        (cut("last.npz"), "last.npz is truncated or no checkpoint"),
-        (write("last.npz", "no checkpoint"), "last.npz is truncated or no checkpoint"),
         (write("recipe.yaml", "a: [1"), "recipe.yaml is no valid YAML"),
         (write("recipe.yaml", "text"), "recipe.yaml holds str, expected keys and values"),
-        (write("evaluation.json", "{"), "evaluation.json is no valid JSON"),
-        (write("evaluation.json", "[]"), "evaluation.json holds list, expected keys and values"),
-        (write("evaluation.json", '{"metrics": 3}'), "has metrics 3, expected names and numbers"),
-        (
-            write("evaluation.json", '{"faces": {"mean": "x"}}'),
-            "has faces {'mean': 'x'}, expected names and numbers",
-        ),
-        (cut("events*"), "events in .*a end at step 20, expected step 40 of its checkpoint"),
-        (flip, "events in .*a end at step 0, expected step 40"),
-        (remove("events*"), "events in .*a end at step 0, expected step 40"),
-        (cut("grids/0000040.png"), "0000040.png is a damaged or truncated picture"),
     ],
 )
-def test_damaged_run_is_refused_by_name(
-    tmp_path: Path, damage: Callable[[Path], object], sentence: str
+def test_what_is_no_run_is_left_out_by_name(
+    tmp_path: Path,
+    damage: Callable[[Path], object],
+    sentence: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    damage(make_run(tmp_path / "a"))
-    page = tmp_path / "report.html"
-    with pytest.raises(UserError, match=sentence):
-        main([str(tmp_path / "a"), "-o", str(page)])
-    assert not page.exists()
+    folder, other = make_run(tmp_path / "a"), make_run(tmp_path / "b")
+    damage(folder)
+    page = page_of(tmp_path, folder, other)
+    said = capsys.readouterr().err
+    assert re.fullmatch(f"left out: .*{sentence}\n", said)
+    assert said.partition(": ")[2].strip() in text_of(page)
+    assert tables(page, "settings")[0][0] == ["", "b"]
+    (tmp_path / "report.html").unlink()
+    with pytest.raises(UserError, match=f"no run to report on: .*{sentence}"):
+        main([str(folder), "-o", str(tmp_path / "report.html")])
+    assert not (tmp_path / "report.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        (remove("last.npz"), "the seed of .*a, since there is no .*last.npz yet"),
+        (cut("last.npz"), ".*last.npz is truncated or no checkpoint of this trainer"),
+        (write("last.npz", "no checkpoint"), ".*last.npz is truncated or no checkpoint.*"),
+        (write("evaluation.json", "{"), ".*evaluation.json is no valid JSON"),
+        (write("evaluation.json", "[]"), ".*evaluation.json holds list, expected keys and values"),
+        (write("evaluation.json", '{"metrics": 3}'), ".*has metrics 3, expected names and numbers"),
+        (
+            write("evaluation.json", '{"faces": {"mean": "x"}}'),
+            ".*has faces {'mean': 'x'}, expected names and numbers",
+        ),
+        (write("evaluation.json", '{"floor": 3}'), ".*has metrics 3, expected names and numbers"),
+        (cut("events*"), "the curves of .*a after step 20, .* its checkpoint is of step 40"),
+        (flip, "the curves of .*a after step 0, .* its checkpoint is of step 40"),
+        (remove("events*"), "the curves of .*a after step 0, .* its checkpoint is of step 40"),
+        (cut("grids/0000040.png"), ".*0000040.png is a damaged or truncated picture.*"),
+    ],
+)
+def test_what_is_missing_or_damaged_in_a_run_is_left_out_and_said(
+    tmp_path: Path,
+    damage: Callable[[Path], object],
+    sentence: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = make_run(tmp_path / "a")
+    damage(folder)
+    page = page_of(tmp_path, folder)
+    said = capsys.readouterr().err
+    assert re.fullmatch(f"left out: {sentence}\n", said)
+    assert said.partition(": ")[2].strip() in text_of(page)
+    assert tables(page, "settings")[0][0] == ["", "a"] or "settings are in all" in text_of(page)
+
+
+def test_half_finished_run_is_told_by_its_events(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "a")
+    remove("last.npz")(folder)
+    run = read_run(folder, "a")
+    assert (run.facts.step, run.facts.seed, run.facts.images_seen) == (40, None, 40 * 64)
+    assert [grid.step for grid in run.grids] == [20, 40]
+    remove("events*")(folder)
+    assert [grid.step for grid in read_run(folder, "a").grids] == [20, 40]
+    remove("grids/*")(folder)
+    with pytest.raises(UserError, match="a holds no run yet, only a recipe"):
+        read_run(folder, "a")
 
 
 def test_lost_events_before_the_run_was_gone_on_with_are_told(tmp_path: Path) -> None:
+    """Curves that lack their middle would look whole."""
     folder = make_run(tmp_path / "a")
     remove("events*")(folder)
     record(folder, 41, 60)
     write_checkpoint(folder, step=60)
-    with pytest.raises(UserError, match="end at step 0, expected step 40 of its checkpoint"):
-        read_run(folder, "a")
+    run = read_run(folder, "a")
+    assert run.records == []
+    assert run.left_out == (
+        f"the curves of {folder}, whose events end at step 0 and go on after step 40: "
+        "an event file is damaged or missing",
+    )
 
 
 def test_what_is_no_folder_of_a_run(tmp_path: Path) -> None:
@@ -515,7 +686,7 @@ def test_all_pairs_one_setting_apart_are_found() -> None:
 
 def test_more_discriminator_steps_and_other_pictures_are_one_setting() -> None:
     more = {**DCGAN, "discriminator_steps": 5, "epochs": 3, "evaluate_every": 7}
-    fewer = Run("fewer", DCGAN, Facts(40, 0, 3.0, 2560, 500), [], [], {})
+    fewer = RecordedRun("fewer", DCGAN, replace(FACTS, pictures=500), [], [], {})
     groups = compare.group_runs([run_of(DCGAN), run_of(more), fewer])
     pairs = compare.one_setting_apart(groups)
     assert [pair.differences for pair in pairs] == [
@@ -556,9 +727,9 @@ def test_a_pair_is_told_in_a_sentence_of_its_figures() -> None:
     (pair,) = compare.one_setting_apart(groups)
     assert pair.sentence() == (
         "objective wasserstein (clip 0.01) instead of non_saturating: "
-        "Fréchet distance 31.2 instead of 24.5 (1 run each)"
+        "Fréchet distance 31.20 instead of 24.50 (1 run each)"
     )
-    (metric,) = pair.metrics
+    (metric,) = pair.measures
     assert pair.difference(metric) == pytest.approx(6.7)
     assert pair.verdict(metric) == ""
     nothing = compare.group_runs([run_of(DCGAN), run_of(wasserstein)])
@@ -579,7 +750,7 @@ def test_seeds_tell_whether_a_difference_is_within_the_noise(
     runs = [with_distance(DCGAN, f"a{n}", value, n) for n, value in enumerate([20.0, 24.0, 27.0])]
     runs += [with_distance(unflipped, f"b{n}", value, n) for n, value in enumerate(others)]
     (pair,) = compare.one_setting_apart(compare.group_runs(runs))
-    (metric,) = pair.metrics
+    (metric,) = pair.measures
     spread = pair.before.spreads[metric]
     assert (spread.least, spread.greatest, spread.count) == (20.0, 27.0, 3)
     assert spread.mean == pytest.approx(71 / 3)
@@ -594,16 +765,17 @@ def test_comparisons_on_the_page(tmp_path: Path) -> None:
     write_evaluation(a)
     write_evaluation(b, metrics={"frechet_distance": 20.25})
     page = page_of(tmp_path, a, b)
-    _, sentence, before, after, difference = table(page, 3)
-    assert sentence == [
-        "discriminator_steps 2 instead of 1: Fréchet distance 20.25 instead of 24.5, "
-        "mean faces 24 instead of 24, last faces in training 20 instead of 20 (1 run each)."
-    ]
-    assert before[:3] == ["a", "24.5", "0.5"]
-    assert after[:3] == ["b", "20.25", DASH]
-    assert difference[:3] == ["difference", "-4.25", DASH]
+    assert (
+        "discriminator_steps 2 instead of 1: Fréchet distance 20.25 instead of 24.50, "
+        "faces of 25 24.00 instead of 24.00, faces in training 20.00 instead of 20.00 (1 run each)."
+    ) in text_of(page)
+    ((heads, before, after, difference),) = tables(page, "comparisons")
+    assert heads[:2] == ["run", "Fréchet distance ↓"]
+    assert (before[:2], before[-1]) == (["a", "24.50"], "20.00")
+    assert (after[:2], after[-1]) == (["b", "20.25"], "20.00")
+    assert (difference[:2], difference[-1]) == (["difference", "-4.25"], "+0.00")
     page = page_of(tmp_path, a)
-    assert "No two of these runs are one setting apart" in text_of(page)
+    assert "No two of these runs differ in one setting alone" in text_of(page)
 
 
 def test_settings_of_one_run_are_common() -> None:

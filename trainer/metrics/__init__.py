@@ -39,6 +39,10 @@ class Column:
         """The number as it is printed."""
         return format(value, self.form)
 
+    def show_change(self, difference: float) -> str:
+        """A difference of two such numbers as it is printed, with its sign."""
+        return format(difference, f"+{self.form}")
+
 
 class Metric(ABC):
     """What tells two sets of pictures apart, by their features, in one number or several."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
-from edgegan.runtime.errors import add_debug_option, run_command
+from edgegan.runtime.errors import UserError, add_debug_option, run_command
 from edgegan.runtime.files import write_bytes
 from edgegan.trainer.report.page import render
 from edgegan.trainer.report.runs import read_runs
@@ -18,13 +19,18 @@ examples:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Write the page; returns 0.
+    """Write the page, and say what was left out of it; returns 0.
 
     Raises:
-        UserError: a folder that holds no run or a damaged one, or a page that cannot be written.
+        UserError: nothing was left to report on, or the page cannot be written.
     """
     options = _parser().parse_args(argv)
-    page = render(read_runs(options.runs)).encode()
+    runs, left_out = read_runs(options.runs)
+    if not runs:
+        raise UserError(f"no run to report on: {'; '.join(left_out)}")
+    for sentence in left_out:
+        print(f"left out: {sentence}", file=sys.stderr)
+    page = render(runs, left_out).encode()
     write_bytes(options.output, page)
     print(f"wrote {options.output} ({len(page) / 1e6:.1f} MB)")
     return 0
@@ -37,7 +43,13 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folder of a run")
+    parser.add_argument(
+        "runs",
+        nargs="+",
+        type=Path,
+        metavar="RUN",
+        help="a run's folder; what cannot be read is left out, and said",
+    )
     parser.add_argument("-o", "--output", type=Path, required=True, help="the page, an .html file")
     add_debug_option(parser)
     return parser

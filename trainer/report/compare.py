@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
 from typing import Any
 
-from edgegan.trainer.report.runs import Run
+from edgegan.runtime.run_folder import FACES
+from edgegan.runtime.statistics import Spread
+from edgegan.trainer.metrics import HIGHER, LOWER, Column, faces, find_columns
+from edgegan.trainer.report.runs import RecordedRun
 
 # Keys of a recipe that decide what it is called, how long it may run and how often it is looked at,
 # but not how a step trains.
@@ -21,63 +23,66 @@ BROUGHT_ALONG = ("discriminator_steps", "generator.optimizer", "discriminator.")
 NOT_BROUGHT_ALONG = ("discriminator.width",)
 
 
-@dataclass(frozen=True)
-class Metric:
-    """A column of figures; ``better`` is "lower", "higher" or empty where neither is.
+# What the columns of an evaluation's table are, by the parts of its JSON and the keys in them.
+COLUMNS = {
+    "metrics": find_columns(),
+    "faces": {column.key: column for column in faces.COLUMNS},
+}
+IN_TRAINING = Column(FACES, "faces in training", HIGHER, ".2f", headline=True)
 
-    ``how`` says how it was measured: figures that were measured in another way are no figures of
-    the same metric. A ``headline`` is worth a place in a sentence.
+
+@dataclass(frozen=True)
+class Way:
+    """How pictures were measured: figures of one way can be compared, others cannot.
+
+    ``floor`` is what real training pictures measured, by metric, and tells one set of pictures from
+    another.
     """
 
-    title: str
-    better: str = ""
-    headline: bool = False
-    how: str = ""
+    features: str
+    images: int
+    reference_images: int
+    floor: tuple[tuple[str, float], ...]
 
+    @classmethod
+    def of(cls, evaluation: dict[str, Any]) -> Way:
+        """That of an evaluation's JSON; older ones may lack parts of it."""
+        floor = evaluation.get("floor", {}).get("metrics", {})
+        return cls(
+            evaluation.get("features", "?"),
+            evaluation.get("images", "?"),
+            evaluation.get("reference_images", "?"),
+            tuple((key, float(f"{value or 0:.4g}")) for key, value in floor.items()),
+        )
 
-# By the keys of trainer.evaluate's JSON, in the order of the columns.
-METRICS = {
-    "frechet_distance": Metric("Fréchet distance", "lower", headline=True),
-    "kernel_distance": Metric("kernel distance", "lower"),
-    "kernel_distance_error": Metric("its standard error"),
-    "precision": Metric("precision", "higher"),
-    "recall": Metric("recall", "higher"),
-    "density": Metric("density", "higher"),
-    "coverage": Metric("coverage", "higher"),
-    "diversity": Metric("diversity", "higher", headline=True),
-}
-FACES = {
-    "mean": Metric("mean faces", "higher", headline=True),
-    "minimum": Metric("least faces", "higher"),
-    "share_that_passes": Metric("share of grids that pass", "higher"),
-}
-LAST_FACES = Metric("last faces in training", "higher", headline=True, how="of 25")
+    def __str__(self) -> str:
+        return (
+            f"{self.images} pictures each against {self.reference_images} that are held out, "
+            f"features {self.features}"
+        )
 
 
 @dataclass(frozen=True)
-class Spread:
-    """A figure of ``count`` runs; all three values are the same where there is one."""
+class Measure:
+    """A column of figures that can be compared; those of training itself have no ``way``."""
 
-    mean: float
-    least: float
-    greatest: float
-    count: int
+    column: Column
+    way: Way | None = None
 
-    @classmethod
-    def of(cls, values: Sequence[float]) -> Spread:
-        """The spread of at least one value."""
-        return cls(statistics.fmean(values), min(values), max(values), len(values))
+    @property
+    def title(self) -> str:
+        return self.column.title
 
-    def overlaps(self, other: Spread) -> bool:
-        """Whether a value can be within both ranges."""
-        return self.least <= other.greatest and other.least <= self.greatest
+    @property
+    def headline(self) -> bool:
+        return self.column.headline
 
 
 @dataclass(frozen=True)
 class Group:
     """One run, or several that differ in the seed alone (and in their length)."""
 
-    runs: tuple[Run, ...]
+    runs: tuple[RecordedRun, ...]
 
     @property
     def name(self) -> str:
@@ -85,13 +90,13 @@ class Group:
         return ", ".join(run.name for run in self.runs)
 
     @cached_property
-    def spreads(self) -> dict[Metric, Spread]:
+    def spreads(self) -> dict[Measure, Spread]:
         """The figures that at least one of the runs has."""
-        found: dict[Metric, list[float]] = {}
+        found: dict[Measure, list[float]] = {}
         for run in self.runs:
-            for metric, value in figures(run).items():
-                found.setdefault(metric, []).append(value)
-        return {metric: Spread.of(values) for metric, values in found.items()}
+            for measure, value in figures(run).items():
+                found.setdefault(measure, []).append(value)
+        return {measure: Spread.of(values) for measure, values in found.items()}
 
 
 @dataclass(frozen=True)
@@ -103,17 +108,17 @@ class Pair:
     differences: dict[str, tuple[Any, Any]]
 
     @property
-    def metrics(self) -> list[Metric]:
+    def measures(self) -> list[Measure]:
         """Those that both groups have."""
-        return [metric for metric in self.before.spreads if metric in self.after.spreads]
+        return in_order(measure for measure in self.before.spreads if measure in self.after.spreads)
 
-    def difference(self, metric: Metric) -> float:
+    def difference(self, measure: Measure) -> float:
         """The mean of the group after less that of the group before."""
-        return self.after.spreads[metric].mean - self.before.spreads[metric].mean
+        return self.after.spreads[measure].mean - self.before.spreads[measure].mean
 
-    def verdict(self, metric: Metric) -> str:
+    def verdict(self, measure: Measure) -> str:
         """Whether the runs' ranges overlap; empty where each is one run, which has no range."""
-        before, after = self.before.spreads[metric], self.after.spreads[metric]
+        before, after = self.before.spreads[measure], self.after.spreads[measure]
         if before.count == after.count == 1:
             return ""
         return "ranges overlap" if before.overlaps(after) else "ranges apart"
@@ -125,20 +130,41 @@ class Pair:
             for key, (before, after) in self.differences.items()
         )
         results = ", ".join(
-            f"{metric.title} {self.after.spreads[metric].mean:.4g} "
-            f"instead of {self.before.spreads[metric].mean:.4g}"
-            for metric in self.metrics
-            if metric.headline
+            f"{measure.title} {measure.column.show(self.after.spreads[measure].mean)} "
+            f"instead of {measure.column.show(self.before.spreads[measure].mean)}"
+            for measure in self.measures
+            if measure.headline
         )
         before, after = len(self.before.runs), len(self.after.runs)
         seeds = f"{_runs(after)} each" if before == after else f"{_runs(after)} against {before}"
         return f"{changes}: {results or 'no figure that both have'} ({seeds})"
 
 
-def settings(run: Run) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Table:
+    """Groups whose figures can be compared with each other.
+
+    Attributes:
+        way: how they were measured; None for those that were not.
+        floor: what real training pictures measured, by measure.
+    """
+
+    way: Way | None
+    groups: list[Group]
+    measures: list[Measure]
+    floor: dict[Measure, float]
+
+    @property
+    def best(self) -> dict[Measure, list[Group]]:
+        """Those of the groups that are best, by measure."""
+        return {measure: best(self.groups, measure) for measure in self.measures}
+
+
+def settings(run: RecordedRun) -> dict[str, Any]:
     """All that decides how a step trains, but for the seed."""
     chosen = {key: value for key, value in run.recipe.items() if key not in LABELS}
-    return {**chosen, "pictures": run.facts.pictures}
+    shown = {"pictures": run.facts.pictures, "teacher": run.facts.teacher}
+    return {**chosen, **{key: value for key, value in shown.items() if value is not None}}
 
 
 def differences(
@@ -184,57 +210,91 @@ def describe(value: Any) -> str:
     return "none" if value is None else str(value)
 
 
-def figures(run: Run) -> dict[Metric, float]:
+def figures(run: RecordedRun) -> dict[Measure, float]:
     """What is known of how good a run's pictures are."""
-    evaluation = run.evaluation
-    generated, real = evaluation.get("images", "?"), evaluation.get("reference_images", "?")
-    how = f"{evaluation.get('features', '?')}, {generated} against {real} pictures"
-    found = {
-        replace(METRICS.get(key) or Metric(key.replace("_", " ")), how=how): value
-        for key, value in evaluation.get("metrics", {}).items()
-    }
-    faces = evaluation.get("faces", {})
-    how = f"of 25, {faces.get('grids', '?')} grids"
-    found.update(
-        {replace(FACES[key], how=how): value for key, value in faces.items() if key in FACES}
+    found = _measured(run.evaluation, Way.of(run.evaluation))
+    if FACES in run.scalars:
+        found[Measure(IN_TRAINING)] = float(run.scalars[FACES].values[-1])
+    return found
+
+
+def _floor(runs: Iterable[RecordedRun]) -> dict[Measure, float]:
+    """What real training pictures measured beside the runs': none is expected to do better."""
+    found: dict[Measure, float] = {}
+    for run in runs:
+        found.update(_measured(run.evaluation.get("floor", {}), Way.of(run.evaluation)))
+    return found
+
+
+def _measured(evaluation: dict[str, Any], way: Way) -> dict[Measure, float]:
+    """The numbers of an evaluation's JSON; those of metrics that are not known here, too."""
+    found = {}
+    for part, columns in COLUMNS.items():
+        for key, value in evaluation.get(part, {}).items():
+            known = key in columns or part == "metrics"
+            if known and value is not None and math.isfinite(value):
+                column = columns.get(key) or Column(key, key.replace("_", " "))
+                found[Measure(column, way)] = float(value)
+    return found
+
+
+def in_order(measures: Iterable[Measure]) -> list[Measure]:
+    """Measures in the order of their columns, each way by itself, those not known here last."""
+    known = [column for columns in COLUMNS.values() for column in columns.values()]
+    order = {column: place for place, column in enumerate([*known, IN_TRAINING])}
+    found = dict.fromkeys(measures)
+    ways = sorted(dict.fromkeys(measure.way for measure in found), key=lambda way: way is None)
+    return sorted(
+        found,
+        key=lambda measure: (
+            ways.index(measure.way),
+            order.get(measure.column, len(order)),
+            measure.title,
+        ),
     )
-    if "faces" in run.scalars:
-        found[LAST_FACES] = run.scalars["faces"].values[-1]
-    return {
-        metric: float(value)
-        for metric, value in found.items()
-        if value is not None and math.isfinite(value)
-    }
 
 
-def columns(groups: Iterable[Group]) -> list[Metric]:
-    """The metrics that any group has, known ones first, each beside itself measured otherwise."""
-    order = [metric.title for metric in (*METRICS.values(), *FACES.values(), LAST_FACES)]
-    found = dict.fromkeys(metric for group in groups for metric in group.spreads)
+def tables(groups: Sequence[Group]) -> list[Table]:
+    """A table for each way in which runs were measured, and one for those that were not."""
+    by_way: dict[Way | None, list[Group]] = {}
+    for group in groups:
+        for way, runs in _by_way(group).items():
+            by_way.setdefault(way, []).append(Group(tuple(runs)))
+    return [
+        Table(
+            way,
+            members,
+            in_order(measure for group in members for measure in group.spreads),
+            _floor(run for group in members for run in group.runs),
+        )
+        for way, members in sorted(by_way.items(), key=lambda item: item[0] is None)
+    ]
 
-    def place(metric: Metric) -> tuple[int, str]:
-        known = metric.title in order
-        return (order.index(metric.title) if known else len(order), metric.title)
 
-    return sorted(found, key=place)
+def _by_way(group: Group) -> dict[Way | None, list[RecordedRun]]:
+    found: dict[Way | None, list[RecordedRun]] = {}
+    for run in group.runs:
+        found.setdefault(Way.of(run.evaluation) if run.evaluation else None, []).append(run)
+    return found
 
 
-def best(groups: Sequence[Group], metric: Metric) -> list[Group]:
-    """The groups with the best mean; none where there is nothing to choose from."""
+def best(groups: Sequence[Group], measure: Measure) -> list[Group]:
+    """The groups with the best mean; none where all are alike."""
     means = {
-        place: group.spreads[metric].mean
+        place: group.spreads[measure].mean
         for place, group in enumerate(groups)
-        if metric in group.spreads
+        if measure in group.spreads
     }
-    if not metric.better or len(means) < 2:
+    better = measure.column.better
+    if not better or len(set(means.values())) < 2:
         return []
-    limit = min(means.values()) if metric.better == "lower" else max(means.values())
+    limit = min(means.values()) if better == LOWER else max(means.values())
     return [groups[place] for place, mean in means.items() if mean == limit]
 
 
-def group_runs(runs: Iterable[Run]) -> list[Group]:
+def group_runs(runs: Iterable[RecordedRun]) -> list[Group]:
     """Put the runs that differ in the seed alone together, in the order in which they came."""
-    groups: list[list[Run]] = []
+    groups: list[list[RecordedRun]] = []
     for run in runs:
         same = [group for group in groups if settings(group[0]) == settings(run)]
         if same:

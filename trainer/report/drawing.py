@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +16,10 @@ import numpy as np
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.colors import TABLEAU_COLORS
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter
+from matplotlib.ticker import EngFormatter, Formatter, ScalarFormatter
 
 from edgegan.runtime.grid import read_picture
-from edgegan.trainer.report.runs import Histogram, Run
+from edgegan.trainer.report.runs import Histogram, RecordedRun
 
 COLOURS = tuple(map(str, TABLEAU_COLORS.values()))
 DASHES = ((), (6, 3), (2, 2), (6, 2, 2, 2))  # the next for each time the colours are used up
@@ -27,8 +27,7 @@ WINDOW = 1 / 40  # of a curve's points: those that a point of the smooth curve i
 OUTLIERS = 1.0  # percent of the values at either end that may lie outside of the axes
 BANKS_A_ROW = 5
 BINS = 60
-THUMBNAIL_SIDE = 256  # pixels, at the most
-JPEG_QUALITY = 80
+JPEG_QUALITY = 85
 
 
 @dataclass(frozen=True)
@@ -45,40 +44,54 @@ class Line:
         return cls(COLOURS[colour], DASHES[rounds % len(DASHES)])
 
 
-def curves(runs: Sequence[Run], tag: str) -> str:
-    """A scalar of all runs over the images seen and over the minutes, as an SVG picture.
+def curves(runs: Sequence[RecordedRun], tag: str) -> tuple[str, str]:
+    """A scalar of all runs over the images seen, and over the minutes, as SVG pictures.
 
     At least one of the runs must have it.
     """
-    with _figure(width=10.0, height=2.8) as figure:
-        by_images, by_minutes = figure.subplots(1, 2, sharey=True)
-        by_images.set_xlabel("images seen")
-        by_images.xaxis.set_major_formatter(EngFormatter())
-        by_minutes.set_xlabel("minutes")
+    return (
+        _curves(runs, tag, "images seen", RecordedRun.images_seen_at, EngFormatter(sep="")),
+        _curves(runs, tag, "minutes", RecordedRun.minutes_at, ScalarFormatter()),
+    )
+
+
+def _curves(
+    runs: Sequence[RecordedRun],
+    tag: str,
+    label: str,
+    at: Callable[[RecordedRun, np.ndarray], np.ndarray],
+    formatter: Formatter,
+) -> str:
+    """A scalar over what ``at`` makes of the steps, with that label and form of its numbers."""
+    with _figure(width=5.4, height=2.7) as figure:
+        axes = figure.subplots()
+        axes.set_xlabel(label)
+        axes.xaxis.set_major_formatter(formatter)
         shown = []
         for place, run in enumerate(runs):
             if tag not in run.scalars:
                 continue
             series, line = run.scalars[tag], Line.of(place)
-            few = slice(None, None, max(1, int(len(series.steps) * WINDOW / 8)))  # 8 in a window
+            x = at(run, series.steps)
+            few = slice(None, None, max(1, int(len(x) * WINDOW / 8)))  # 8 in a window
             shown.append(series.values)
-            smooth_style = {
-                "linestyle": (0, line.dash or None),
-                "marker": "." if len(series.steps) < 1 / WINDOW else None,  # a point has no line
-                "markersize": 4,
-            }
-            for axes, at in ((by_images, run.images_seen_at), (by_minutes, run.minutes_at)):
-                x = at(series.steps)
-                # As pixels: as shapes, a long run's raw values would be most of the page.
-                axes.plot(x, series.values, color=line.colour, alpha=0.25, rasterized=True)
-                axes.plot(x[few], smooth(series.values)[few], color=line.colour, **smooth_style)
+            # As pixels: as shapes, a long run's raw values would be most of the page.
+            axes.plot(x, series.values, color=line.colour, alpha=0.25, rasterized=True)
+            axes.plot(
+                x[few],
+                smooth(series.values)[few],
+                color=line.colour,
+                linestyle=(0, line.dash or None),
+                marker="." if len(x) < 1 / WINDOW else None,  # a point has no line
+                markersize=4,
+            )
         values = np.concatenate(shown)
         if tag.startswith("norm/") and values.min() > 0:
-            by_images.set_yscale("log")
+            axes.set_yscale("log")
         else:
             low, high = np.percentile(values, (OUTLIERS, 100 - OUTLIERS))
             margin = 0.1 * (high - low) or 0.5
-            by_images.set_ylim(low - margin, high + margin)
+            axes.set_ylim(low - margin, high + margin)
         return _svg(figure)
 
 
@@ -130,17 +143,17 @@ def density(histogram: Histogram, edges: np.ndarray) -> np.ndarray:
     return np.diff(np.interp(edges, histogram.limits, below, left=0.0)) / np.diff(edges)
 
 
-def thumbnail(path: Path) -> str:
-    """A picture's file, at most 256 pixels a side, as a JPEG picture.
+def picture(path: Path, side: int) -> str:
+    """A picture's file, at most so many pixels a side, as a JPEG picture.
 
     Raises:
         UserError: it cannot be read, or is no picture.
     """
-    picture = read_picture(path)
-    scale = THUMBNAIL_SIDE / max(picture.shape[:2])
+    pixels = read_picture(path)
+    scale = side / max(pixels.shape[:2])
     if scale < 1:
-        picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    return _data_uri("image/jpeg", jpeg(picture, JPEG_QUALITY))
+        pixels = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return _data_uri("image/jpeg", jpeg(pixels, JPEG_QUALITY))
 
 
 def jpeg(picture: np.ndarray, quality: int) -> bytes:

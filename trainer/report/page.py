@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from edgegan.runtime.run_folder import FACES
 from edgegan.trainer.report import compare, drawing
-from edgegan.trainer.report.runs import Grid, Histogram, Run
+from edgegan.trainer.report.runs import MOST_GRIDS, Grid, Histogram, RecordedRun
 
-GRIDS = 6  # shown of each run, at the most
+LARGE, SMALL = 680, 256  # pixels a side, at the most: five faces of 128 pixels, and of 48
 NETWORKS = ("generator", "discriminator")  # what the names of filter banks begin with
 
 
@@ -26,11 +28,14 @@ class Network:
     pictures: dict[str, str]
 
 
-def render(runs: Sequence[Run]) -> str:
+def render(runs: Sequence[RecordedRun], left_out: Sequence[str] = ()) -> str:
     """The page about at least one run, as HTML that needs no other file, no network, no script.
 
+    Args:
+        left_out: sentences about what could not be read.
+
     Raises:
-        UserError: a grid is no picture, or a damaged one.
+        UserError: a grid cannot be read any more.
     """
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -39,31 +44,31 @@ def render(runs: Sequence[Run]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["number"] = lambda value: f"{value:.4g}"
-    environment.filters["change"] = lambda value: f"{value:+.3g}"
+    environment.filters["minutes"] = lambda value: f"{value:,.{0 if value >= 10 else 1}f} min"
+    environment.filters["count"] = lambda value: "\N{EN DASH}" if value is None else f"{value:,}"
     groups = compare.group_runs(runs)
-    metrics = compare.columns(groups)
     differing, common = setting_rows(runs)
     return environment.get_template("page.html").render(
         runs=runs,
+        left_out=left_out,
+        most_grids=MOST_GRIDS,
         lines=[drawing.Line.of(place) for place in range(len(runs))],
-        differing=differing,
-        common=common,
-        groups=groups,
-        metrics=metrics,
+        last=[_last(run) for run in runs],
+        grids={run.name: [_shown(run, grid, SMALL) for grid in run.grids] for run in runs},
+        tables=compare.tables(groups),
         alone=lambda run: compare.Group((run,)),
-        best={metric: compare.best(groups, metric) for metric in metrics},
         comparisons={
             "One setting apart": compare.one_setting_apart(groups),
             "Objectives, each with what it brings along": compare.objectives_apart(groups),
         },
         curves=_curves(runs),
-        grids={run.name: [_shown(run, grid) for grid in evenly_spaced(run.grids)] for run in runs},
-        networks=[_network(runs, name) for name in NETWORKS],
+        differing=differing,
+        common=common,
+        networks=[network for network in map(partial(_network, runs), NETWORKS) if network.banks],
     )
 
 
-def setting_rows(runs: Sequence[Run]) -> tuple[dict[str, list[str]], dict[str, str]]:
+def setting_rows(runs: Sequence[RecordedRun]) -> tuple[dict[str, list[str]], dict[str, str]]:
     """The recipes' keys that differ, with every run's value, and those that are common to all.
 
     A key that a run's recipe lacks is empty for it.
@@ -79,21 +84,23 @@ def setting_rows(runs: Sequence[Run]) -> tuple[dict[str, list[str]], dict[str, s
     return differing, common
 
 
-def evenly_spaced(grids: Sequence[Grid]) -> list[Grid]:
-    """A few of the grids, the first and the last among them."""
-    places = np.linspace(0, len(grids) - 1, min(GRIDS, len(grids))).round().astype(int)
-    return [grids[place] for place in places]
+def _last(run: RecordedRun) -> dict[str, Any] | None:
+    """The last grid and the faces counted then, None where there is no such count, or no grid."""
+    if not run.grids:
+        return None
+    faces = run.scalars[FACES].values[-1] if FACES in run.scalars else None
+    return {**_shown(run, run.grids[-1], LARGE), "faces": faces}
 
 
-def _shown(run: Run, grid: Grid) -> dict[str, Any]:
+def _shown(run: RecordedRun, grid: Grid, side: int) -> dict[str, Any]:
     return {
         "step": grid.step,
         "minutes": float(run.minutes_at(np.array(grid.step))),
-        "picture": drawing.thumbnail(grid.path),
+        "picture": drawing.picture(grid.path, side),
     }
 
 
-def _network(runs: Sequence[Run], name: str) -> Network:
+def _network(runs: Sequence[RecordedRun], name: str) -> Network:
     prefix = f"{name}_"
     banks: dict[str, dict[str, tuple[Histogram, Histogram]]] = {}
     pictures = {}
@@ -110,10 +117,15 @@ def _network(runs: Sequence[Run], name: str) -> Network:
     return Network(name, banks, pictures)
 
 
-def _curves(runs: Sequence[Run]) -> list[tuple[str, str]]:
-    """Title and picture of each scalar that any run recorded; faces first, then kind by kind."""
+def _curves(runs: Sequence[RecordedRun]) -> list[tuple[str, tuple[str, str]]]:
+    """Title and pictures of each scalar that any run recorded; faces first, then kind by kind."""
     tags = dict.fromkeys(tag for run in runs for tag in run.scalars)
-    ordered = sorted(tags, key=lambda tag: (tag != "faces", tag.partition("/")[0]))
-    return [
-        (tag.rpartition("/")[2].replace("_", " "), drawing.curves(runs, tag)) for tag in ordered
-    ]
+    ordered = sorted(tags, key=lambda tag: (tag != FACES, tag.partition("/")[0]))
+    return [(_title(tag), drawing.curves(runs, tag)) for tag in ordered]
+
+
+def _title(tag: str) -> str:
+    """A scalar's name in words, with its kind where that is not one of them."""
+    kind, _, name = tag.rpartition("/")
+    words = name.replace("_", " ")
+    return words if kind in words else f"{words} ({kind})"

@@ -1,16 +1,18 @@
-"""Reading a run's folder as trainer.fit leaves it: what it was set to, recorded, drew and scored.
+"""Reading a run's folder as fit and distil leave it: what it was set to, recorded, drew and scored.
 
-Nothing here needs mxnet: a page can be made where no training could run.
+Whatever is whole is taken: what is missing or damaged is left out, and said. Nothing here needs
+mxnet: a page can be made where no training could run.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import yaml
@@ -20,6 +22,7 @@ from tensorboard.compat.proto.summary_pb2 import HistogramProto, Summary
 
 from edgegan.runtime.errors import UserError
 from edgegan.runtime.files import read_bytes
+from edgegan.runtime.grid import read_picture
 from edgegan.runtime.run_folder import (
     EVALUATION,
     EVENTS,
@@ -28,7 +31,12 @@ from edgegan.runtime.run_folder import (
     LAST,
     RECIPE,
     SCALARS_EVERY,
+    read_header,
 )
+
+T = TypeVar("T")
+
+MOST_GRIDS = 6  # of a run, evenly spaced over its steps
 
 
 @dataclass(frozen=True)
@@ -62,13 +70,19 @@ class Grid:
 
 @dataclass(frozen=True)
 class Facts:
-    """What a checkpoint says of its run: ``pictures`` is the number of different ones."""
+    """How far a run came, and on what.
+
+    Attributes:
+        pictures: the number of different ones; None for a student, which is shown its teacher's.
+        teacher: the digest of a student's teacher.
+    """
 
     step: int
-    seed: int
     minutes: float
     images_seen: int
-    pictures: int
+    seed: int | None = None
+    pictures: int | None = None
+    teacher: str | None = None
 
 
 @dataclass(frozen=True)
@@ -81,11 +95,15 @@ class Record:
 
 
 @dataclass(frozen=True)
-class Run:
-    """One training run.
+class RecordedRun:
+    """What a training run has left.
 
-    ``facts`` are those of its last checkpoint, ``records`` rise in step and minutes, and
-    ``evaluation`` is what trainer.evaluate measured, empty where it was not run.
+    Attributes:
+        facts: of its last checkpoint, or as far as the events tell where it has none.
+        records: of its events; they rise in step and minutes.
+        grids: a few, in the order of their steps.
+        evaluation: what edgegan evaluate measured, empty where it was not run.
+        left_out: sentences about what of the run could not be read.
     """
 
     name: str
@@ -94,14 +112,15 @@ class Run:
     records: list[Record]
     grids: list[Grid]
     evaluation: dict[str, Any]
+    left_out: tuple[str, ...] = ()
 
     @cached_property
     def scalars(self) -> dict[str, Series]:
-        """All figures, by tag, in the order in which they were recorded first."""
+        """Every scalar that was recorded, by its tag."""
         return {
             tag: Series(
                 np.array([record.step for record in records]),
-                np.array([record.value.simple_value for record in records], np.float64),
+                np.array([record.value.simple_value for record in records]),
             )
             for tag, records in self._by_tag("simple_value").items()
         }
@@ -132,36 +151,71 @@ class Run:
         return found
 
 
-def read_runs(folders: list[Path]) -> list[Run]:
+def read_runs(folders: Sequence[Path]) -> tuple[list[RecordedRun], list[str]]:
     """Read the runs in ``folders``, named after them, or by the paths where names are the same.
 
-    Raises:
-        UserError: no such folder, one that holds no run, or a file in it that is damaged.
+    Returns:
+        The runs, and sentences about what was left out.
     """
     folders = list(dict.fromkeys(folders))
     names = [folder.resolve().name for folder in folders]
     unique = len(set(names)) == len(names)
-    return [
-        read_run(folder, name if unique else str(folder)) for folder, name in zip(folders, names)
-    ]
+    runs: list[RecordedRun] = []
+    left_out: list[str] = []
+    for folder, name in zip(folders, names):
+        try:
+            runs.append(read_run(folder, name if unique else str(folder)))
+        except UserError as error:
+            left_out.append(str(error))
+        else:
+            left_out += runs[-1].left_out
+    return runs, left_out
 
 
-def read_run(folder: Path, name: str) -> Run:
-    """Read one run; raises UserError as read_runs does."""
+def read_run(folder: Path, name: str) -> RecordedRun:
+    """Read what there is of one run.
+
+    Raises:
+        UserError: no such folder, or one without a recipe that can be read.
+    """
     if not folder.is_dir():
         raise UserError(f"{folder} is no folder, expected the folder of a run")
-    for needed in (RECIPE, LAST):
-        if not (folder / needed).is_file():
-            raise UserError(f"{folder} holds no run: no such file as {folder / needed}")
-    facts = _read_facts(folder / LAST)  # before the events: a run that goes on adds to them
-    return Run(
+    if not (folder / RECIPE).is_file():
+        raise UserError(f"{folder} holds no run: no such file as {folder / RECIPE}")
+    recipe = _read_recipe(folder / RECIPE)
+    left_out: list[str] = []
+    # Before the events: a run that goes on adds to them.
+    checkpoint = _attempt(_read_facts, folder / LAST, left_out)
+    records = _attempt(_read_records, folder, left_out)
+    facts = checkpoint or _facts_by_events(records or [], recipe)
+    ends = records[-1].step if records else 0
+    if records is not None and facts.step - ends >= SCALARS_EVERY:
+        left_out.append(
+            f"the curves of {folder} after step {ends}, where its events end, "
+            f"though its checkpoint is of step {facts.step}"
+        )
+    # Grids that are later than the checkpoint may be undone yet.
+    grids = _find_grids(folder / GRIDS, checkpoint.step if checkpoint else sys.maxsize, left_out)
+    if not (checkpoint or records or grids):
+        raise UserError(f"{folder} holds no run yet, only a recipe")
+    return RecordedRun(
         name=name,
-        recipe=_read_recipe(folder / RECIPE),
+        recipe=recipe,
         facts=facts,
-        records=_read_records(folder, facts.step),
-        grids=_find_grids(folder / GRIDS, facts.step),
-        evaluation=_read_evaluation(folder / EVALUATION),
+        records=records or [],
+        grids=grids,
+        evaluation=_attempt(_read_evaluation, folder / EVALUATION, left_out) or {},
+        left_out=tuple(left_out),
     )
+
+
+def _attempt(read: Callable[[Path], T], path: Path, left_out: list[str]) -> T | None:
+    """What is read, or None, and why, where it cannot be."""
+    try:
+        return read(path)
+    except UserError as error:
+        left_out.append(str(error))
+        return None
 
 
 def _read_recipe(path: Path) -> dict[str, Any]:
@@ -176,18 +230,33 @@ def _read_recipe(path: Path) -> dict[str, Any]:
 
 def _read_facts(path: Path) -> Facts:
     """The facts of a checkpoint, without reading its arrays."""
+    if not path.is_file():
+        raise UserError(f"the seed of {path.parent}, since there is no {path} yet")
+    facts = read_header(path).facts
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            facts = json.loads(str(archive["header"]))["facts"]
-        if "teacher" not in facts:
-            return Facts(**{field.name: facts[field.name] for field in fields(Facts)})
-    except Exception as error:  # zipfile, numpy and json raise many kinds on what is damaged
-        raise UserError(f"{path} is truncated or no checkpoint of this trainer") from error
-    raise UserError(f"{path} is a checkpoint of edgegan distil, expected one of edgegan fit")
+        return Facts(
+            step=facts["step"],
+            minutes=facts["minutes"],
+            images_seen=facts["images_seen"],
+            seed=facts["seed"],
+            pictures=facts.get("pictures"),
+            teacher=facts["teacher"][0] if "teacher" in facts else None,
+        )
+    except (KeyError, TypeError) as error:
+        raise UserError(f"{path} lacks the counts that checkpoints of runs have") from error
+
+
+def _facts_by_events(records: list[Record], recipe: dict[str, Any]) -> Facts:
+    """How far a run without a checkpoint has come."""
+    if not records:
+        return Facts(step=0, minutes=0.0, images_seen=0)
+    step, minutes = records[-1].step, records[-1].minutes
+    batches = step * recipe.get("discriminator_steps", 1)
+    return Facts(step, minutes, batches * recipe.get("batch_size", 0))
 
 
 def _read_evaluation(path: Path) -> dict[str, Any]:
-    """What trainer.evaluate wrote; empty where it wrote nothing."""
+    """What edgegan evaluate wrote; empty where it wrote nothing."""
     if not path.exists():
         return {}
     try:
@@ -196,27 +265,40 @@ def _read_evaluation(path: Path) -> dict[str, Any]:
         raise UserError(f"{path} is no valid JSON") from error
     if not isinstance(evaluation, dict):
         raise UserError(f"{path} holds {type(evaluation).__name__}, expected keys and values")
-    for part in ("metrics", "faces"):
-        values = evaluation.get(part, {})
-        if not isinstance(values, dict) or not all(
-            value is None or type(value) in (int, float) for value in values.values()
-        ):
-            raise UserError(f"{path} has {part} {values!r}, expected names and numbers")
+    floor = evaluation.get("floor", {})
+    for whole in (evaluation, floor if isinstance(floor, dict) else {"metrics": floor}):
+        for part in ("metrics", "faces"):
+            values = whole.get(part, {})
+            if not isinstance(values, dict) or not all(
+                value is None or type(value) in (int, float) for value in values.values()
+            ):
+                raise UserError(f"{path} has {part} {values!r}, expected names and numbers")
     return evaluation
 
 
-def _find_grids(folder: Path, last_step: int) -> list[Grid]:
-    """The grids in the order of their steps; later ones than the checkpoint may be undone yet."""
+def _find_grids(folder: Path, last_step: int, left_out: list[str]) -> list[Grid]:
+    """A few whole grids, up to a step."""
     grids = [Grid(int(path.stem), path) for path in folder.glob("*.png") if path.stem.isdecimal()]
-    return sorted((grid for grid in grids if grid.step <= last_step), key=lambda grid: grid.step)
+    known = sorted((grid for grid in grids if grid.step <= last_step), key=lambda grid: grid.step)
+    return [
+        grid
+        for grid in evenly_spaced(known)
+        if _attempt(read_picture, grid.path, left_out) is not None
+    ]
 
 
-def _read_records(folder: Path, last_step: int) -> list[Record]:
+def evenly_spaced(grids: Sequence[Grid]) -> list[Grid]:
+    """A few of the grids, the first and the last among them."""
+    places = np.linspace(0, len(grids) - 1, min(MOST_GRIDS, len(grids))).round().astype(int)
+    return [grids[place] for place in places]
+
+
+def _read_records(folder: Path) -> list[Record]:
     """All that the events hold but pictures, without what was undone by going on from a checkpoint.
 
     Raises:
-        UserError: the events end before the checkpoint that the run, or a later part of it, goes
-            on from. An evaluation is on the disk before its checkpoint is, so some were lost.
+        UserError: the events end before the checkpoint that a later part of the run goes on from.
+            An evaluation is on the disk before its checkpoint is, so some were lost.
     """
     records: list[Record] = []
     started = earlier = 0.0
@@ -224,7 +306,12 @@ def _read_records(folder: Path, last_step: int) -> list[Record]:
         for event in _events(path):
             if event.session_log.status == SessionLog.START:
                 records = [record for record in records if record.step < event.step]
-                _check_complete(folder, records, event.step - 1)
+                found = records[-1].step if records else 0
+                if event.step - 1 - found >= SCALARS_EVERY:
+                    raise UserError(
+                        f"the curves of {folder}, whose events end at step {found} and go on after "
+                        f"step {event.step - 1}: an event file is damaged or missing"
+                    )
                 started, earlier = event.wall_time, records[-1].minutes if records else 0.0
             minutes = earlier + (event.wall_time - started) / 60
             records += [
@@ -232,7 +319,6 @@ def _read_records(folder: Path, last_step: int) -> list[Record]:
                 for value in event.summary.value
                 if not value.HasField("image")
             ]
-    _check_complete(folder, records, last_step)
     return records
 
 
@@ -242,15 +328,6 @@ def _events(path: Path) -> Iterator[Event]:
         yield from LegacyEventFileLoader(str(path)).Load()
     except Exception as error:
         raise UserError(f"cannot read {path}: {error}") from error
-
-
-def _check_complete(folder: Path, records: list[Record], step: int) -> None:
-    found = records[-1].step if records else 0
-    if step - found >= SCALARS_EVERY:
-        raise UserError(
-            f"the events in {folder} end at step {found}, expected step {step} of its "
-            "checkpoint: an event file is damaged or missing"
-        )
 
 
 def _histogram(record: Record) -> Histogram:
