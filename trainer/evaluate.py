@@ -20,17 +20,18 @@ from edgegan.runtime.files import write_bytes
 from edgegan.runtime.generator import Generator, to_bytes
 from edgegan.runtime.grid import BASELINE_IMAGES
 from edgegan.runtime.latent import Stream, draw_latents, parse_seed, philox
-from edgegan.runtime.models import find_run
+from edgegan.runtime.models import identify
 from edgegan.runtime.options import DEFAULT_SEED, add_cascade_option, whole_number
-from edgegan.runtime.run_folder import EVALUATION
+from edgegan.runtime.run_folder import EVALUATION, find_checkpoint
 from edgegan.runtime.score import score_images
+from edgegan.runtime.tables import aligned
 from edgegan.trainer import checkpoint, loop
 from edgegan.trainer.data import HELD_OUT, pack, read_pictures, split
 from edgegan.trainer.features import Extractor, find_extractors
 from edgegan.trainer.framework import mx
 from edgegan.trainer.metrics import find_columns, find_metrics
 from edgegan.trainer.metrics.faces import summarise
-from edgegan.trainer.recipe import VALUE_RANGES
+from edgegan.trainer.recipe import VALUE_RANGES, AnyRecipe, Recipe
 
 EXAMPLES = """\
 examples:
@@ -44,7 +45,6 @@ MOST_PICTURES = 10_000  # the distances between all of them take 800 MB
 FACE_GRIDS = 40  # at most, of all that is drawn: a thousand pictures
 
 FEATURES = "colour_classifier"
-FACES_COLUMN = "faces of 25 (least)"
 
 Draw = Callable[[int, int], np.ndarray]  # first index and count -> uint8 (count, S, S, 3), RGB
 Evaluation = dict[str, Any]
@@ -123,29 +123,22 @@ def main(argv: list[str] | None = None) -> int:
             pictures, or an evaluation cannot be written.
     """
     options = _parser().parse_args(argv)
-    generators = [open_generator(path, options.seed) for path in options.generators]
+    generators = [open_generator(name, options.seed) for name in options.generators]
     examiner = Examiner(find_extractors()[options.features](), find_detector(options.cascade))
     references = {
         pictures: read_reference(options.data, pictures, options.images, examiner)
         for pictures in dict.fromkeys(generator.pictures for generator in generators)
     }
-    if not options.json:
-        print(_heading(options, references), flush=True)
-    evaluations, written = [], []
+    evaluations = []
     for generator in generators:
         evaluation = examine(generator, references[generator.pictures], examiner, options.images)
         evaluation.update(features=options.features, seed=options.seed)
         if generator.folder is not None:
-            content = json.dumps(evaluation, indent=2) + "\n"
-            write_bytes(generator.folder / EVALUATION, content.encode())
-            written.append(generator.folder / EVALUATION)
-        if not options.json:
-            print(_row(generator.name, evaluation), flush=True)
+            path = generator.folder / EVALUATION
+            write_bytes(path, (json.dumps(evaluation, indent=2) + "\n").encode())
+            print(f"wrote {path}", file=sys.stderr if options.json else sys.stdout, flush=True)
         evaluations.append({"name": generator.name, **evaluation})
-    if options.json:
-        print(json.dumps(evaluations, indent=2))
-    for path in written:
-        print(f"wrote {path}", file=sys.stderr if options.json else sys.stdout)
+    print(json.dumps(evaluations, indent=2) if options.json else _table(references, evaluations))
     return 0
 
 
@@ -175,15 +168,17 @@ def evaluate(features: np.ndarray, faces: list[int], held_out: np.ndarray) -> Ev
     return {"metrics": metrics, "faces": summarise(faces)}
 
 
-def open_generator(path: Path, seed: int) -> MeasuredGenerator:
-    """The generator of an ONNX file, or of a run's best checkpoint, drawn by its moving average.
+def open_generator(name: str, seed: int) -> MeasuredGenerator:
+    """A shipped generator, that of an ONNX file, or that of a run's best or a single checkpoint.
 
-    Its k-th picture is that which the runtime draws for (``seed``, k).
+    A run's is drawn by its moving average. The k-th picture is that which the runtime draws for
+    (``seed``, k).
 
     Raises:
         UserError: there is none, or its file is damaged.
     """
-    return (_open_export if path.suffix == ".onnx" else _open_checkpoint)(path, seed)
+    named = identify(name)
+    return (_open_export if named.is_onnx else _open_checkpoint)(name, named.path, seed)
 
 
 def read_reference(source: Path, which: Pictures, images: int, examiner: Examiner) -> Reference:
@@ -219,7 +214,7 @@ def read_reference(source: Path, which: Pictures, images: int, examiner: Examine
         raise UserError(f"{source}: {error}, expected pictures that differ") from error
 
 
-def _open_export(path: Path, seed: int) -> MeasuredGenerator:
+def _open_export(name: str, path: Path, seed: int) -> MeasuredGenerator:
     generator = Generator.load(path)
     metadata = generator.metadata
 
@@ -227,16 +222,18 @@ def _open_export(path: Path, seed: int) -> MeasuredGenerator:
         return generator.images(seed, count, first=first)
 
     facts = {"images_seen": metadata.images_seen}
-    return MeasuredGenerator(str(path), Pictures(metadata.image_size), draw, facts)
+    return MeasuredGenerator(name, Pictures(metadata.image_size), draw, facts)
 
 
-def _open_checkpoint(path: Path, seed: int) -> MeasuredGenerator:
-    file = find_run(path)
-    source = checkpoint.load(file)
+def _open_checkpoint(name: str, path: Path, seed: int) -> MeasuredGenerator:
+    file = find_checkpoint(path)
+    source = checkpoint.load(file, AnyRecipe)
     network = loop.make_generator(source.recipe, mx.cpu())
     checkpoint.set_network_arrays(network, checkpoint.part_of(source.arrays, "ema"))
     recipe = source.recipe
-    pictures = Pictures(recipe.image_size, recipe.crop_from, recipe.held_out or HELD_OUT)
+    pictures = Pictures(recipe.image_size)
+    if isinstance(recipe, Recipe):  # a student has no pictures of its own
+        pictures = Pictures(recipe.image_size, recipe.crop_from, recipe.held_out or HELD_OUT)
 
     def draw(first: int, count: int) -> np.ndarray:
         distribution = recipe.latent.distribution
@@ -247,31 +244,29 @@ def _open_checkpoint(path: Path, seed: int) -> MeasuredGenerator:
     counts = {name: source.facts[name] for name in ("step", "minutes", "images_seen")}
     facts = {**counts, "checkpoint": file.name}
     folder = path if path.is_dir() else None
-    return MeasuredGenerator(str(path), pictures, draw, facts, folder)
+    return MeasuredGenerator(name, pictures, draw, facts, folder)
 
 
-def _titles() -> list[str]:
-    return [*(column.title for column in find_columns().values()), FACES_COLUMN]
-
-
-def _heading(options: argparse.Namespace, references: dict[Pictures, Reference]) -> str:
-    """The table's first lines: what is compared, titles, and the floor of each set of pictures."""
-    held_out = next(iter(references.values())).held_out
-    lines = [
-        f"{options.images} pictures each against {len(held_out)} that are held out, "
-        f"features {options.features}",
-        "  ".join(_titles()),
-    ]
-    lines += [_row(str(pictures), reference.floor) for pictures, reference in references.items()]
-    return "\n".join(lines)
-
-
-def _row(name: str, evaluation: Evaluation) -> str:
-    """A line of the table: the figures under the titles, then whose they are."""
-    metrics, faces = evaluation["metrics"], evaluation["faces"]
-    cells = [column.show(metrics[key]) for key, column in find_columns().items()]
-    cells.append(f"{faces['mean']:.2f} ({faces['minimum']})" if faces else "-")
-    return "  ".join(f"{cell:>{len(title)}}" for cell, title in zip(cells, _titles())) + f"  {name}"
+def _table(references: dict[Pictures, Reference], evaluations: list[Evaluation]) -> str:
+    """How all was measured, and a line for the floor of each set of pictures and each generator."""
+    columns = find_columns()
+    first = evaluations[0]
+    rows = [["", *(column.title for column in columns.values()), "faces of 25 (fewest)"]]
+    floors = [{"name": str(pictures), **found.floor} for pictures, found in references.items()]
+    for line in (*floors, *evaluations):
+        faces = line["faces"]
+        rows.append(
+            [
+                line["name"],
+                *(column.show(line["metrics"][key]) for key, column in columns.items()),
+                f"{faces['mean']:.2f} ({faces['minimum']})" if faces else "-",
+            ]
+        )
+    how = (
+        f"{first['images']} pictures each against {first['reference_images']} that are held out, "
+        f"features {first['features']}"
+    )
+    return f"{how}\n{aligned(rows)}"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -284,10 +279,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "generators",
-        type=Path,
         nargs="+",
         metavar="GENERATOR",
-        help="folder of a run (its best checkpoint), a checkpoint, or an exported .onnx",
+        help="a run's folder (its best checkpoint), a checkpoint, an .onnx file or a shipped name",
     )
     parser.add_argument(
         "--data", type=Path, required=True, help="folder, zip or .rec file of JPEG or PNG"

@@ -25,12 +25,10 @@ from edgegan.trainer import checkpoint, recipe
 from edgegan.trainer.checkpoint import Checkpoint
 from edgegan.trainer.distil import main as distil_main
 from edgegan.trainer.distillation import Distillation, Teacher, digest_of
-from edgegan.trainer.evaluate import main as evaluate_main
 from edgegan.trainer.fit import main as fit_main
 from edgegan.trainer.judge import main as judge_main
 from edgegan.trainer.loop import Training
 from edgegan.trainer.recipe import StudentRecipe
-from edgegan.trainer.report.__main__ import main as report_main
 from export_help import METADATA
 from training_help import expect_error, tiny_recipe, write_pictures
 
@@ -360,8 +358,6 @@ def test_students_and_gans_are_told_apart(
     started = command(fit_main, *data, "--out", tmp_path / "x", "--start-from", student)
     expect_error(started, of_student)
     expect_error(command(judge_main, student, *data), of_student)
-    expect_error(command(evaluate_main, student, *data), of_student)
-    expect_error(command(report_main, student, "-o", tmp_path / "x"), of_student)
     part = ["-o", tmp_path / "d.onnx", "--part", "discriminator"]
     expect_error(command(export_main, student, *part), of_student)
     gan = tmp_path / "gan"

@@ -17,9 +17,10 @@ import pytest
 from edgegan.export import to_onnx
 from edgegan.runtime.errors import UserError, run_command
 from edgegan.runtime.run_folder import BEST, EVALUATION, LAST
-from edgegan.trainer import checkpoint, evaluate
+from edgegan.trainer import checkpoint, evaluate, recipe
 from edgegan.trainer.checkpoint import Checkpoint
 from edgegan.trainer.data import pack, read_pictures, split
+from edgegan.trainer.distillation import Distillation
 from edgegan.trainer.loop import Training
 from edgegan.trainer.metrics import find_columns
 from training_help import encode, random_picture, tiny_recipe
@@ -107,16 +108,16 @@ def test_a_run_keeps_what_was_measured(command: Command, run: Path) -> None:
         "images_seen": 448,
         "checkpoint": BEST,
     }
-    *lines, wrote = out.splitlines()
+    wrote, how, titles, floor, line = out.splitlines()
     assert wrote == f"wrote {run / EVALUATION}"
-    assert f"{found['metrics']['frechet_distance']:.2f} " in lines[-1]
-    assert lines[-1].endswith(f"16.50 (0)  {run}")
-    assert lines[-2].endswith("training pictures, 16 x 16")
-    for title in (
-        column.title for column in find_columns().values()
-    ):  # figures end where their titles do
-        end = lines[1].index(title) + len(title)
-        assert [line[end - 1 : end + 1].strip().isdigit() for line in lines[2:]] == [True, True]
+    assert how.startswith("100 pictures each against 100 that are held out")
+    assert floor.startswith("training pictures, 16 x 16  ")
+    assert line.startswith(f"{run}  ")
+    assert line.endswith("  16.50 (0)")
+    for key, column in find_columns().items():  # figures end where their titles do
+        end = titles.index(column.title) + len(column.title)
+        for shown, measured in ((floor, found["floor"]), (line, found)):
+            assert shown[:end].endswith(f"  {column.show(measured['metrics'][key])}")
 
 
 def test_a_generator_measures_the_same_as_its_export(
@@ -142,6 +143,25 @@ def test_a_generator_measures_the_same_as_its_export(
     assert written == {key: value for key, value in best.items() if key != "name"}
 
 
+def test_a_student_is_measured_as_its_teacher_is(command: Command, tmp_path: Path) -> None:
+    folder = tmp_path / "student"
+    of_teacher = {"latent": {"size": 6, "distribution": "normal"}, "image_size": SIZE}
+    chosen = recipe.load_student(["generator.width=4"], {**of_teacher, "value_range": "signed"})
+    facts = {"step": 7, "images_seen": 56, "minutes": 1.5, "teacher": ["0"]}
+    Checkpoint(chosen, facts, Distillation(chosen, 0, mx.cpu()).state()).save(folder / LAST)
+    assert command(folder)[0] == 0
+    found = json.loads((folder / EVALUATION).read_text())
+    assert (found["step"], found["checkpoint"]) == (7, LAST)
+    assert found["floor"]["metrics"].keys() == find_columns().keys()
+
+
+def test_a_shipped_model_is_measured_by_its_name(command: Command) -> None:
+    status, out, _ = command("wgan", "--json")
+    (found,) = json.loads(out)
+    assert (status, found["name"]) == (0, "wgan")
+    assert found["metrics"].keys() == find_columns().keys()
+
+
 def test_a_single_checkpoint_leaves_the_run_alone(command: Command, run: Path) -> None:
     assert command(run / LAST)[0] == 0
     assert not (run / EVALUATION).exists()
@@ -155,11 +175,11 @@ def test_held_out_pictures_are_what_is_measured_against(
     _, held_out = split(packed.count, 0.1)
     held_out_images = read_pictures(packed, held_out)
 
-    def perfect(path: Path, seed: int) -> evaluate.MeasuredGenerator:
+    def perfect(name: str, seed: int) -> evaluate.MeasuredGenerator:
         def draw(first: int, count: int) -> np.ndarray:
             return held_out_images[first : first + count]
 
-        return evaluate.MeasuredGenerator(str(path), evaluate.Pictures(SIZE), draw, {})
+        return evaluate.MeasuredGenerator(name, evaluate.Pictures(SIZE), draw, {})
 
     monkeypatch.setattr(evaluate, "open_generator", perfect)
     (found,) = json.loads(command("perfect", "--json")[1])
@@ -185,7 +205,7 @@ def test_without_a_cascade_all_else_is_measured(
     monkeypatch.setattr(evaluate, "find_detector", lambda cascade: None)
     status, out, _ = command(run)
     assert status == 0
-    assert out.splitlines()[-2].endswith(f" -  {run}")
+    assert out.splitlines()[-1].endswith("  -")
     assert json.loads((run / EVALUATION).read_text())["faces"] == {}
 
 
@@ -217,12 +237,13 @@ def test_what_is_no_generator_is_refused(command: Command, run: Path, tmp_path: 
     (tmp_path / "empty").mkdir()
     (tmp_path / "bad.onnx").write_bytes(b"no model")
     (run / BEST).write_bytes((run / BEST).read_bytes()[:1000])
-    refused(command(tmp_path / "empty"), "no checkpoint in", "empty", "expected a run's folder")
-    refused(command(tmp_path / "none"), "no checkpoint in", "none")
+    refused(command(tmp_path / "empty"), "empty is a folder without a run")
+    refused(command(tmp_path / "none"), "cannot read", "none")
+    refused(command("dcgam"), "model is 'dcgam'", "shipped models", "did you mean dcgan?")
     refused(command(tmp_path / "bad.onnx"), "bad.onnx", "not a whole ONNX model")
     refused(command(tmp_path / "none.onnx"), "cannot read", "none.onnx")
     refused(command(run), BEST, "truncated")
-    refused(command(run / LAST, tmp_path / "empty"), "no checkpoint in")  # before any is measured
+    refused(command(run / LAST, tmp_path / "empty"), "without a run")  # before any is measured
 
 
 def test_pictures_that_will_not_do_are_refused(command: Command, run: Path, tmp_path: Path) -> None:
