@@ -107,7 +107,7 @@ def random_network(model: Path) -> Callable[[Path], None]:
 
     Batch norms have settled on what the layers before them then compute, as in training.
     """
-    from edgegan.export import to_onnx
+    from edgegan.export import pipeline, translation
     from edgegan.runtime.latent import draw_latents
     from edgegan.trainer import device, loop
     from edgegan.trainer.framework import autograd, mx
@@ -125,20 +125,20 @@ def random_network(model: Path) -> Callable[[Path], None]:
     mx.nd.waitall()
 
     def write(output: Path) -> None:
-        to_onnx.export(to_onnx.generator_subject(network, metadata), output, level=1)
+        pipeline.export(translation.generator(network, metadata), output, level=1)
 
     return write
 
 
 def exporter(network: Path, level: int) -> Callable[[Path], None]:
     """A function that writes a file of level 1 as one of another level, as our exporter does."""
-    from edgegan.export import to_onnx
+    from edgegan.export import pipeline, translation
 
     metadata = peers.metadata_of(network)
-    subject = to_onnx.generator_subject(peers.gluon_network(network), metadata)
+    original = translation.generator(peers.gluon_network(network), metadata)
 
     def write(output: Path) -> None:
-        to_onnx.export(subject, output, level=level)
+        pipeline.export(original, output, level=level)
 
     return write
 

@@ -1,8 +1,7 @@
-"""What each rewrite did to a model, as a table: nodes, bytes, operations and measured time."""
+"""What each pass did to a model, or why it did nothing: nodes, bytes, operations, measured time."""
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Mapping, Sequence
 
@@ -13,14 +12,17 @@ import onnxruntime
 from edgegan.export import verify
 from edgegan.export.operations import multiply_adds
 from edgegan.runtime.generator import to_bytes
+from edgegan.runtime.statistics import Spread
+from edgegan.runtime.tables import aligned
 
 BATCH = 25
-ROUNDS = 7  # of which the median is taken
+ROUNDS = 15
 TITLES = ("nodes", "MB of constants", "million operations", "ms each")
+UNKNOWN = "-"  # in place of a time that tells nothing
 
 
 def table(versions: Mapping[str, onnx.ModelProto], inputs: np.ndarray) -> str:
-    """One line for each version of a model, the first rewrite's name and version first.
+    """One line for each version of a model, the first pass's name and version first.
 
     Operations are multiply-adds for a batch of one. Milliseconds are those of one row of a batch of
     25 on this machine's CPU with all of its cores, until there are bytes if there are images.
@@ -30,18 +32,43 @@ def table(versions: Mapping[str, onnx.ModelProto], inputs: np.ndarray) -> str:
         inputs: float32 (25 or more, ...), what the model takes.
     """
     times = milliseconds(list(versions.values()), inputs)
-    width = max(map(len, versions))
-    lines = ["  ".join([" " * width, *TITLES])]
-    for (name, model), time_of_one in zip(versions.items(), times):
-        cells = (
-            str(len(model.graph.node)),
-            f"{constant_bytes(model) / 1e6:.2f}",
-            f"{multiply_adds(model) / 1e6:.2f}",
-            f"{time_of_one:.3f}",
-        )
-        aligned = (f"{cell:>{len(title)}}" for cell, title in zip(cells, TITLES))
-        lines.append("  ".join([f"{name:{width}}", *aligned]))
-    return "\n".join(lines)
+    rows: list[list[object]] = [["", *TITLES]]
+    for (name, model), of_one in zip(versions.items(), times):
+        megabytes = f"{constant_bytes(model) / 1e6:.2f}"
+        operations = f"{multiply_adds(model) / 1e6:.2f}"
+        rows.append([name, len(model.graph.node), megabytes, operations, telling(of_one)])
+    return aligned(rows)
+
+
+def reasons(versions: Mapping[str, onnx.ModelProto], notes: Mapping[str, Sequence[str]]) -> str:
+    """A line for all that stayed as it was, with the reason, by the pass that left it.
+
+    Args:
+        versions: the original, and what passes made of it, by their names.
+        notes: what they noted, and why other passes were left out, by name.
+    """
+    models = list(versions.values())
+    changed = {name for name, old, new in zip([*versions][1:], models, models[1:]) if old != new}
+    found = {name: said or ["there is nothing for it"] for name, said in notes.items()}
+    return "\n".join(
+        f"{name}: {sentence}"
+        for name, said in found.items()
+        if notes[name] or name not in changed
+        for sentence in said
+    )
+
+
+def telling(values: Sequence[float]) -> str:
+    """The median of measured values and their range, a dash where that is larger than the median.
+
+    A quarter of them is left out at either end: there is something else on most machines.
+
+    Args:
+        values: one a round, which may be below 0 where they are differences.
+    """
+    quarter = len(values) // 4
+    spread = Spread.of(sorted(values)[quarter : len(values) - quarter])
+    return str(spread) if spread.greatest - spread.least <= abs(spread.median) else UNKNOWN
 
 
 def constant_bytes(model: onnx.ModelProto) -> int:
@@ -52,17 +79,17 @@ def constant_bytes(model: onnx.ModelProto) -> int:
     )
 
 
-def milliseconds(models: Sequence[onnx.ModelProto], inputs: np.ndarray) -> list[float]:
-    """The median time that each model takes for a row of a batch of 25; they are run in turn."""
+def milliseconds(models: Sequence[onnx.ModelProto], inputs: np.ndarray) -> list[list[float]]:
+    """The times that each model takes for a row of a batch of 25, one a round, in turn."""
     inputs = inputs[:BATCH]
     sessions = [verify.session_of(model) for model in models]
-    seconds: list[list[float]] = [[] for _ in sessions]
+    found: list[list[float]] = [[] for _ in sessions]
     for _ in range(1 + ROUNDS):
-        for session, measured in zip(sessions, seconds):
+        for session, measured in zip(sessions, found):
             start = time.perf_counter()
             _run(session, inputs)
-            measured.append(time.perf_counter() - start)
-    return [statistics.median(measured[1:]) / len(inputs) * 1000 for measured in seconds]
+            measured.append((time.perf_counter() - start) / len(inputs) * 1000)
+    return [measured[1:] for measured in found]  # the first is slower
 
 
 def _run(session: onnxruntime.InferenceSession, inputs: np.ndarray) -> None:

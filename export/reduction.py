@@ -24,12 +24,14 @@ class Reduction:
         decibels: its quality.
         taken: whether anything in it has fewer bits.
         line: what has, and what not, for the user.
+        notes: what stays as it was, and why.
     """
 
     model: onnx.ModelProto
     decibels: float
     taken: bool
     line: str
+    notes: list[str]
 
 
 def to_float16(
@@ -48,9 +50,11 @@ def to_float16(
         least_decibels: the bound.
     """
     examples = (inputs, expected, metadata.value_range)
-    in_float16 = compute_float16.rewrite(model)
+    notes: list[str] = []
+    in_float16 = compute_float16.rewrite(model, note=notes.append)
     decibels = verify.quality(compute_float16.rounded(in_float16), *examples)
     if decibels >= least_decibels:
-        return Reduction(in_float16, decibels, True, "in float16: all layers")
-    line = f"no layer is computed in float16: that is {decibels:.1f} dB, less than the bound"
-    return Reduction(model, verify.quality(model, *examples), False, line)
+        return Reduction(in_float16, decibels, True, "in float16: all layers", notes)
+    reason = f"that is {decibels:.1f} dB, less than the bound"
+    line = f"no layer is computed in float16: {reason}"
+    return Reduction(model, verify.quality(model, *examples), False, line, [reason])

@@ -13,11 +13,12 @@ import numpy as np
 import onnx
 
 from edgegan.export import calibration, verify
-from edgegan.export.explanation import milliseconds
+from edgegan.export.explanation import milliseconds, telling
 from edgegan.export.passes import phase_convolutions, quantise_int8
 from edgegan.export.reduction import Reduction
 from edgegan.runtime.latent import Stream, draw_latents
 from edgegan.runtime.metadata import ModelMetadata
+from edgegan.runtime.tables import aligned
 
 CALIBRATION_LATENTS = 64  # none of them among those that quality is measured on
 # onnxruntime's integer kernels compute 16 channels at once, or 64 together: below 32, blocks are
@@ -66,7 +67,8 @@ def choose(
     def quality(layers: Collection[str]) -> float:
         return verify.quality(in_integers(layers), inputs, expected, metadata.value_range)
 
-    alone = {name: quality([name]) for name in quantise_int8.layers(phases)}
+    notes: list[str] = []
+    alone = {name: quality([name]) for name in quantise_int8.layers(phases, note=notes.append)}
     names = sorted(alone, key=alone.__getitem__)
     first = 0
     while (decibels := quality(names[first:])) < least_decibels and first < len(names):
@@ -77,6 +79,7 @@ def choose(
         decibels,
         bool(chosen),
         _line(chosen, rest),
+        [*notes, *(f"{name} in integers would break the bound on quality" for name in rest)],
         chosen,
         {name: alone[name] for name in names},
         in_integers,
@@ -87,7 +90,8 @@ def table(choice: Choice, inputs: np.ndarray) -> str:
     """One line for each layer: its quality alone, the time that it saves, and whether it was taken.
 
     The time saved is what the model with all layers in integers takes less than that with all but
-    this one, for an image of a batch of 25 on this machine's CPU with all of its cores.
+    this one, for an image of a batch of 25 on this machine's CPU with all of its cores; a dash
+    where that differs by more than itself from one round to the next.
 
     Args:
         inputs: latents to measure the time on, float32 (25 or more, latent_size).
@@ -95,14 +99,12 @@ def table(choice: Choice, inputs: np.ndarray) -> str:
     names = list(choice.alone)
     tried = [names, *([other for other in names if other != name] for name in names)]
     times = milliseconds([choice.in_integers(layers) for layers in tried], inputs)
-    width = max(map(len, choice.alone))
-    lines = ["  ".join([" " * width, *TITLES])]
-    for (name, decibels), time in zip(choice.alone.items(), times[1:]):
+    rows: list[list[object]] = [["", *TITLES]]
+    for (name, decibels), times_without in zip(choice.alone.items(), times[1:]):
         taken = "int8" if name in choice.layers else "float32"
-        cells = (f"{decibels:.1f}", f"{time - times[0]:.3f}", taken)
-        aligned = (f"{cell:>{len(title)}}" for cell, title in zip(cells, TITLES))
-        lines.append("  ".join([f"{name:{width}}", *aligned]))
-    return "\n".join(lines)
+        saved = [without - with_it for without, with_it in zip(times_without, times[0])]
+        rows.append([name, f"{decibels:.1f}", telling(saved), taken])
+    return aligned(rows)
 
 
 def _line(layers: Collection[str], in_float32: Collection[str]) -> str:

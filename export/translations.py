@@ -1,23 +1,60 @@
-"""Translations of mxnet operators to ONNX, where mxnet's exporter has poorer ones.
+"""mxnet's own exporter to ONNX, and translations of operators where it has poorer ones.
 
 They are registered by importing this module.
 """
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from edgegan.trainer.framework import mx
+from edgegan.export.passes import constant_initializers
+from edgegan.trainer.framework import HybridBlock, mx
 
 MXNetGraph = mx.onnx.mx2onnx._export_onnx.MXNetGraph
 OPSET = 13  # the newest that mxnet's exporter has translations to
+IR_VERSION = 8  # of the ONNX release of that opset's time, so that older runtimes load files too
 
 # The exporter has its graphs checked as if they were of the newest opset that onnx knows.
 onnx.checker.DEFAULT_CONTEXT.opset_imports = {"": OPSET}
+
+
+def translate(network: HybridBlock, symbol: mx.sym.Symbol, shape: Sequence[int]) -> onnx.ModelProto:
+    """A network as an ONNX model that older runtimes load and any runtime can fold.
+
+    Args:
+        network: with its weights.
+        symbol: the model's outputs, of one input.
+        shape: the input's, without the batch, which may have any size.
+    """
+    model = as_mxnet_exports(network, symbol, shape)
+    model.opset_import[0].version = OPSET  # where it stamps the newest that onnx knows
+    model.ir_version = IR_VERSION
+    return constant_initializers.rewrite(model)
+
+
+def as_mxnet_exports(
+    network: HybridBlock, symbol: mx.sym.Symbol, shape: Sequence[int]
+) -> onnx.ModelProto:
+    """What mxnet's exporter makes of a network, which it can only write to a file."""
+    arrays = {name: item.data() for name, item in network.collect_params().items()}
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder) / "model.onnx")
+        mx.onnx.export_model(
+            symbol,
+            arrays,
+            [(1, *shape)],
+            onnx_file_path=path,
+            dynamic=True,
+            dynamic_input_shapes=[("batch", *shape)],
+        )
+        return onnx.load(path)
 
 
 @MXNetGraph.register("UpSampling", OPSET)

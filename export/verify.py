@@ -1,4 +1,4 @@
-"""Parity: does an ONNX file compute what the network that it came from computes?"""
+"""Parity: does an ONNX file compute what the network that it is made of computes?"""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from edgegan.runtime.generator import Generator, to_bytes
 from edgegan.runtime.grid import BASELINE_IMAGES
 from edgegan.runtime.latent import Stream, draw_latents
 from edgegan.runtime.metadata import ModelMetadata
+from edgegan.runtime.quality import decibels
 from edgegan.runtime.score import score_images
 from edgegan.runtime.session import open_session
-from edgegan.trainer.framework import HybridBlock, mx
 
 EXAMPLES = 64  # latents, or pictures, that every export is checked on
 FACE_SEEDS = range(100)  # whose grids have to have as many faces as before
@@ -29,10 +29,10 @@ TOLERANCE = 1e-5  # on values within [-1, 1]: float32 rounding through a network
 
 @dataclass(frozen=True)
 class Difference:
-    """How far two sets of images, float32 in [-1, 1], or of scores are apart.
+    """How far two sets of images or of scores are apart.
 
-    ``largest`` is the largest absolute difference; ``decibels`` the peak signal-to-noise ratio on
-    [0, 255], infinite where they are equal: of images only.
+    ``largest`` is the largest absolute difference; ``decibels`` the peak signal-to-noise ratio,
+    infinite where they are equal: of images only.
     """
 
     largest: float
@@ -44,11 +44,6 @@ def parity_latents(metadata: ModelMetadata) -> np.ndarray:
     return draw_latents(
         0, EXAMPLES, metadata.latent_size, metadata.latent_distribution, stream=Stream.PARITY
     )
-
-
-def network_output(network: HybridBlock, inputs: np.ndarray) -> np.ndarray:
-    """What the Gluon network gives in use, float32."""
-    return network(mx.nd.array(inputs)).asnumpy()
 
 
 def model_output(path: Path, inputs: np.ndarray) -> np.ndarray:
@@ -66,6 +61,11 @@ def session_of(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
     return open_session(model.SerializeToString(), "cpu")[0]
 
 
+def metadata_of(path: Path) -> dict[str, str]:
+    """All that an ONNX file's metadata says, whoever wrote it."""
+    return open_session(path, "cpu")[0].get_modelmeta().custom_metadata_map
+
+
 def quality(
     model: onnx.ModelProto,
     inputs: np.ndarray,
@@ -76,19 +76,12 @@ def quality(
     return decibels(output_of(model, inputs), expected, value_range)
 
 
-def decibels(images: np.ndarray, expected: np.ndarray, value_range: tuple[float, float]) -> float:
-    """The peak signal-to-noise ratio of float32 images in a value range, as compare has it."""
-    low, high = value_range
-    to_unit = np.float32(2 / (high - low))
-    return compare(images * to_unit, expected * to_unit).decibels
-
-
-def compare(values: np.ndarray, expected: np.ndarray) -> Difference:
-    """The difference between two sets of images, float32 (N, 3, S, S) in [-1, 1], or of scores."""
-    apart = values.astype(np.float64) - expected
-    mean_square = float(np.mean((apart * 127.5) ** 2))
-    decibels = 10 * np.log10(255**2 / mean_square) if mean_square else float("inf")
-    return Difference(float(np.abs(apart).max()), float(decibels))
+def compare(
+    values: np.ndarray, expected: np.ndarray, value_range: tuple[float, float] = (-1, 1)
+) -> Difference:
+    """The difference between two sets of images, float32 (N, 3, S, S), or of scores."""
+    largest = float(np.abs(values.astype(np.float64) - expected).max())
+    return Difference(largest, decibels(values, expected, value_range))
 
 
 def check_structure(model: onnx.ModelProto, input_name: str, output_name: str) -> None:
@@ -105,21 +98,24 @@ def check_structure(model: onnx.ModelProto, input_name: str, output_name: str) -
         raise ValueError(f"the graph has inputs {inputs} and outputs {outputs}")
 
 
-def check_parity(output: np.ndarray, expected: np.ndarray) -> Difference:
-    """Compare an ONNX file's output with the network's; the difference where it is small enough.
+def check_parity(output: np.ndarray, expected: np.ndarray, name: str) -> float:
+    """Compare an ONNX file's output with the network's; the largest difference if it is small.
+
+    Args:
+        name: of the network, in the error.
 
     Raises:
         UserError: some value is more than ``TOLERANCE`` apart, or that share of the largest one
             where that is above 1.
     """
-    difference = compare(output, expected)
+    largest = float(np.abs(output.astype(np.float64) - expected).max())
     most = TOLERANCE * max(1.0, float(np.abs(expected).max()))
-    if not difference.largest <= most:  # so that NaN fails too
+    if not largest <= most:  # so that NaN fails too
         raise UserError(
-            f"the ONNX file's values are {difference.largest:.2g} apart from the network's, "
+            f"the ONNX file's values are {largest:.2g} apart from those of {name}, "
             f"expected at most {most:.2g}: nothing was written"
         )
-    return difference
+    return largest
 
 
 def check_bytes(images: np.ndarray, values: np.ndarray, value_range: tuple[float, float]) -> None:
@@ -145,8 +141,12 @@ def check_quality(
     expected: np.ndarray,
     value_range: tuple[float, float],
     least_decibels: float,
+    name: str,
 ) -> float:
     """Compare images with the network's, float32 both; the decibels where they are enough.
+
+    Args:
+        name: of the network, in the error.
 
     Raises:
         UserError: they are not.
@@ -154,7 +154,7 @@ def check_quality(
     found = decibels(images, expected, value_range)
     if not found >= least_decibels:
         raise UserError(
-            f"the ONNX file's images are {found:.1f} dB from the network's, expected at least "
+            f"the ONNX file's images are {found:.1f} dB from those of {name}, expected at least "
             f"{least_decibels:g} dB: nothing was written"
         )
     return found

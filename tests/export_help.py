@@ -8,6 +8,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edgegan.export import sensitivity, verify
 from edgegan.export.passes import matrix_product
+from edgegan.export.passes.graph import copy_of
+from edgegan.export.pipeline import Original
 from edgegan.runtime.latent import draw_latents
 from edgegan.runtime.metadata import ModelMetadata
 
@@ -86,9 +88,17 @@ def generator(bad_layer: bool = False) -> onnx.ModelProto:
         [numpy_helper.from_array(array, name) for name, array in arrays.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
-    return matrix_product.rewrite(model)
+    return model
+
+
+def original(model: onnx.ModelProto) -> Original:
+    """What a file is made of, of such a model."""
+    model = copy_of(model)
+    helper.set_model_props(model, METADATA.to_strings())
+    return Original("the network", model, METADATA, LATENTS, verify.output_of(model, LATENTS))
 
 
 def choose(model: onnx.ModelProto, least_decibels: float) -> sensitivity.Choice:
+    model = matrix_product.rewrite(model)
     expected = verify.output_of(model, LATENTS)
     return sensitivity.choose(model, METADATA, LATENTS, expected, least_decibels)

@@ -17,20 +17,26 @@ import onnx
 from onnx import helper
 
 from edgegan.export.passes.graph import (
+    Note,
+    Stays,
     TransposedConvolution,
     activation_after,
     copy_of,
     copy_of_node,
     initializers,
+    noting,
     replace_nodes,
     set_initializers,
     shapes,
+    silent,
 )
 
 ENOUGH_CHANNELS = 32  # with fewer, blocks of one input leave an integer kernel half idle
 
 
-def rewrite(model: onnx.ModelProto, outputs: Collection[str]) -> onnx.ModelProto:
+def rewrite(
+    model: onnx.ModelProto, outputs: Collection[str], *, note: Note = silent
+) -> onnx.ModelProto:
     """The model with a Conv and a DepthToSpace for the transposed convolutions that make `outputs`.
 
     Those stay that do not make an input s times as large, s being their stride. A ReLU that
@@ -41,8 +47,11 @@ def rewrite(model: onnx.ModelProto, outputs: Collection[str]) -> onnx.ModelProto
     known = shapes(model)
     replaced: dict[str, list[onnx.NodeProto]] = {}
     for node in model.graph.node:
-        convolution = TransposedConvolution.of(node, arrays)
-        if convolution and node.output[0] in outputs and draws_blocks(convolution):
+        if node.op_type != "ConvTranspose" or node.output[0] not in outputs:
+            continue
+        with noting(note, node):
+            convolution = TransposedConvolution.of(node, arrays)
+            check_draws_blocks(convolution)
             even = all(size and size % 2 == 0 for size in known[node.input[0]][2:])
             channels = convolution.weight.shape[1] * convolution.strides[0] ** 2
             inputs = 2 if even and channels < ENOUGH_CHANNELS else 1
@@ -56,10 +65,10 @@ def rewrite(model: onnx.ModelProto, outputs: Collection[str]) -> onnx.ModelProto
     return model
 
 
-def draws_blocks(convolution: TransposedConvolution) -> bool:
-    """Whether it makes a square of stride x stride outputs of each input."""
+def check_draws_blocks(convolution: TransposedConvolution) -> None:
+    """Raise Stays unless it makes a square of stride x stride outputs of each input."""
     stride = convolution.strides[0]
-    return convolution.strides[1] == stride and all(
+    if convolution.strides[1] != stride or not all(
         kernel - before - after + more == stride and before < kernel
         for kernel, before, after, more in zip(
             convolution.weight.shape[2:],
@@ -67,7 +76,8 @@ def draws_blocks(convolution: TransposedConvolution) -> bool:
             convolution.pads[2:],
             convolution.output_padding,
         )
-    )
+    ):
+        raise Stays("does not make as many pixels of each input as its stride says")
 
 
 def _block_nodes(

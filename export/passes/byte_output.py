@@ -7,11 +7,16 @@ which rounds half to even and clips. Transposed are the bytes, a quarter of the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import onnx
-from onnx import helper
+from onnx import TensorProto, helper
 
 from edgegan.export.passes.graph import copy_of, initializers, rename_tensor, set_initializers
+
+NODES = 4  # that are added
+Dimension = onnx.TensorShapeProto.Dimension
 
 
 def rewrite(model: onnx.ModelProto, value_range: tuple[float, float]) -> onnx.ModelProto:
@@ -42,6 +47,31 @@ def rewrite(model: onnx.ModelProto, value_range: tuple[float, float]) -> onnx.Mo
     arrays["black"] = np.array(0, np.uint8)
     set_initializers(model, arrays)
     batch, channels, *size = graph.output[0].type.tensor_type.shape.dim
-    shape = [batch.dim_param or batch.dim_value, *(n.dim_value for n in (*size, channels))]
-    graph.output[0].CopyFrom(helper.make_tensor_value_info(image, onnx.TensorProto.UINT8, shape))
+    _set_output(model, TensorProto.UINT8, batch, [*size, channels])
     return model
+
+
+def undo(model: onnx.ModelProto, value_range: tuple[float, float]) -> onnx.ModelProto | None:
+    """The model that `rewrite` made this one of; None where it was not made so.
+
+    Args:
+        value_range: as it was given to `rewrite`.
+    """
+    undone = copy_of(model)
+    del undone.graph.node[-NODES:]
+    image = model.graph.output[0].name
+    rename_tensor(undone, "values", image)
+    batch, *size, channels = undone.graph.output[0].type.tensor_type.shape.dim
+    _set_output(undone, TensorProto.FLOAT, batch, [channels, *size])
+    set_initializers(undone, initializers(undone))
+    made = image in {name for node in undone.graph.node for name in node.output}
+    return undone if made and rewrite(undone, value_range) == model else None
+
+
+def _set_output(
+    model: onnx.ModelProto, kind: int, batch: Dimension, others: Sequence[Dimension]
+) -> None:
+    """Say what the output is: its type, and its shape."""
+    (output,) = model.graph.output
+    shape = [batch.dim_param or batch.dim_value, *(size.dim_value for size in others)]
+    output.CopyFrom(helper.make_tensor_value_info(output.name, kind, shape))

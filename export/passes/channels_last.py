@@ -12,17 +12,21 @@ import onnx
 from onnx import TensorProto, helper
 
 from edgegan.export.passes.graph import (
+    Note,
+    Stays,
     attributes,
     copy_of,
     initializers,
+    noting,
     replace_nodes,
     set_initializers,
     shape_of,
+    silent,
     types,
 )
 
 
-def rewrite(model: onnx.ModelProto) -> onnx.ModelProto:
+def rewrite(model: onnx.ModelProto, *, note: Note = silent) -> onnx.ModelProto:
     """The model with each DepthToSpace of bytes written as Reshape and Transpose.
 
     One whose columns cannot be told from the graph, or that has the channel before the block,
@@ -33,26 +37,36 @@ def rewrite(model: onnx.ModelProto) -> onnx.ModelProto:
     known = types(model)
     replaced = {}
     for node in model.graph.node:
-        if node.op_type != "DepthToSpace" or attributes(node).get("mode", b"DCR") != b"DCR":
-            continue
-        read = known[node.input[0]]
-        shape = shape_of(read)
-        if read.elem_type == TensorProto.UINT8 and shape and None not in shape[1:]:
-            replaced[node.output[0]] = _interleaving(node, shape, arrays)
+        if node.op_type == "DepthToSpace":
+            with noting(note, node):
+                shape = _byte_shape(node, known[node.input[0]])
+                replaced[node.output[0]] = _interleaving(node, shape, arrays)
     replace_nodes(model, replaced)
     set_initializers(model, arrays)
     return model
 
 
+def _byte_shape(node: onnx.NodeProto, read: onnx.TypeProto.Tensor) -> list[int]:
+    """The shape (C, H, W) of the bytes that a DepthToSpace reads; raises Stays where it stays."""
+    shape = [size or 0 for size in shape_of(read)[1:]]
+    if read.elem_type != TensorProto.UINT8:
+        raise Stays("interleaves no bytes")
+    if attributes(node).get("mode", b"DCR") != b"DCR":
+        raise Stays("has the channel before the block")
+    if not shape or 0 in shape:
+        raise Stays("reads maps of a size that the graph does not tell")
+    return shape
+
+
 def _interleaving(
-    node: onnx.NodeProto, shape: list[int | None], arrays: dict[str, np.ndarray]
+    node: onnx.NodeProto, shape: list[int], arrays: dict[str, np.ndarray]
 ) -> list[onnx.NodeProto]:
     """(N, b b C, H, W) to (N, C, b H, b W) by way of (N, H, b, W, b C); adds the shapes' constants.
 
     In ONNX's Reshape, 0 is a size that stays as it is.
     """
     name, block = node.output[0], attributes(node)["blocksize"]
-    channels, height, width = (size or 0 for size in shape[1:])
+    channels, height, width = shape
     inner = channels // block
     apart, joined = f"{name}_blocks_shape", f"{name}_pixels_shape"
     arrays[apart] = np.array([0, height, width, block, inner])

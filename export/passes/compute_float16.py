@@ -14,11 +14,13 @@ import onnx
 from onnx import TensorProto, helper
 
 from edgegan.export.passes.graph import (
+    Note,
     copy_of,
     initializers,
     rename_tensor,
     replace_nodes,
     set_initializers,
+    silent,
     types,
 )
 
@@ -26,7 +28,7 @@ COMPARISONS = ("Greater",)
 FLOAT32_INPUTS = {"Resize": (1, 2)}  # by place: what an operator takes as float32 in any case
 
 
-def rewrite(model: onnx.ModelProto) -> onnx.ModelProto:
+def rewrite(model: onnx.ModelProto, *, note: Note = silent) -> onnx.ModelProto:
     """The model with float16 between its input and its output, which stay float32."""
     model = copy_of(model)
     output = model.graph.output[0].name
@@ -45,6 +47,8 @@ def rewrite(model: onnx.ModelProto) -> onnx.ModelProto:
     ]
     for node in model.graph.node:
         nodes.append(node)
+        if node.op_type in COMPARISONS:
+            note(f"{node.output[0]} stays in float32: a rounding there would decide otherwise")
         if node.output[0] in narrow:
             nodes.append(_cast(node.output[0], narrow[node.output[0]], TensorProto.FLOAT16))
         elif node.op_type not in COMPARISONS and node.output[0] not in exact:

@@ -11,11 +11,11 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from edgegan.export.passes.graph import copy_of, initializers, set_initializers
+from edgegan.export.passes.graph import Note, copy_of, initializers, set_initializers, silent
 from edgegan.runtime.session import open_session
 
 
-def rewrite(model: onnx.ModelProto) -> onnx.ModelProto:
+def rewrite(model: onnx.ModelProto, *, note: Note = silent) -> onnx.ModelProto:
     """The model without the nodes that read nothing but constants."""
     model = copy_of(model)
     arrays = initializers(model)
@@ -27,6 +27,8 @@ def rewrite(model: onnx.ModelProto) -> onnx.ModelProto:
             known.update(node.output)
         else:
             kept.append(node)
+    if not constant:
+        note("nothing is computed from constants alone")
     read = {name for node in kept for name in node.input}
     wanted = [name for node in constant for name in node.output if name in read]
     arrays.update(_values(model, constant, wanted))

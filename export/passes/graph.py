@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,26 @@ import onnx
 from onnx import numpy_helper
 
 ACTIVATIONS = ("Relu", "LeakyRelu", "Tanh", "Sigmoid")
+WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
+
+Note = Callable[[str], None]  # takes a sentence that says what stays as it was, and why
+
+
+class Stays(Exception):  # noqa: N818 (that is no error)
+    """A node stays as it was. The text says why; the node's name comes before it."""
+
+
+def silent(sentence: str) -> None:
+    """A Note for those who do not want to know."""
+
+
+@contextmanager
+def noting(note: Note, node: onnx.NodeProto) -> Iterator[None]:
+    """Leave the block where the node stays as it was, and note why."""
+    try:
+        yield
+    except Stays as reason:
+        note(f"{layer_name(node)} {reason}")
 
 
 @dataclass(frozen=True)
@@ -30,18 +51,20 @@ class TransposedConvolution:
     output_padding: Sequence[int]
 
     @classmethod
-    def of(
-        cls, node: onnx.NodeProto, arrays: Mapping[str, np.ndarray]
-    ) -> TransposedConvolution | None:
-        """A node's, or None where it is none of that kind, or not all of it is constant."""
-        if node.op_type != "ConvTranspose" or not all(name in arrays for name in node.input[1:]):
-            return None
+    def of(cls, node: onnx.NodeProto, arrays: Mapping[str, np.ndarray]) -> TransposedConvolution:
+        """Those of a ConvTranspose; raises Stays where it is of another kind."""
+        if not all(name in arrays for name in node.input[1:]):
+            raise Stays("has weights that are computed, not constant")
         found = attributes(node)
         weight = arrays[node.input[1]]
-        plain = found.get("group", 1) == 1 and set(found.get("dilations", [1])) == {1}
-        stated = "output_shape" not in found and found.get("auto_pad", b"NOTSET") == b"NOTSET"
-        if weight.ndim != 4 or not plain or not stated:
-            return None
+        if weight.ndim != 4:
+            raise Stays("is no convolution of pictures")
+        if found.get("group", 1) != 1:
+            raise Stays("has its channels in groups")
+        if set(found.get("dilations", [1])) != {1}:
+            raise Stays("is dilated")
+        if "output_shape" in found or found.get("auto_pad", b"NOTSET") != b"NOTSET":
+            raise Stays("does not state its padding")
         return cls(
             weight,
             found.get("strides", (1, 1)),
@@ -87,6 +110,12 @@ def types(model: onnx.ModelProto) -> dict[str, onnx.TypeProto.Tensor]:
     graph = onnx.shape_inference.infer_shapes(model).graph
     values = [*graph.input, *graph.value_info, *graph.output]
     return {value.name: value.type.tensor_type for value in values}
+
+
+def layer_name(node: onnx.NodeProto) -> str:
+    """What a node's layer is called: as its weights are, else as what it makes."""
+    weight = node.input[1] if node.op_type in WEIGHTED and len(node.input) > 1 else ""
+    return weight.partition("_weight")[0] if "_weight" in weight else node.output[0]
 
 
 def shape_of(found: onnx.TypeProto.Tensor) -> list[int | None]:

@@ -11,18 +11,22 @@ import onnx
 from onnx import helper
 
 from edgegan.export.passes.graph import (
+    Note,
+    Stays,
     TransposedConvolution,
     activation_after,
     copy_of,
     copy_of_node,
     initializers,
+    noting,
     replace_nodes,
     set_initializers,
     shapes,
+    silent,
 )
 
 
-def rewrite(model: onnx.ModelProto) -> onnx.ModelProto:
+def rewrite(model: onnx.ModelProto, *, note: Note = silent) -> onnx.ModelProto:
     """The model with a Gemm and a Reshape for every transposed convolution of one pixel.
 
     An activation that directly follows is moved before the Reshape; one that made the pixel of a
@@ -34,17 +38,26 @@ def rewrite(model: onnx.ModelProto) -> onnx.ModelProto:
     producers = {node.output[0]: node for node in model.graph.node}
     replaced: dict[str, list[onnx.NodeProto]] = {}
     for node in model.graph.node:
-        convolution = TransposedConvolution.of(node, arrays)
-        if convolution is None or known.get(node.input[0], [])[2:] != [1, 1]:
+        if node.op_type != "ConvTranspose":
             continue
-        activation = activation_after(model, node.output[0])
-        row = _row_of(producers.get(node.input[0]), known)
-        replaced[node.output[0]] = _product_nodes(node, row, convolution, activation, arrays)
-        if activation:
-            replaced[activation.output[0]] = []
+        with noting(note, node):
+            convolution = TransposedConvolution.of(node, arrays)
+            _check_reads_a_pixel(known.get(node.input[0], []))
+            activation = activation_after(model, node.output[0])
+            row = _row_of(producers.get(node.input[0]), known)
+            replaced[node.output[0]] = _product_nodes(node, row, convolution, activation, arrays)
+            if activation:
+                replaced[activation.output[0]] = []
     replace_nodes(model, replaced)
     set_initializers(model, arrays)
     return model
+
+
+def _check_reads_a_pixel(shape: list[int | None]) -> None:
+    """Raise Stays unless (N, C, H, W) is the shape of maps of one pixel."""
+    if shape[2:] != [1, 1]:
+        found = " x ".join(str(size or "?") for size in shape[2:]) or "?"
+        raise Stays(f"reads maps of {found} pixels, not of one")
 
 
 def _row_of(producer: onnx.NodeProto | None, known: dict[str, list[int | None]]) -> str | None:

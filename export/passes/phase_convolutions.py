@@ -19,13 +19,17 @@ import onnx
 from onnx import helper
 
 from edgegan.export.passes.graph import (
+    Note,
+    Stays,
     TransposedConvolution,
     activation_after,
     copy_of,
     copy_of_node,
     initializers,
+    noting,
     replace_nodes,
     set_initializers,
+    silent,
 )
 
 # With fewer output channels, onnxruntime 1.31.1 has the transposed convolution done sooner (one
@@ -43,7 +47,9 @@ class Phase:
     after: int
 
 
-def rewrite(model: onnx.ModelProto, least_outputs: int = LEAST_OUTPUTS) -> onnx.ModelProto:
+def rewrite(
+    model: onnx.ModelProto, least_outputs: int = LEAST_OUTPUTS, *, note: Note = silent
+) -> onnx.ModelProto:
     """The model with phase convolutions in place of the transposed ones.
 
     An activation that directly follows is moved before the interleaving. A transposed convolution
@@ -56,11 +62,10 @@ def rewrite(model: onnx.ModelProto, least_outputs: int = LEAST_OUTPUTS) -> onnx.
     arrays = initializers(model)
     replaced: dict[str, list[onnx.NodeProto]] = {}
     for node in model.graph.node:
-        convolution = TransposedConvolution.of(node, arrays)
-        if convolution is None or convolution.weight.shape[1] < least_outputs:
+        if node.op_type != "ConvTranspose":
             continue
-        phases = _phases_of(convolution)
-        if phases:
+        with noting(note, node):
+            phases = _phases_of(TransposedConvolution.of(node, arrays), least_outputs)
             activation = activation_after(model, node.output[0])
             replaced[node.output[0]] = _phase_nodes(node, phases, activation, arrays)
             if activation:
@@ -95,12 +100,17 @@ def axis_phases(
     return phases
 
 
-def _phases_of(convolution: TransposedConvolution) -> list[tuple[Phase, Phase]]:
-    """The phases by rows and columns; none of them where the transposed convolution is to stay."""
-    kernel = convolution.weight.shape[2:]
+def _phases_of(convolution: TransposedConvolution, least_outputs: int) -> list[tuple[Phase, Phase]]:
+    """The phases by rows and columns; raises Stays where the transposed convolution is to stay."""
+    outputs, *kernel = convolution.weight.shape[1:]
     strides, pads = convolution.strides, convolution.pads
+    if outputs < least_outputs:
+        raise Stays(
+            f"has {outputs} output channels, fewer than {least_outputs}: "
+            "onnxruntime computes it sooner as it is"
+        )
     if strides[0] != strides[1]:
-        return []
+        raise Stays(f"has strides of {strides[0]} and {strides[1]}")
     rows, columns = (
         axis_phases(
             kernel[axis],
@@ -111,6 +121,8 @@ def _phases_of(convolution: TransposedConvolution) -> list[tuple[Phase, Phase]]:
         )
         for axis in (0, 1)
     )
+    if not (rows and columns):
+        raise Stays("has phases of several sizes, or that take more multiplications than it does")
     return list(product(rows, columns))
 
 

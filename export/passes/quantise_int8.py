@@ -19,13 +19,19 @@ from onnx import helper
 
 from edgegan.export.passes import block_convolutions, channels_last
 from edgegan.export.passes.graph import (
+    WEIGHTED,
+    Note,
+    Stays,
     TransposedConvolution,
     activation_after,
     attributes,
     consumers,
     initializers,
+    layer_name,
+    noting,
     replace_nodes,
     set_initializers,
+    silent,
 )
 
 GREATEST_BYTE = 255
@@ -80,18 +86,20 @@ class Layer:
         return [self.reads, *sorted(self.writes)]
 
 
-def layers(model: onnx.ModelProto) -> dict[str, Layer]:
+def layers(model: onnx.ModelProto, *, note: Note = silent) -> dict[str, Layer]:
     """The layers that integers can compute, by the names of their weights, in the graph's order."""
     arrays = initializers(model)
     last = _last_of(model)
     outputs = {value.name for value in model.graph.output}
     found: dict[str, Layer] = {}
     for node in model.graph.node:
-        if _has_integer_form(model, node, arrays):
-            reads, writes = last[node.input[0]], last[_result(model, node)]
-            if outputs.isdisjoint((reads, writes)):
-                name = node.input[1].partition("_weight")[0]
-                layer = found.setdefault(name, Layer([], reads, set()))
+        if node.op_type in WEIGHTED:
+            with noting(note, node):
+                _check_integer_form(model, node, arrays)
+                reads, writes = last[node.input[0]], last[_result(model, node)]
+                if not outputs.isdisjoint((reads, writes)):
+                    raise Stays("makes the graph's output, which is to be exact")
+                layer = found.setdefault(layer_name(node), Layer([], reads, set()))
                 layer.nodes.append(node)
                 layer.writes.add(writes)
     return found
@@ -126,21 +134,22 @@ def rewrite(
     return channels_last.rewrite(model)
 
 
-def _has_integer_form(
+def _check_integer_form(
     model: onnx.ModelProto, node: onnx.NodeProto, arrays: Mapping[str, np.ndarray]
-) -> bool:
-    """Whether a node is a plain convolution or matrix product with constant weights of its own."""
-    if len(node.input) < 2 or not all(name in arrays for name in node.input[1:]):
-        return False
+) -> None:
+    """Raise Stays unless a node is a plain convolution or product with weights of its own."""
+    if not all(name in arrays for name in node.input[1:]):
+        raise Stays("has weights that are computed, not constant")
     if len(consumers(model, node.input[1])) > 1:
-        return False
+        raise Stays("shares its weights with another layer")
     if node.op_type == "ConvTranspose":
-        convolution = TransposedConvolution.of(node, arrays)
-        return convolution is not None and block_convolutions.draws_blocks(convolution)
+        block_convolutions.check_draws_blocks(TransposedConvolution.of(node, arrays))
     if node.op_type == "Gemm":
         found = attributes(node)
-        return (found.get("alpha", 1), found.get("beta", 1), found.get("transA", 0)) == (1, 1, 0)
-    return node.op_type == "Conv"
+        if (found.get("alpha", 1), found.get("beta", 1), found.get("transA", 0)) != (1, 1, 0):
+            raise Stays("is no plain matrix product")
+    if node.op_type == "MatMul":
+        raise Stays("is a MatMul: of matrix products, only a Gemm is written in integers")
 
 
 def _result(model: onnx.ModelProto, node: onnx.NodeProto) -> str:

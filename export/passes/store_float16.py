@@ -9,10 +9,10 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from edgegan.export.passes.graph import copy_of, initializers, set_initializers
+from edgegan.export.passes.graph import Note, copy_of, initializers, set_initializers, silent
 
 
-def rewrite(model: onnx.ModelProto) -> onnx.ModelProto:
+def rewrite(model: onnx.ModelProto, *, note: Note = silent) -> onnx.ModelProto:
     """The model with every float32 tensor of two or more dimensions stored as float16."""
     model = copy_of(model)
     arrays = initializers(model)
@@ -28,6 +28,8 @@ def rewrite(model: onnx.ModelProto) -> onnx.ModelProto:
                 "Cast", [f"{name}_float16"], [name], name=name, to=onnx.TensorProto.FLOAT
             )
         )
+    if not casts:
+        note("no weight is stored as float32")
     nodes = list(model.graph.node)
     del model.graph.node[:]
     model.graph.node.extend(casts + nodes)

@@ -12,6 +12,7 @@ from edgegan.export import verify
 from edgegan.export.passes import compute_float16
 from edgegan.export.passes.graph import types
 from edgegan.export.reduction import to_float16
+from edgegan.runtime.quality import decibels
 from export_help import METADATA
 
 ROWS = np.random.default_rng(1).uniform(-1, 1, (40, 8)).astype("f")
@@ -101,7 +102,7 @@ def test_the_roundings_are_those_of_float16() -> None:
     copied.CopyFrom(half)
     copied.opset_import[0].version = 19
     (by_onnx,) = ReferenceEvaluator(copied).run(None, {"latent": ROWS})
-    of_onnx, ours = (verify.decibels(values, exact, (-1, 1)) for values in (by_onnx, drawn))
+    of_onnx, ours = (decibels(values, exact, (-1, 1)) for values in (by_onnx, drawn))
     assert ours == pytest.approx(of_onnx, abs=6)
 
 
@@ -130,5 +131,5 @@ def test_float16_is_taken_where_its_roundings_keep_the_bound() -> None:
     expected = verify.output_of(model, ROWS)
     found = to_float16(model, METADATA, ROWS, expected, 40)
     assert found.taken
-    assert found.decibels == pytest.approx(verify.decibels(by_hand(), expected, (-1, 1)), abs=1)
+    assert found.decibels == pytest.approx(decibels(by_hand(), expected, (-1, 1)), abs=1)
     assert not to_float16(model, METADATA, ROWS, expected, found.decibels + 0.1).taken

@@ -14,7 +14,7 @@ import mxnet as mx
 import numpy as np
 import pytest
 
-from edgegan.export import to_onnx
+from edgegan.export import pipeline, translation
 from edgegan.export.to_onnx import main as export_main
 from edgegan.runtime.errors import run_command
 from edgegan.runtime.generator import Generator
@@ -130,8 +130,8 @@ def exported(path: Path, *overrides: str) -> tuple[Training, Generator]:
         for parameter in network.collect_params(".*weight").values():
             parameter.set_data(parameter.data() * 15)  # which DCGAN begins near 0
     facts = {"step": 0, "images_seen": 0}
-    subject = to_onnx.generator_of(Checkpoint(chosen, facts, training.state()), "ema")
-    to_onnx.export(subject, path)
+    original = translation.generator_of(Checkpoint(chosen, facts, training.state()), "ema")
+    pipeline.export(original, path)
     return training, Generator.load(path, "cpu")
 
 

@@ -1,0 +1,112 @@
+"""Translation: a network of a checkpoint as an ONNX model, and examples of what it gives.
+
+This and ``translations`` are all of the exporter that needs mxnet.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+
+from edgegan.export import translations, verify
+from edgegan.export.passes import readable_names
+from edgegan.export.pipeline import INPUT, OUTPUT, Original
+from edgegan.runtime.metadata import DISCRIMINATOR, GENERATOR, ModelMetadata
+from edgegan.trainer import checkpoint, loop
+from edgegan.trainer.checkpoint import Checkpoint
+from edgegan.trainer.framework import HybridBlock, mx
+from edgegan.trainer.recipe import VALUE_RANGES, AnyRecipe
+
+WEIGHTS = ("ema", "generator")
+NAME = "the network"  # in sentences
+
+
+def generator_of(source: Checkpoint, weights: str) -> Original:
+    """A checkpoint's generator: float32 (N, latent_size) to (N, 3, S, S) in the value range.
+
+    Args:
+        weights: ``ema``, the moving average, or ``generator``, as the last step left it.
+    """
+    network = loop.make_generator(source.recipe, mx.cpu())
+    checkpoint.set_network_arrays(network, checkpoint.part_of(source.arrays, weights))
+    return generator(network, _metadata(source, GENERATOR))
+
+
+def generator(network: HybridBlock, metadata: ModelMetadata) -> Original:
+    """A generator with its weights: float32 (N, latent_size) to (N, 3, S, S) in the value range."""
+    latents = verify.parity_latents(metadata)
+    symbol = network(mx.sym.var(INPUT[GENERATOR]))
+    return _original(network, symbol, metadata, latents, _output(network, latents))
+
+
+def discriminator_of(source: Checkpoint, path: Path) -> Original:
+    """A checkpoint's discriminator: float32 (N, 3, S, S) in the value range to scores (N,).
+
+    A score is the higher, the more real a picture looks; where the network judges patches, it is
+    their mean.
+
+    Args:
+        path: of the checkpoint, to be named in errors.
+
+    Raises:
+        UserError: it scores batches, not pictures.
+    """
+    checkpoint.check_scores_pictures(source, path)
+    recipe = source.recipe
+    network = loop.make_discriminator(recipe, mx.cpu())
+    checkpoint.set_network_arrays(network, checkpoint.part_of(source.arrays, DISCRIMINATOR))
+    images = generator_of(source, WEIGHTS[0]).outputs
+    scores = _output(network, images)
+    symbol = network(mx.sym.var(INPUT[DISCRIMINATOR]))
+    if scores.ndim == 2:
+        scores, symbol = scores.mean(axis=1), symbol.mean(axis=1, name="mean")
+    if not recipe.objective.higher_is_real:
+        scores, symbol = -scores, -symbol
+    return _original(network, symbol, _metadata(source, DISCRIMINATOR), images, scores)
+
+
+def _output(network: HybridBlock, inputs: np.ndarray) -> np.ndarray:
+    """What the Gluon network gives in use, float32."""
+    return network(mx.nd.array(inputs)).asnumpy()
+
+
+def _original(
+    network: HybridBlock,
+    symbol: mx.sym.Symbol,
+    metadata: ModelMetadata,
+    inputs: np.ndarray,
+    outputs: np.ndarray,
+) -> Original:
+    """The ONNX model of a network, each layer by itself, valid and described for the runtime.
+
+    Args:
+        symbol: the file's output, of an input called as in the file.
+        inputs, outputs: what the network takes, and what it gives for that.
+    """
+    model = translations.translate(network, symbol, inputs.shape[1:])
+    model = readable_names.rewrite(model, network.prefix, OUTPUT[metadata.part])
+    model.producer_name = "edgegan"
+    model.graph.name = metadata.recipe
+    shape: list[str | int | None] = ["batch", *outputs.shape[1:]]
+    output = onnx.helper.make_tensor_value_info(
+        OUTPUT[metadata.part], onnx.TensorProto.FLOAT, shape
+    )
+    model.graph.output[0].CopyFrom(output)
+    onnx.helper.set_model_props(model, metadata.to_strings())
+    return Original(NAME, model, metadata, inputs, outputs)
+
+
+def _metadata(source: Checkpoint[AnyRecipe], part: str) -> ModelMetadata:
+    recipe = source.recipe
+    return ModelMetadata(
+        recipe=recipe.name,
+        objective=recipe.objective_name,
+        latent_size=recipe.input_size,
+        latent_distribution=recipe.latent.distribution,
+        image_size=recipe.image_size,
+        value_range=VALUE_RANGES[recipe.value_range],
+        images_seen=source.facts["images_seen"],
+        part=part,
+    )
