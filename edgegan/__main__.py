@@ -23,6 +23,7 @@ COMMANDS = {
     "judge": Command("edgegan.trainer.judge", "train a run's discriminator on, to choose faces by"),
     "distil": Command("edgegan.trainer.distil", "teach a small generator what a large one draws"),
     "export": Command("edgegan.export.to_onnx", "write a trained network as one ONNX file"),
+    "optimize": Command("edgegan.export.optimize", "make one of our ONNX files smaller or faster"),
     "generate": Command("edgegan.runtime.generate", "draw faces from a seed"),
     "score": Command("edgegan.runtime.score", "count faces as the graders do"),
     "interpolate": Command("edgegan.runtime.interpolate", "walk from one face to another"),
