@@ -16,7 +16,7 @@ from edgegan.runtime.options import DEFAULT_MODEL, DEFAULT_SEED, LATENCY, THROUG
 from edgegan.runtime.score import score_images
 
 SAMPLES = Path(__file__).parents[1] / "samples"
-MOST_BYTES = {"dcgan": 4_000_000, "wgan": 8_000_000, "student": 1_000_000}
+MOST_BYTES = {"dcgan": 4_000_000, "wgan": 1_500_000, "student": 1_000_000}
 SEEDS = range(3)
 
 shipped = pytest.mark.parametrize("name", MOST_BYTES)

@@ -10,6 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 from edgegan.export.operations import by_layer, multiply_adds, multiply_adds_in_integers
 from edgegan.export.passes import matrix_product, phase_convolutions, store_float16
 from edgegan.runtime.models import MODELS
+from export_help import generator
 
 
 def model_of(
@@ -82,9 +83,10 @@ def counted_by_hand(width: int) -> int:
     return 128 * 8 * width * 16 + 16 * doublings
 
 
-def test_a_shipped_generator_takes_as_many_in_every_form_of_float32() -> None:
-    model = onnx.load(str(MODELS / "wgan.onnx"))
-    assert multiply_adds(model) == counted_by_hand(32)
+def test_a_generator_takes_as_many_in_every_form_of_float32() -> None:
+    """A dense layer of 16 numbers to 32 maps of 4 x 4, and two doublings of 4 x 4 taps."""
+    model = generator()
+    assert multiply_adds(model) == 16 * 32 * 16 + 16 * (32 * 32 * 16 + 32 * 3 * 64)
     rewritten = phase_convolutions.rewrite(matrix_product.rewrite(model), least_outputs=1)
     assert multiply_adds(rewritten) == multiply_adds(model)
     assert multiply_adds(store_float16.rewrite(rewritten)) == multiply_adds(model)
@@ -92,11 +94,14 @@ def test_a_shipped_generator_takes_as_many_in_every_form_of_float32() -> None:
 
 def test_shipped_integers_take_more_where_they_draw_blocks() -> None:
     """Blocks of 4 x 4 pixels read 4 x 4 inputs, those of 2 x 2 read 3 x 3; phases 2 x 2 a pixel."""
-    default, student = (onnx.load(str(MODELS / f"{name}.onnx")) for name in ("dcgan", "student"))
-    last = 16 * 64 * 3 * 1024
-    assert multiply_adds(default) == counted_by_hand(64) + (16 / 4 - 1) * last
+    default, wgan, student = (
+        onnx.load(str(MODELS / f"{name}.onnx")) for name in ("dcgan", "wgan", "student")
+    )
+    for model, width in ((default, 64), (wgan, 32)):
+        last = 16 * width * 3 * 1024
+        assert multiply_adds(model) == counted_by_hand(width) + (16 / 4 - 1) * last
     last, before_it = 16 * 24 * 3 * 1024, 16 * 48 * 24 * 256
     more = (16 / 4 - 1) * last + (9 / 4 - 1) * before_it
     assert multiply_adds(student) == counted_by_hand(24) + more
-    for model in (default, student):
+    for model in (default, wgan, student):
         assert multiply_adds_in_integers(model) == multiply_adds(model)
