@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from edgegan.export import command, reading
-from edgegan.runtime.errors import UserError, run_command
-from edgegan.runtime.generator import find_model
+from edgegan.runtime.errors import run_command
+from edgegan.runtime.models import find_model
 
 EXAMPLES = """\
 examples:
@@ -25,10 +25,6 @@ def main(argv: list[str] | None = None) -> int:
     """
     options = _parser().parse_args(argv)
     path = find_model(options.model)
-    if path.suffix != ".onnx":
-        raise UserError(
-            f"{path} is no .onnx file, expected one of ours: edgegan export {path} writes a run's"
-        )
     original = reading.read(path)
     command.check_options(options, original.metadata.part)
     before = path.stat().st_size / 1e6

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from edgegan.export.optimization import BYTES, DEFAULT_LEVEL, DEFAULT_TARGET, EX
 from edgegan.export.passes import byte_output, compute_float16, store_float16
 from edgegan.export.reduction import Reduction, to_float16
 from edgegan.export.verify import Difference
-from edgegan.runtime.detector import CascadeNotFound, Detector, find_cascade
+from edgegan.runtime.detector import find_detector
 from edgegan.runtime.files import atomic_write
 from edgegan.runtime.metadata import DISCRIMINATOR, GENERATOR, ModelMetadata
 
@@ -202,10 +201,8 @@ def _check_faces(
     path: Path, exact: onnx.ModelProto, original: Original
 ) -> tuple[float, float] | None:
     """The faces of a file and of the model in float32, None with a warning without a cascade."""
-    try:
-        detector = Detector(find_cascade())
-    except CascadeNotFound as error:
-        print(f"warning: {error}; faces are not counted", file=sys.stderr)
+    detector = find_detector()
+    if detector is None:
         return None
     with tempfile.TemporaryDirectory() as folder:
         exact_path = Path(folder) / "float32.onnx"

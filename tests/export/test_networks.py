@@ -14,6 +14,7 @@ import pytest
 
 from edgegan.export import pipeline, to_onnx, translation
 from edgegan.export.passes.graph import initializers
+from edgegan.runtime import detector
 from edgegan.runtime.detector import CascadeNotFound
 from edgegan.runtime.errors import UserError
 from edgegan.runtime.generator import Generator, to_bytes
@@ -132,10 +133,10 @@ def test_every_generator_draws_what_its_network_draws(overrides: list[str], tmp_
 
 @pytest.fixture
 def faces_uncounted(monkeypatch: pytest.MonkeyPatch) -> None:
-    def nowhere() -> Path:
+    def nowhere(_: object) -> Path:
         raise CascadeNotFound("there are no faces to count")
 
-    monkeypatch.setattr(pipeline, "find_cascade", nowhere)
+    monkeypatch.setattr(detector, "find_cascade", nowhere)
 
 
 @pytest.mark.usefixtures("faces_uncounted")

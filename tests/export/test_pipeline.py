@@ -12,6 +12,7 @@ import pytest
 from edgegan.export import pipeline, verify
 from edgegan.export.passes import byte_output
 from edgegan.export.pipeline import Original
+from edgegan.runtime import detector
 from edgegan.runtime.detector import CascadeNotFound
 from edgegan.runtime.errors import UserError
 from export_help import generator, original
@@ -76,10 +77,10 @@ def test_without_a_cascade_faces_are_not_counted(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def nowhere() -> Path:
+    def nowhere(_: object) -> Path:
         raise CascadeNotFound("the cascade is not here")
 
-    monkeypatch.setattr(pipeline, "find_cascade", nowhere)
+    monkeypatch.setattr(detector, "find_cascade", nowhere)
     exported = pipeline.export(small, output, level=3, least_decibels=25)
     assert "the cascade is not here; faces are not counted" in capsys.readouterr().err
     assert exported.faces is None
