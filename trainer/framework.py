@@ -16,6 +16,7 @@ from typing import NoReturn
 
 from edgegan.runtime.cores import available_cores
 from edgegan.runtime.errors import STATUS_ERROR
+from edgegan.trainer import numpy_bridge
 
 # What mxnet-cu112 links to, in the order in which they need each other.
 CUDA_LIBRARIES = (
@@ -31,6 +32,11 @@ CUDA_LIBRARIES = (
     "libnccl.so.2",
     "libcudnn.so.8",
 )
+INSTALLATION = (
+    "pip install '.[train]'"
+    if sys.version_info < (3, 13)  # whose numpy mxnet's metadata forbids
+    else "pip install '.[train-without-mxnet]', then pip install --no-deps mxnet==1.9.1"
+)
 CUDA_DRIVER = "libcuda.so.1"  # comes with the system's driver, not as a package
 
 
@@ -45,7 +51,7 @@ def prepare() -> None:
     """
     os.environ.setdefault("OMP_NUM_THREADS", str(available_cores()))
     if importlib.util.find_spec("mxnet") is None:
-        _give_up("mxnet is not installed: pip install '.[train]' (Python 3.9 to 3.11)")
+        _give_up(f"mxnet is not installed: {INSTALLATION}")
     if _is_installed("mxnet-cu112"):
         _load_cuda_libraries()
 
@@ -80,10 +86,11 @@ def _load_cuda_libraries() -> None:
 
 prepare()
 
-import mxnet as mx  # noqa: E402 (not before it is ready)
-from mxnet import autograd, gluon  # noqa: E402
-from mxnet.contrib.amp.amp import bfloat16  # noqa: E402
-from mxnet.gluon import HybridBlock, Parameter, nn  # noqa: E402
-from mxnet.ndarray import NDArray  # noqa: E402
+with numpy_bridge.dropped_names():
+    import mxnet as mx
+    from mxnet import autograd, gluon
+    from mxnet.contrib.amp.amp import bfloat16
+    from mxnet.gluon import HybridBlock, Parameter, nn
+    from mxnet.ndarray import NDArray
 
 __all__ = ["HybridBlock", "NDArray", "Parameter", "autograd", "bfloat16", "gluon", "mx", "nn"]
