@@ -39,9 +39,9 @@ def translation(images: NDArray, draws: np.random.Generator) -> NDArray:
     count, _, height, width = images.shape
     most = round(height * SHIFT), round(width * SHIFT)
     down, right = (draws.integers(-limit, limit + 1, count) for limit in most)
-    rows, columns = _shift_matrices(height, down), _shift_matrices(width, right)
+    matrices = _shift_matrices(height, down), _shift_matrices(width, right)
     # A shift is a product with a matrix, so its gradient is one as well.
-    rows, columns = (mx.nd.array(matrix, ctx=images.context) for matrix in (rows, columns))
+    rows, columns = (mx.nd.array(matrix, ctx=images.context) for matrix in matrices)
     flat = images.transpose((0, 2, 1, 3)).reshape((count, height, -1))
     shifted = mx.nd.batch_dot(rows, flat).reshape((count, height, 3, width))
     flat = shifted.transpose((0, 2, 1, 3)).reshape((count, -1, width))

@@ -240,7 +240,7 @@ class Health:
         """A warning if different latents give the same picture; images uint8 (N, H, W, 3)."""
         pixels = images.astype(np.float32)
         between = pixels.std(axis=0).mean()
-        within = pixels.std(axis=(1, 2)).mean()
+        within = float(pixels.std(axis=(1, 2)).mean())
         return self._once(
             "collapse",
             bool(between < self.COLLAPSE * max(within, 1)),

@@ -231,7 +231,10 @@ def _nodes_around_bytes(
         operation: str, tensor: str, read: str, made: str, channels: int = 0
     ) -> onnx.NodeProto:
         name, found = in_bytes[tensor], ranges[in_bytes[tensor]]
-        constants = {f"{name}_scale": found.scale, f"{name}_zero_point": found.zero_point}
+        constants: dict[str, np.generic | np.ndarray] = {
+            f"{name}_scale": found.scale,
+            f"{name}_zero_point": found.zero_point,
+        }
         if channels:
             constants = {f"{key}s": np.full(channels, one) for key, one in constants.items()}
         arrays.update((key, np.asarray(value)) for key, value in constants.items())

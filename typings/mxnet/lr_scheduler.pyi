@@ -1,0 +1,13 @@
+from typing import Any
+
+class LRScheduler:
+    base_lr: float
+    def __init__(self, base_lr: float = 0.01, **warmup: Any) -> None: ...
+    def __call__(self, num_update: int) -> float: ...
+
+class PolyScheduler(LRScheduler):
+    def __init__(
+        self, max_update: int, base_lr: float = 0.01, pwr: float = 2, **others: Any
+    ) -> None: ...
+
+def __getattr__(name: str) -> Any: ...
