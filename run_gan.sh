@@ -4,6 +4,6 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/.ci/environment.sh"
 
-ensure_environment 13 .
+ensure_environment .
 exec "$venv/bin/python" -I -m edgegan.runtime.run_gan \
     --output "$root/samples/gan.png" --compare "$root/samples/gan_original.png" "$@"

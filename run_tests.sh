@@ -4,7 +4,7 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/.ci/environment.sh"
 
-ensure_environment 11 ".[train,test]" # mxnet needs distutils, which Python 3.12 dropped
+ensure_environment ".[train,test]"
 cd "$root"
 "$venv/bin/python" -m ruff check
 "$venv/bin/python" -m ruff format --check

@@ -20,15 +20,15 @@ minor() {
     "$1" -I -S -c 'import sys; print(sys.version_info[1])' 2>/dev/null || echo 0
 }
 
-# fits MINOR NEWEST: is it from 9 to NEWEST?
-fits() { [ "$1" -ge 9 ] && [ "$1" -le "$2" ]; }
+# fits MINOR: is it a Python from 3.9 to 3.13?
+fits() { [ "$1" -ge 9 ] && [ "$1" -le 13 ]; }
 
-# find_python NEWEST: prints the first Python from 3.9 to 3.NEWEST; python3 comes before others.
+# find_python: prints the first Python that fits; python3 comes before others.
 find_python() {
     local python
     for python in python3 python3.{13,12,11,10,9} \
         "${PYENV_ROOT:-${HOME:-}/.pyenv}"/versions/3.*/bin/python3; do
-        if fits "$(minor "$python")" "$1"; then
+        if fits "$(minor "$python")"; then
             printf '%s\n' "$python"
             return
         fi
@@ -41,13 +41,13 @@ kind() {
     printf '%s, Python 3.%s, onnxruntime for %s\n' "$venv" "$1" "${EDGEGAN_ONNXRUNTIME:-cpu}"
 }
 
-# make_environment NEWEST: a new .venv with pip in it.
+# make_environment: a new .venv with pip in it.
 make_environment() {
     local python found log
-    if ! python="$(find_python "$1")"; then
+    if ! python="$(find_python)"; then
         found="$(minor python3)"
         if [ "$found" = 0 ]; then found="there is no python3"; else found="python3 is Python 3.$found"; fi
-        fail "Python 3.9 to 3.$1 is needed and $found: install, for example, Python 3.11 and its venv module"
+        fail "Python 3.9 to 3.13 is needed and $found: install, for example, Python 3.13 and its venv module"
     fi
     say "making $venv with Python 3.$(minor "$python")"
     # The stamp stays while the rest goes: what is half removed must not look like somebody's own.
@@ -61,19 +61,56 @@ make_environment() {
         || fail "$python can make no virtual environment: install its venv module (on Debian and Ubuntu the package python3-venv)"
 }
 
-# install TARGET: what setup.py lists for TARGET, "." or ".[extras]", into .venv.
-install() {
-    local log="$venv/pip.log"
-    say "installing the packages (once, this takes a few minutes)"
-    (cd "$root" && "$venv/bin/python" -m pip install -q --disable-pip-version-check -e "$1") >"$log" 2>&1 \
-        || fail "pip could not install the packages; is there a network? Its own words are in $log"
-    log="$("$venv/bin/python" -I -c 'import cv2' 2>&1)" \
-        || fail "OpenCV cannot be loaded (${log##*$'\n'}): install the system's libGL and GLib (on Debian and Ubuntu the packages libgl1 and libglib2.0-0)"
+# pip_install WHAT...: into .venv; what pip says is kept.
+pip_install() {
+    (cd "$root" && "$venv/bin/python" -m pip install -q --disable-pip-version-check "$@") >>"$venv/pip.log" 2>&1 \
+        || fail "pip could not install the packages; is there a network? Its own words are in $venv/pip.log"
 }
 
-# ensure_environment NEWEST TARGET: .venv has a Python up to 3.NEWEST and what TARGET needs.
+# install TARGET: what setup.py lists for TARGET, "." or ".[extras]", into .venv.
+install() {
+    say "installing the packages (once, this takes a few minutes)"
+    : >"$venv/pip.log"
+    case "$1/$(minor "$venv/bin/python")" in
+        *train*/13) # there is no numpy for it that mxnet's metadata asks for
+            pip_install -e "${1/train/train-without-mxnet}"
+            pip_install --no-deps mxnet==1.9.1
+            ;;
+        *) pip_install -e "$1" ;;
+    esac
+    use_headless_opencv
+    case "$1" in *train*) lend_libraries ;; esac
+}
+
+# use_headless_opencv: where the system lacks what OpenCV's windows need, its build without windows.
+use_headless_opencv() {
+    local error version
+    if error="$("$venv/bin/python" -I -c 'import cv2' 2>&1)"; then return; fi
+    say "OpenCV cannot be loaded here (${error##*$'\n'}): taking opencv-python-headless, its build without windows, in its place"
+    version="$("$venv/bin/python" -I -c 'import importlib.metadata as metadata; print(metadata.version("opencv-python"))')"
+    # Both fill the same folder.
+    "$venv/bin/python" -m pip uninstall -q -y opencv-python >>"$venv/pip.log" 2>&1
+    pip_install --no-deps --force-reinstall "opencv-python-headless==$version"
+    error="$("$venv/bin/python" -I -c 'import cv2' 2>&1)" || fail "OpenCV cannot be loaded (${error##*$'\n'})"
+}
+
+# lend_libraries: where the system lacks a library that mxnet's own needs, a wheel's copy is linked in.
+lend_libraries() {
+    local packages library copies
+    packages="$("$venv/bin/python" -I -c 'import sysconfig; print(sysconfig.get_path("platlib"))')"
+    for library in libgomp.so.1 libquadmath.so.0; do # numpy's wheel has the latter
+        if "$venv/bin/python" -I -c "import ctypes; ctypes.CDLL('$library')" 2>/dev/null; then continue; fi
+        if [ "$library" = libgomp.so.1 ]; then pip_install --no-deps pykdtree; fi
+        copies=("$packages"/*.libs/"${library%%.*}"-*.so*)
+        [ -e "${copies[0]}" ] || fail "mxnet needs $library, which is not here: install it (on Debian and Ubuntu the packages libgomp1 and libquadmath0)"
+        say "mxnet needs $library, which the system lacks: taking the copy in ${copies[0]#"$packages/"}"
+        ln -sf "${copies[0]}" "$packages/mxnet/$library"
+    done
+}
+
+# ensure_environment TARGET: .venv has a Python that fits and what TARGET needs.
 ensure_environment() {
-    local newest="$1" target="$2" made="" installed="" sum="" current python
+    local target="$1" made="" installed="" sum="" current python
     current="$(cksum <"$root/setup.py")"
     if [ -e "$stamp" ]; then
         { read -r made && read -r installed && read -r sum; } <"$stamp" || true
@@ -84,8 +121,8 @@ ensure_environment() {
         fail "$venv is not of these scripts' making, and they would change it: move it away"
     fi
     python="$(minor "$venv/bin/python")"
-    if [ "$made" != "$(kind "$python")" ] || ! fits "$python" "$newest"; then
-        make_environment "$newest"
+    if [ "$made" != "$(kind "$python")" ] || ! fits "$python"; then
+        make_environment
         python="$(minor "$venv/bin/python")"
     else
         # The training environment serves the runtime too.

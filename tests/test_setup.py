@@ -14,9 +14,9 @@ import pytest
 import setuptools
 
 ROOT = Path(__file__).resolve().parent.parent
-TOOLS = ("bash", "env", "dirname", "cksum", "find", "mkdir", "rmdir", "cat", "ln")
+TOOLS = ("bash", "env", "dirname", "cksum", "find", "grep", "mkdir", "rmdir", "cat", "ln", "touch")
 
-# Notes its calls in $CALLS, and fails at the one that $FAILS names.
+# Notes its calls in $CALLS, and fails at those that $FAILS names, until one that $UNTIL names.
 PYTHON = """\
 #!/usr/bin/env bash
 call="$*"
@@ -24,8 +24,18 @@ case "$call" in
     *sys.version_info*) echo {minor}; exit ;;
 esac
 printf '%s\\n' "$call" >>"$CALLS"
-if [ -n "${{FAILS:-}}" ] && [[ "$call" == *"$FAILS"* ]]; then echo "no such thing"; exit 1; fi
+if [ -n "${{FAILS:-}}" ] && [[ "$call" == *"$FAILS"* ]]; then
+    if [ -z "${{UNTIL:-}}" ] || ! grep -q -e "$UNTIL" "$CALLS"; then
+        echo "no such thing"
+        exit 1
+    fi
+fi
+packages="${{0%/bin/*}}/packages"
 case "$call" in
+    *get_path*) echo "$packages" ;;
+    *metadata.version*) echo 4.11.0.86 ;;
+    *pykdtree*) mkdir -p "$packages"/{{mxnet,pykdtree.libs}}
+        touch "$packages/pykdtree.libs/libgomp-1.so.1" ;;
     *"-m venv"*) mkdir -p "${{@: -1}}/bin"; cat "$0" >"${{@: -1}}/bin/python"
         chmod +x "${{@: -1}}/bin/python" ;;
     *run_gan*) echo "in $PWD" ;;
@@ -182,18 +192,32 @@ def test_failed_check_is_the_status_of_the_tests(checkout: Checkout) -> None:
     assert not checkout.calls("-m pytest")
 
 
-def test_python_that_is_too_new_for_training_is_replaced(checkout: Checkout) -> None:
+def test_mxnet_goes_in_by_itself_where_its_metadata_forbids_every_numpy(
+    checkout: Checkout, setup_arguments: Callable[..., dict[str, Any]]
+) -> None:
     checkout.add_python(13)
-    assert checkout.run("run_gan.sh").returncode == 0
-    checkout.add_python(10, "python3.10")
     assert checkout.run("run_tests.sh").returncode == 0
-    assert "Python 3.10" in (checkout.venv / "edgegan.stamp").read_text()
-    assert checkout.run("run_gan.sh").returncode == 0
-    assert not checkout.calls("-m venv")
+    rest, mxnet = checkout.calls("-m pip")
+    assert rest.endswith("-e .[train-without-mxnet,test]")
+    assert "--no-deps" in mxnet.split()
+    extras = setup_arguments()["extras_require"]
+    assert mxnet.split()[-1] in extras["train"]
+    assert [need for need in extras["train"] if not need.startswith("mxnet")] == extras[
+        "train-without-mxnet"
+    ]
+    checkout.run("run_gan.sh")
+    assert not checkout.calls("-m pip")
+
+
+@pytest.mark.parametrize("minor", [9, 10, 11, 12])
+def test_mxnet_goes_in_as_the_extra_asks(checkout: Checkout, minor: int) -> None:
+    checkout.add_python(minor)
+    assert checkout.run("run_tests.sh").returncode == 0
+    assert [call.split()[-1] for call in checkout.calls("-m pip")] == [".[train,test]"]
 
 
 def test_python_of_pyenv_is_found(checkout: Checkout, tmp_path: Path) -> None:
-    checkout.add_python(13)
+    checkout.add_python(14)
     folder = tmp_path / "pyenv" / "versions" / "3.9.1" / "bin"
     folder.mkdir(parents=True)
     (folder / "python3").write_text(PYTHON.format(minor=9))
@@ -204,7 +228,7 @@ def test_python_of_pyenv_is_found(checkout: Checkout, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("script", "minor", "words"),
     [
-        ("run_tests.sh", 13, ("Python 3.9 to 3.11 is needed", "python3 is Python 3.13")),
+        ("run_tests.sh", 14, ("Python 3.9 to 3.13 is needed", "python3 is Python 3.14")),
         ("run_gan.sh", 14, ("Python 3.9 to 3.13 is needed", "python3 is Python 3.14")),
         ("run_gan.sh", 8, ("python3 is Python 3.8",)),
         ("run_gan.sh", None, ("there is no python3",)),
@@ -229,8 +253,39 @@ def test_python_without_ensurepip_lends_its_pip(checkout: Checkout) -> None:
     )
 
 
-def test_opencv_that_cannot_be_loaded(checkout: Checkout) -> None:
-    assert_refused(checkout.run("run_gan.sh", FAILS="import cv2"), "no such thing", "libgl1")
+def test_opencv_without_windows_takes_the_place_of_one_that_cannot_be_loaded(
+    checkout: Checkout,
+) -> None:
+    result = checkout.run("run_gan.sh", FAILS="import cv2", UNTIL="opencv-python-headless")
+    assert result.returncode == 0
+    assert "OpenCV cannot be loaded here (no such thing): taking opencv-python-headless" in (
+        result.stderr
+    )
+    _, removed, installed = checkout.calls("-m pip")
+    assert removed.endswith("uninstall -q -y opencv-python")
+    assert installed.endswith("--force-reinstall opencv-python-headless==4.11.0.86")
+    assert not [call for call in checkout.calls() if "pykdtree" in call]
+    checkout.run("run_gan.sh", FAILS="import cv2")
+    assert not checkout.calls("-m pip")
+
+
+def test_no_opencv_can_be_loaded(checkout: Checkout) -> None:
+    result = checkout.run("run_gan.sh", FAILS="import cv2")
+    assert_refused(result, "OpenCV cannot be loaded (no such thing)")
+    assert checkout.run("run_gan.sh").returncode == 0
+
+
+def test_library_that_mxnet_lacks_is_taken_from_a_wheel(checkout: Checkout) -> None:
+    result = checkout.run("run_tests.sh", FAILS="CDLL('libgomp.so.1')")
+    assert result.returncode == 0
+    assert "taking the copy in pykdtree.libs/libgomp-1.so.1" in result.stderr
+    linked = checkout.venv / "packages" / "mxnet" / "libgomp.so.1"
+    assert linked.resolve().name == "libgomp-1.so.1"
+
+
+def test_library_that_no_wheel_has(checkout: Checkout) -> None:
+    result = checkout.run("run_tests.sh", FAILS="CDLL('libquadmath.so.0')")
+    assert_refused(result, "libquadmath.so.0", "libquadmath0")
 
 
 def test_no_cascade_does_not_stop_the_setup(checkout: Checkout) -> None:
