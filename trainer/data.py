@@ -1,4 +1,4 @@
-"""Pictures from a folder, a zip or a RecordIO file, packed once, then read as batches.
+"""Pictures from a folder, a zip or a RecordIO file, packed once, then read by their number.
 
 Packing decodes every picture once, resizes it and writes it to one RecordIO file with an index in
 the user's cache; training reads that file by index, so its memory does not grow with the data.
@@ -10,15 +10,16 @@ import errno
 import hashlib
 import io
 import json
-import queue
-import threading
+import os
+import sys
 import warnings
 import zipfile
-from collections.abc import Callable, Generator, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePath
-from typing import Any
 
 import cv2
 import numpy as np
@@ -28,13 +29,12 @@ from tqdm import tqdm
 from edgegan.runtime.errors import UserError
 from edgegan.runtime.files import atomic_write, cache_directory
 from edgegan.runtime.generator import from_bytes
-from edgegan.runtime.latent import Stream, philox
 from edgegan.trainer.framework import mx
 from edgegan.trainer.recipe import VALUE_RANGES
 
 PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png"}
+PICTURE = "picture"  # the kind of a file that has such a suffix
 MOST_BAD = 0.01  # of all pictures; more than that is no accident
-PREFETCHED_BATCHES = 4
 HELD_OUT = 0.1  # of all pictures, kept from training to measure generators against
 
 
@@ -117,6 +117,27 @@ def picture_names(source: Path, pictures: PackedPictures) -> list[str]:
     return [name for name, _ in _encoded_pictures(source) if name not in skipped]
 
 
+def left_out(source: Path, pictures: PackedPictures) -> str:
+    """What of ``source`` is not among its packed pictures, by kind, such as "4 .webp, 1 dead link".
+
+    Empty where nothing was left out.
+    """
+    kinds: Iterable[str] = []
+    if source.is_dir():
+        kinds = (kind for _, kind in _files(source))
+    elif zipfile.is_zipfile(source):
+        with zipfile.ZipFile(source) as archive:
+            members = [item.filename for item in archive.infolist() if not item.is_dir()]
+        kinds = (_kind_by_name(PurePath(name)) for name in members)
+    counts = Counter(kind for kind in kinds if kind != PICTURE)
+    counts["unreadable picture"] = len(pictures.skipped)
+    return ", ".join(
+        f"{count} {kind}{'' if count == 1 or kind.startswith('.') else 's'}"
+        for kind, count in counts.most_common()
+        if count
+    )
+
+
 def read_pictures(pictures: PackedPictures, indices: np.ndarray) -> np.ndarray:
     """The packed pictures of these indices, at least one, in their order, as they were packed.
 
@@ -131,108 +152,9 @@ def read_pictures(pictures: PackedPictures, indices: np.ndarray) -> np.ndarray:
 
 def each_picture(pictures: PackedPictures, indices: np.ndarray) -> Iterator[np.ndarray]:
     """The packed pictures of these indices one by one, uint8 (S, S, 3), as ``read_pictures``."""
-    reader = _open_records(pictures)
+    reader = open_records(pictures)
     for index in indices:
-        yield _read_picture(reader, int(index))
-
-
-@dataclass(frozen=True)
-class Batches:
-    """Endless batches, float32 (batch_size, 3, S, S), decoded ahead of their use.
-
-    Values are those of ``to_network_range``. Every epoch is a new order of the pictures of these
-    ``indices``. Which pictures batch ``index`` has, which of them are mirrored (half, where
-    ``horizontal_flip``) and by which angle each is turned (uniform in ± ``rotation_degrees``)
-    depends on the seed and the index alone.
-    """
-
-    pictures: PackedPictures
-    indices: np.ndarray
-    batch_size: int
-    seed: int
-    horizontal_flip: bool
-    rotation_degrees: float
-    value_range: str
-
-    def starting_at(self, index: int) -> Generator[np.ndarray, None, None]:
-        """Batches ``index``, ``index + 1``, … without end."""
-        ready: queue.Queue[np.ndarray | Exception] = queue.Queue(PREFETCHED_BATCHES)
-        stopped = threading.Event()
-
-        def put(item: np.ndarray | Exception) -> None:
-            while not stopped.is_set():
-                try:
-                    return ready.put(item, timeout=0.2)
-                except queue.Full:
-                    continue
-
-        def decode_ahead() -> None:
-            try:
-                for batch in self._decode_from(index, stopped):
-                    put(batch)
-            except Exception as error:  # handed to the thread that waits for the batch
-                put(error)
-
-        worker = threading.Thread(target=decode_ahead, name="decoder", daemon=True)
-        worker.start()
-        try:
-            while True:
-                batch = ready.get()
-                if isinstance(batch, Exception):
-                    raise batch
-                yield batch
-        finally:
-            stopped.set()
-            worker.join()
-
-    def facts(self) -> dict[str, Any]:
-        """What tells these pictures, and the choice of them, from others; kept in checkpoints."""
-        chosen = self.indices.astype("<i8").tobytes()
-        return {
-            "pictures": self.pictures.count,
-            "pictures_digest": self.pictures.digest,
-            "chosen_digest": hashlib.sha256(chosen).hexdigest(),
-        }
-
-    def _decode_from(self, index: int, stopped: threading.Event) -> Iterator[np.ndarray]:
-        reader = _open_records(self.pictures)
-        epoch, order = -1, self.indices
-        while not stopped.is_set():
-            batch: list[np.ndarray] = []
-            for position in range(index * self.batch_size, (index + 1) * self.batch_size):
-                if position // len(self.indices) != epoch:
-                    epoch = position // len(self.indices)
-                    draws = philox(self.seed, Stream.SHUFFLE, epoch)
-                    order = self.indices[draws.permutation(len(self.indices))]
-                batch.append(_read_picture(reader, int(order[position % len(self.indices)])))
-            yield to_network_range(self._augment(np.stack(batch), index), self.value_range)
-            index += 1
-
-    def _augment(self, images: np.ndarray, index: int) -> np.ndarray:
-        """Mirror and turn the pictures of batch ``index``, uint8 (batch_size, S, S, 3)."""
-        draws = philox(self.seed, Stream.AUGMENTATION, index)
-        # Both are drawn whatever is switched on, so that neither changes the other.
-        mirrored = draws.random(self.batch_size) < 0.5
-        angles = self.rotation_degrees * draws.uniform(-1, 1, self.batch_size)
-        if self.horizontal_flip:
-            images[mirrored] = images[mirrored, :, ::-1]
-        if self.rotation_degrees:
-            images = np.stack([rotate(image, angle) for image, angle in zip(images, angles)])
-        return images
-
-
-def rotate(picture: np.ndarray, degrees: float) -> np.ndarray:
-    """Turn a picture, uint8 (S, S, 3), counter-clockwise about its middle, by nearest neighbour.
-
-    What comes from outside of the picture is black, as in the rotation experiment of the report
-    that the recipe ``dcgan`` is from (its section I.2).
-    """
-    size = len(picture)
-    middle = (size - 1) / 2
-    matrix = cv2.getRotationMatrix2D((middle, middle), degrees, scale=1)
-    return cv2.warpAffine(
-        picture, matrix, (size, size), flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT
-    )
+        yield read_picture(reader, int(index))
 
 
 def to_network_range(images: np.ndarray, value_range: str) -> np.ndarray:
@@ -260,12 +182,40 @@ def _signature(source: Path) -> str:
 
 
 def _picture_files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file() and _is_picture(path))
+    """The pictures in a folder and those below it; links to folders are not followed."""
+    return sorted(path for path, kind in _files(folder) if kind == PICTURE)
 
 
-def _is_picture(path: PurePath) -> bool:
-    """Whether the name is a picture's; ._NAME is what macOS leaves beside one."""
-    return path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith("._")
+def _files(folder: Path) -> Iterator[tuple[Path, str]]:
+    """All files in a folder and those below it, each with what it is called in the count of kinds.
+
+    A folder that is not read, since it is a link or may not be, counts as one.
+    """
+    unreadable: list[Path] = []
+    walk = os.walk(folder, onerror=lambda error: unreadable.append(Path(error.filename)))
+    for parent, folders, files in walk:
+        for path in (Path(parent, name) for name in folders):
+            if path.is_symlink():
+                yield path, "linked folder"
+        for path in (Path(parent, name) for name in files):
+            yield path, _kind_of_file(path)
+    for path in unreadable:
+        yield path, "unreadable folder"
+
+
+def _kind_of_file(path: Path) -> str:
+    with suppress(PermissionError):
+        if path.is_file():
+            return _kind_by_name(path)
+    return "dead link" if path.is_symlink() else "unreadable file"
+
+
+def _kind_by_name(path: PurePath) -> str:
+    """PICTURE, or what a file that is none is called; ._NAME is what macOS leaves beside one."""
+    if path.name.startswith("._"):
+        return "._ file of macOS"
+    suffix = path.suffix.lower()
+    return PICTURE if suffix in PICTURE_SUFFIXES else suffix or "file without a suffix"
 
 
 def _encoded_pictures(source: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
@@ -276,7 +226,7 @@ def _encoded_pictures(source: Path) -> Iterator[tuple[str, Callable[[], bytes]]]
     elif zipfile.is_zipfile(source):
         with zipfile.ZipFile(source) as archive:
             for member in sorted(archive.infolist(), key=lambda member: member.filename):
-                if _is_picture(PurePath(member.filename)) and not member.is_dir():
+                if not member.is_dir() and _kind_by_name(PurePath(member.filename)) == PICTURE:
                     yield member.filename, partial(archive.read, member)
     elif source.suffix == ".rec":
         yield from _recordio_pictures(source)
@@ -367,11 +317,11 @@ def _middle_square(picture: np.ndarray, side: int) -> np.ndarray:
     return picture[top : top + side, left : left + side]
 
 
-def _open_records(pictures: PackedPictures) -> mx.recordio.MXIndexedRecordIO:
+def open_records(pictures: PackedPictures) -> mx.recordio.MXIndexedRecordIO:
     return mx.recordio.MXIndexedRecordIO(str(_index(pictures.path)), str(pictures.path), "r")
 
 
-def _read_picture(reader: mx.recordio.MXIndexedRecordIO, number: int) -> np.ndarray:
+def read_picture(reader: mx.recordio.MXIndexedRecordIO, number: int) -> np.ndarray:
     """Packed picture ``number``, uint8 (S, S, 3), RGB."""
     try:
         _, encoded = mx.recordio.unpack(reader.read_idx(number))
@@ -402,4 +352,5 @@ def _check_quality(source: Path, packed: PackedPictures, skip_bad: bool) -> None
                 f"{bad} of {total} pictures in {source} cannot be read ({named}): "
                 f"mend them, or leave them out with --skip-bad"
             )
-        print(f"skipped {bad} of {total} pictures that cannot be read: {named}")
+        sentence = f"skipped {bad} of {total} pictures that cannot be read: {named}"
+        print(sentence, file=sys.stderr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 
 from edgegan.runtime.errors import UserError
@@ -18,6 +19,14 @@ def choose(name: str, precision: str = "float32") -> mx.Context:
     if precision == "bfloat16":
         check_bfloat16(where)
     return where
+
+
+def describe(where: mx.Context) -> str:
+    """What is computed on, in a line."""
+    if where.device_type == "gpu":
+        return f"device: GPU {where.device_id}"
+    threads = int(os.environ["OMP_NUM_THREADS"])  # set before mxnet was imported, or by the user
+    return f"device: CPU, {threads} thread{'s' * (threads != 1)}"
 
 
 def check_bfloat16(where: mx.Context) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 
 from edgegan.runtime.detector import find_detector
@@ -12,16 +13,11 @@ from edgegan.runtime.metadata import ModelMetadata
 from edgegan.runtime.options import whole_number
 from edgegan.trainer import device, recipe
 from edgegan.trainer.checkpoint import Checkpoint
-from edgegan.trainer.distillation import Distillation, Teacher, digest_of
-from edgegan.trainer.fit import (
-    Run,
-    add_run_options,
-    agree,
-    check_same_recipe,
-    last_checkpoint,
-    write_recipe,
-)
+from edgegan.trainer.options import add_run_options, resumed_options
 from edgegan.trainer.recipe import VALUE_RANGES, StudentRecipe
+from edgegan.trainer.resuming import agree, check_same_recipe, last_checkpoint
+from edgegan.trainer.run import Run, say
+from edgegan.trainer.student import Distillation, Teacher, digest_of
 
 EXAMPLES = """\
 examples:
@@ -56,10 +52,26 @@ def main(argv: list[str] | None = None) -> int:
     training = Distillation(chosen, seed, where)
     if last:
         training.set_state(last.facts["step"], last.arrays)
-    write_recipe(folder, chosen)
     total_steps = options.steps or (last.facts["total_steps"] if last else chosen.steps)
-    Run(training, teacher, folder, detector, total_steps, last, None).fit(options.minutes)
+    run = Run(training, teacher, folder, detector, total_steps, last, None)
+    resume = shlex.join(
+        ["edgegan", "distil", options.teacher, "--resume", *resumed_options(options)]
+    )
+    if last and run.finished:
+        say(run.already_finished(resume))
+        return 0
+    say(run.plan(), device.describe(where), _describe(options.teacher, generator), run.results())
+    if options.dry_run:
+        say(f"dry run: nothing was written to {folder}")
+        return 0
+    run.fit(options.minutes)
+    say(*run.outcome(resume))
     return 0
+
+
+def _describe(name: str, teacher: Generator) -> str:
+    size = teacher.metadata.image_size
+    return f"teacher: {name}, recipe {teacher.metadata.recipe}, {size} x {size} pictures"
 
 
 def _choose_recipe(
@@ -89,9 +101,13 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("teacher", help="a shipped model's name, or the path of an exported .onnx")
+    parser.add_argument(
+        "teacher", help="learn from this generator: a shipped model's name, or an exported .onnx"
+    )
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
-    parser.add_argument("--steps", type=whole_number("--steps", 1), help="steps in all")
+    parser.add_argument(
+        "--steps", type=whole_number("--steps", 1), help="train to this step (as the recipe says)"
+    )
     add_run_options(parser)
     return parser
 

@@ -7,6 +7,7 @@ pictures that it scores highest are the ones to keep: edgegan generate --best-of
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import closing
@@ -17,13 +18,16 @@ from tqdm import tqdm
 
 from edgegan.runtime.errors import UserError, add_debug_option, run_command
 from edgegan.runtime.files import remove_leftovers
-from edgegan.runtime.models import find_run
+from edgegan.runtime.metadata import DISCRIMINATOR
+from edgegan.runtime.models import DISCRIMINATOR_SUFFIX, find_run
 from edgegan.runtime.options import whole_number
 from edgegan.runtime.run_folder import JUDGE
 from edgegan.trainer import checkpoint, device
+from edgegan.trainer.batches import real_batches
 from edgegan.trainer.checkpoint import Checkpoint
-from edgegan.trainer.fit import real_batches
 from edgegan.trainer.loop import Training
+from edgegan.trainer.options import add_data_options, add_device_option
+from edgegan.trainer.run import say
 
 EXAMPLES = """\
 examples:
@@ -42,7 +46,7 @@ def main(argv: list[str] | None = None) -> int:
             pictures, or a training that diverged.
     """
     options = _parser().parse_args(argv)
-    path = find_run(Path(options.run))
+    path = find_run(options.run)
     source = checkpoint.load(path)
     checkpoint.check_scores_pictures(source, path)
     recipe, seed = source.recipe, source.facts["seed"]
@@ -51,13 +55,29 @@ def main(argv: list[str] | None = None) -> int:
     training = Training(recipe, seed, where, len(batches.indices))
     training.set_state(source.facts["step"], source.arrays)
     judge = path.parent / JUDGE
+    say(
+        f"training: the discriminator of {path} alone, {options.steps} updates, "
+        f"{recipe.batch_size} pictures a batch",
+        device.describe(where),
+        *batches.describe(Path(options.data), recipe.held_out),
+        f"results: {judge}",
+    )
     remove_leftovers(judge)
-    with closing(batches.starting_at(training.discriminator_optimizer.updates)) as real:
-        _train(training, real, options.steps)
+    try:
+        with closing(batches.starting_at(training.discriminator_optimizer.updates)) as real:
+            _train(training, real, options.steps)
+    except KeyboardInterrupt:
+        say("stopped: nothing was written; the same command begins again")
+        raise
     images = options.steps * recipe.batch_size
     facts = {**source.facts, "images_seen": source.facts["images_seen"] + images}
     Checkpoint(recipe, facts, training.state()).save(judge)
-    print(f"{judge}: {options.steps} updates of the discriminator alone, from {path}")
+    exported = f"{judge.resolve().parent.name}{DISCRIMINATOR_SUFFIX}"
+    command = ["edgegan", "export", str(judge), "-o", exported, "--part", DISCRIMINATOR]
+    say(
+        f"wrote {judge}: {options.steps} updates of the discriminator alone, from {path}",
+        f"next: {shlex.join(command)}",
+    )
     return 0
 
 
@@ -94,16 +114,17 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("run", help="folder of a run (its best checkpoint), or a checkpoint")
-    parser.add_argument("--data", required=True, help="the pictures that the run was trained on")
+    parser.add_argument(
+        "run", help="train on the discriminator of this run (its best checkpoint), or checkpoint"
+    )
+    add_data_options(parser, "train on the pictures that the run was trained on:")
     parser.add_argument(
         "--steps",
         type=whole_number("--steps", 1),
         default=DEFAULT_STEPS,
-        help=f"updates of the discriminator ({DEFAULT_STEPS})",
+        help=f"update the discriminator so many times ({DEFAULT_STEPS})",
     )
-    parser.add_argument("--device", default="auto", help="auto, cpu or gpu:N")
-    parser.add_argument("--skip-bad", action="store_true", help="leave unreadable pictures out")
+    add_device_option(parser)
     add_debug_option(parser)
     return parser
 

@@ -138,6 +138,8 @@ class Monitor:
         done = self.training.step_count - self.first_step
         by_steps = (self.total_steps - self.training.step_count) * self.minutes() / max(done, 1)
         left = max(0.0, min(by_steps, self.most_minutes - self.minutes()))
+        if left < 1:
+            return f"{int(left * 60)} s left"
         return f"{int(left // 60)} h {int(left % 60):02d} min left"
 
 
@@ -195,6 +197,8 @@ class Health:
     ZERO_LOSS = 1e-3  # a discriminator loss below it, for HISTORY steps, is sure of everything
     EXPLOSION = 100.0  # times the median gradient norm of the last HISTORY steps
     COLLAPSE = 0.1  # share of the pictures' spread that is between pictures, not within them
+    FLAT = 5.0  # levels of 255: pictures that vary less, each in itself, are still the first grey
+    STARTED = 1000  # steps after which even those are no start any more
 
     def __init__(self, zero_loss_is_failure: bool) -> None:
         self.zero_loss_is_failure = zero_loss_is_failure
@@ -202,6 +206,7 @@ class Health:
         self._norms: dict[str, deque[float]] = {
             network: deque(maxlen=HISTORY) for network in ("discriminator", "generator")
         }
+        self._started = False  # whether the pictures once were more than the first grey
         self._said: set[str] = set()
 
     def check(self, step: int, result: Figures) -> list[str]:
@@ -237,13 +242,17 @@ class Health:
         return warnings
 
     def check_collapse(self, step: int, images: np.ndarray) -> list[str]:
-        """A warning if different latents give the same picture; images uint8 (N, H, W, 3)."""
+        """A warning if different latents give the same picture; images uint8 (N, H, W, 3).
+
+        An untrained network's pictures are all but the same, too, and that is no collapse.
+        """
         pixels = images.astype(np.float32)
         between = pixels.std(axis=0).mean()
         within = float(pixels.std(axis=(1, 2)).mean())
+        self._started |= within >= self.FLAT or step >= self.STARTED
         return self._once(
             "collapse",
-            bool(between < self.COLLAPSE * max(within, 1)),
+            bool(self._started and between < self.COLLAPSE * max(within, 1)),
             f"step {step}: the generator has collapsed, its pictures differ by {between:.2f} "
             f"levels of 255 where the latents differ",
         )

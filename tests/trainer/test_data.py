@@ -21,8 +21,10 @@ from PIL import Image
 
 from edgegan.runtime import generator
 from edgegan.runtime.errors import UserError
+from edgegan.trainer import batches as module
 from edgegan.trainer import data
-from edgegan.trainer.data import Batches, PackedPictures, pack, read_pictures, rotate, split
+from edgegan.trainer.batches import Batches, rotate
+from edgegan.trainer.data import PackedPictures, left_out, pack, read_pictures, split
 from training_help import encode, random_picture, write_pictures
 
 SIZE = 8
@@ -503,12 +505,12 @@ def test_flips_and_angles_do_not_change_each_other(faces: Path, tmp_path: Path) 
 def test_only_what_is_needed_soon_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     packed = pack(write_pictures(tmp_path / "many", 60), SIZE)
     reads = []
-    read = data._read_picture
-    monkeypatch.setattr(data, "_read_picture", lambda *a: reads.append(a[1]) or read(*a))
+    read = data.read_picture
+    monkeypatch.setattr(module, "read_picture", lambda *a: reads.append(a[1]) or read(*a))
     source = Batches(packed, np.arange(60), 2, 0, False, 0.0, "signed").starting_at(0)
     next(source)
     source.close()
-    assert len(reads) <= 2 * (data.PREFETCHED_BATCHES + 3)
+    assert len(reads) <= 2 * (module.PREFETCHED_BATCHES + 3)
 
 
 def test_damaged_packed_pictures_are_told(faces: Path) -> None:
@@ -552,9 +554,57 @@ def test_an_unreadable_picture_is_skipped_counted_and_named(
     packed = pack(folder, SIZE, skip_bad=True)
     assert packed.count == 3
     assert packed.skipped == [str(folder / name)]
-    out = capsys.readouterr().out
-    assert "skipped 1 of 4 pictures" in out
-    assert name in out
+    err = capsys.readouterr().err
+    assert "skipped 1 of 4 pictures" in err
+    assert name in err
+
+
+def test_what_is_left_out_is_counted_by_kind(faces: Path, tmp_path: Path) -> None:
+    assert left_out(faces, pack(faces, SIZE)) == ""
+    for name in ("a.webp", "b.WEBP", "deep/c.webp", "notes.txt", "LICENSE", "._000.png"):
+        (faces / name).parent.mkdir(exist_ok=True)
+        (faces / name).write_bytes(b"")
+    (faces / "gone.jpg").symlink_to(tmp_path / "none")
+    (faces / "also gone").symlink_to(tmp_path / "none")
+    (faces / "linked").symlink_to(write_pictures(tmp_path / "elsewhere", 3))
+    (faces / "linked.png").symlink_to(tmp_path / "elsewhere" / "000.png")  # is a picture
+    os.mkfifo(faces / "pipe.png")
+    (faces / "bad.jpg").write_text("text")
+    packed = pack(faces, SIZE, skip_bad=True)
+    assert packed.count == 6 + 1
+    kinds = set(left_out(faces, packed).split(", "))
+    assert kinds == {
+        "3 .webp",
+        "2 dead links",
+        "1 .txt",
+        "1 file without a suffix",
+        "1 ._ file of macOS",
+        "1 linked folder",
+        "1 unreadable file",
+        "1 unreadable picture",
+    }
+
+
+def test_an_unreadable_folder_is_counted(faces: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_pictures(faces / "closed", 2)
+    scandir = os.scandir
+
+    def refused(path: str) -> object:  # as it is for everybody but root
+        if Path(path).name == "closed":
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refused)
+    packed = pack(faces, SIZE)
+    assert packed.count == 6
+    assert left_out(faces, packed) == "1 unreadable folder"
+
+
+def test_what_is_left_out_of_a_zip(tmp_path: Path) -> None:
+    picture = encode(random_picture(0))
+    content = {"a.png": picture, "b.gif": b"", "__MACOSX/._a.png": b"", "deep/c.gif": b""}
+    archive = write_zip(tmp_path / "f.zip", content)
+    assert left_out(archive, pack(archive, SIZE)) == "2 .gif, 1 ._ file of macOS"
 
 
 def test_one_in_a_hundred_may_be_bad(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -563,7 +613,7 @@ def test_one_in_a_hundred_may_be_bad(tmp_path: Path, capsys: pytest.CaptureFixtu
         {**{f"{n}.png": encode(random_picture(n)) for n in range(99)}, "bad.jpg": b"text"},
     )
     assert pack(archive, SIZE).count == 99
-    assert "skipped 1 of 100 pictures that cannot be read: bad.jpg" in capsys.readouterr().out
+    assert "skipped 1 of 100 pictures that cannot be read: bad.jpg" in capsys.readouterr().err
     with zipfile.ZipFile(archive, "a") as more:
         more.writestr("worse.jpg", b"text")
     with pytest.raises(UserError, match="2 of 101"):

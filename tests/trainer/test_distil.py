@@ -24,11 +24,11 @@ from edgegan.runtime.run_folder import BEST, LAST
 from edgegan.trainer import checkpoint, recipe
 from edgegan.trainer.checkpoint import Checkpoint
 from edgegan.trainer.distil import main as distil_main
-from edgegan.trainer.distillation import Distillation, Teacher, digest_of
 from edgegan.trainer.fit import main as fit_main
 from edgegan.trainer.judge import main as judge_main
 from edgegan.trainer.loop import Training
 from edgegan.trainer.recipe import StudentRecipe
+from edgegan.trainer.student import Distillation, Teacher, digest_of
 from export_help import METADATA
 from training_help import expect_error, tiny_recipe, write_pictures
 
@@ -40,16 +40,16 @@ SETTINGS = [word for override in TINY for word in ("--set", override)]
 # The command in a process that kills itself in its N-th step as kill -9 does.
 KILLED = """
 import os, signal, sys
-import edgegan.trainer.distil, edgegan.trainer.distillation, edgegan.trainer.fit
+import edgegan.trainer.distil, edgegan.trainer.student, edgegan.trainer.run
 from edgegan.runtime.errors import run_command
 number = int(sys.argv.pop(1))
 edgegan.trainer.distil.find_detector = lambda cascade: None
-edgegan.trainer.fit.VALIDATION_GRIDS = 1
-update = edgegan.trainer.distillation.Distillation._update_average
+edgegan.trainer.run.VALIDATION_GRIDS = 1
+update = edgegan.trainer.student.Distillation._update_average
 def update_or_die(self):
     if self.step_count == number: os.kill(os.getpid(), signal.SIGKILL)
     return update(self)
-edgegan.trainer.distillation.Distillation._update_average = update_or_die
+edgegan.trainer.student.Distillation._update_average = update_or_die
 run_command(edgegan.trainer.distil.main)
 """
 
@@ -60,7 +60,7 @@ def apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EDGEGAN_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("edgegan.trainer.distil.find_detector", lambda cascade: None)
     monkeypatch.setattr("edgegan.trainer.fit.find_detector", lambda cascade: None)
-    monkeypatch.setattr("edgegan.trainer.fit.VALIDATION_GRIDS", 1)
+    monkeypatch.setattr("edgegan.trainer.run.VALIDATION_GRIDS", 1)
 
 
 @pytest.fixture
@@ -290,6 +290,39 @@ def test_a_run_keeps_the_digest_of_the_file_that_taught_it(
     expect_error(distil("--resume", of=other), "the run to resume has teacher of digest")
     teacher.write_bytes(taught)
     expect_success(distil("--resume", "--steps", "13"))
+
+
+# What it says
+
+
+def test_a_student_says_what_it_does_and_what_comes_next(
+    distil: Command, teacher: Path, tmp_path: Path
+) -> None:
+    status, out, _ = distil("--steps", "3", "--dry-run", *SETTINGS)
+    run = tmp_path / "run"
+    start = [
+        "training: recipe student, seed 0, to step 3, 4 pictures a batch",
+        f"teacher: {teacher}, recipe dcgan, 16 x 16 pictures",
+        f"results: {run}; faces are not counted, so the best is the last",
+    ]
+    assert status == 0
+    assert not run.exists()
+    assert [line for line in out.splitlines() if not line.startswith("device: CPU")] == [
+        *start,
+        f"dry run: nothing was written to {run}",
+    ]
+    _, out, _ = distil("--steps", "3", *SETTINGS)
+    assert f"next: edgegan export {run} -o run.onnx" in out
+    _, out, _ = distil("--resume")
+    on = f"edgegan distil {teacher} --resume --out {run} --steps 6"
+    assert out == f"{run} is finished: it is at step 3 of 3; to train on: {on}\n"
+
+
+def test_a_run_is_no_teacher_before_it_is_exported(distil: Command, tmp_path: Path) -> None:
+    expect_success(distil("--steps", "1", *SETTINGS, out="first"))
+    run = tmp_path / "first"
+    advice = f"is a run: export it first with edgegan export {run} -o first.onnx"
+    expect_error(distil(of=run), advice)
 
 
 # What is refused

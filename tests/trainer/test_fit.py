@@ -6,6 +6,7 @@ import json
 import math
 import os
 import resource
+import shlex
 import signal
 import subprocess
 import sys
@@ -41,12 +42,12 @@ SETTINGS = [word for override in [*TINY, "evaluate_every=5"] for word in ("--set
 # N-th checkpoint file is being written ("write N"), or right after it ("written N").
 KILLED = """
 import os, signal, sys
-import edgegan.trainer.fit, edgegan.trainer.loop, edgegan.runtime.files
+import edgegan.trainer.fit, edgegan.trainer.loop, edgegan.trainer.run, edgegan.runtime.files
 from edgegan.runtime.errors import run_command
 where, number = sys.argv.pop(1), int(sys.argv.pop(1))
 def kill(): os.kill(os.getpid(), signal.SIGKILL)
 edgegan.trainer.fit.find_detector = lambda cascade: None
-edgegan.trainer.fit.VALIDATION_GRIDS = 1
+edgegan.trainer.run.VALIDATION_GRIDS = 1
 update = edgegan.trainer.loop.Training._update_generator
 def update_or_die(self, generated):
     if where == "step" and self.step_count + 1 == number: kill()
@@ -69,7 +70,7 @@ def apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A cache of the test's own, and no face detector: it is slow and may not be there."""
     monkeypatch.setenv("EDGEGAN_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("edgegan.trainer.fit.find_detector", lambda cascade: None)
-    monkeypatch.setattr("edgegan.trainer.fit.VALIDATION_GRIDS", 1)
+    monkeypatch.setattr("edgegan.trainer.run.VALIDATION_GRIDS", 1)
 
 
 @pytest.fixture
@@ -308,15 +309,92 @@ def test_ctrl_c_saves_and_ends_well(
     before = signal.getsignal(number)
     with monkeypatch.context() as patched:
         patched.setattr("edgegan.trainer.fit.Training._update_generator", interrupted)
-        status, _, err = fit("--steps", "13", *SETTINGS)
+        status, out, err = fit("--steps", "13", *SETTINGS)
     assert signal.getsignal(number) is before
     assert (status, "Traceback" in err) == (0, False)
+    assert "asked to stop: writing a checkpoint" in err
+    assert "stopped at step 8 of 13; to go on: edgegan fit --resume --data " in out
     assert checkpoint.load(tmp_path / "run" / LAST).facts["step"] == 8
     expect_success(fit("--steps", "13", "--resume"))
     expect_success(fit("--steps", "13", *SETTINGS, out="whole"))
     assert_same_weights(
         checkpoint.load(tmp_path / "run" / LAST), checkpoint.load(tmp_path / "whole" / LAST)
     )
+
+
+# What it says
+
+
+def test_a_run_says_what_it_does_and_what_comes_next(
+    fit: Command, faces: Path, tmp_path: Path
+) -> None:
+    (faces / "other.webp").write_bytes(b"")
+    (faces / "gone.png").symlink_to(tmp_path / "none")
+    status, out, _ = fit("--steps", "7", *SETTINGS, "--set", "held_out=0.2")
+    assert status == 0
+    run = tmp_path / "run"
+    assert out.splitlines() == [
+        "training: recipe dcgan, seed 0, to step 7, 4 pictures a batch",
+        f"device: CPU, {os.environ['OMP_NUM_THREADS']} thread"
+        + "s" * (os.environ["OMP_NUM_THREADS"] != "1"),
+        f"pictures: 8 to train on, 2 held out to measure with, from {faces}",
+        "left out: 1 .webp, 1 dead link",
+        f"results: {run}; faces are not counted, so the best is the last",
+        f"wrote {run}: last.npz (step 7), best.npz (step 7), recipe.yaml, grids/, "
+        "events for TensorBoard",
+        f"next: edgegan export {run} -o run.onnx",
+    ]
+
+
+def test_the_best_checkpoint_is_told_with_its_faces(
+    fit: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = iter([3, 9, 4])
+    monkeypatch.setattr("edgegan.trainer.fit.find_detector", lambda cascade: Finding(counts))
+    _, out, _ = fit("--steps", "15", *SETTINGS)
+    assert "last.npz (step 15), best.npz (step 10, 9.00 faces of 25)" in out
+    assert "not counted" not in out
+
+
+def test_a_dry_run_says_it_and_writes_nothing(fit: Command, tmp_path: Path) -> None:
+    status, out, _ = fit("--steps", "7", "--dry-run", *SETTINGS, "--set", "instance_selection=0.5")
+    assert status == 0
+    assert "pictures: 4 to train on, the likeliest of 9, 1 held out to measure with" in out
+    assert out.splitlines()[-1] == f"dry run: nothing was written to {tmp_path / 'run'}"
+    assert not (tmp_path / "run").exists()
+    expect_success(fit("--steps", "2", *SETTINGS))
+    before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*.*")}
+    status, out, _ = fit("--resume", "--steps", "7", "--dry-run")
+    assert "training: recipe dcgan, seed 0, from step 2 to step 7" in out
+    assert {path: path.read_bytes() for path in (tmp_path / "run").rglob("*.*")} == before
+    expect_error(fit("--resume", "--seed", "4", "--dry-run"), "has seed 0, found 4")
+
+
+def test_a_finished_run_says_so_and_how_to_train_on(fit: Command, tmp_path: Path) -> None:
+    expect_success(fit("--steps", "7", *SETTINGS))
+    before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*.*")}
+    status, out, _ = fit("--resume")
+    assert status == 0
+    (line,) = out.splitlines()
+    assert line.startswith(f"{tmp_path / 'run'} is finished: it is at step 7 of 7; to train on: ")
+    assert {path: path.read_bytes() for path in (tmp_path / "run").rglob("*.*")} == before
+    told = shlex.split(line.partition("to train on: ")[2])
+    assert told[:2] == ["edgegan", "fit"]
+    assert fit_main(told[2:]) == 0
+    assert checkpoint.load(tmp_path / "run" / LAST).facts["step"] == 14
+
+
+def test_a_run_that_was_stopped_says_how_to_go_on(
+    fit: Command, faces: Path, tmp_path: Path
+) -> None:
+    faces = faces.rename(tmp_path / "my faces")
+    arguments = ["--steps", "6", "--minutes", "1e-9", "--skip-bad", "--device", "cpu"]
+    status, out, _ = fit(*arguments, *SETTINGS, data=faces)
+    assert status == 0
+    (line,) = [line for line in out.splitlines() if line.startswith("stopped")]
+    assert line.startswith("stopped at step 0 of 6; to go on: edgegan fit --resume --data '")
+    assert fit_main(shlex.split(line.partition("to go on: ")[2])[2:]) == 0
+    assert checkpoint.load(tmp_path / "run" / LAST).facts["step"] == 6
 
 
 # What a run is not mixed up with
@@ -372,7 +450,7 @@ def test_a_run_goes_on_with_the_pictures_that_it_selected(
     path = tmp_path / "run" / LAST
     before = checkpoint.load(path)
     expect_success(fit("--resume", "--steps", "6"))
-    monkeypatch.setattr("edgegan.trainer.fit.select", others)
+    monkeypatch.setattr("edgegan.trainer.batches.select", others)
     kept = path.read_bytes()
     refused = "the run to resume has pictures chosen to train on of digest"
     expect_error(fit("--resume", "--steps", "7"), refused, before.facts["chosen_digest"])
@@ -615,9 +693,10 @@ def test_bad_pictures(fit: Command, tmp_path: Path) -> None:
     broken.write_bytes(b"no records" * 10)
     expect_error(fit(data=broken), "broken.rec is a broken RecordIO file")
     assert not (tmp_path / "run").exists()
-    status, out, _ = fit("--skip-bad", "--steps", "1", *SETTINGS, data=mixed)
+    status, out, err = fit("--skip-bad", "--steps", "1", *SETTINGS, data=mixed)
     assert status == 0
-    assert "skipped 2 of 5 pictures" in out
+    assert "skipped 2 of 5 pictures" in err
+    assert "left out: 2 unreadable pictures" in out
 
 
 def test_an_out_that_is_a_file(fit: Command, tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ import pytest
 from edgegan.runtime.errors import run_command
 from edgegan.runtime.run_folder import BEST, JUDGE, LAST
 from edgegan.trainer import checkpoint
+from edgegan.trainer.batches import Batches
 from edgegan.trainer.checkpoint import Checkpoint, part_of
-from edgegan.trainer.data import Batches
 from edgegan.trainer.fit import main as fit_main
 from edgegan.trainer.judge import main as judge_main
 from edgegan.trainer.loop import Training
@@ -36,7 +36,7 @@ def apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A cache of the test's own, and no face detector: it is slow and may not be there."""
     monkeypatch.setenv("EDGEGAN_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("edgegan.trainer.fit.find_detector", lambda cascade: None)
-    monkeypatch.setattr("edgegan.trainer.fit.VALIDATION_GRIDS", 1)
+    monkeypatch.setattr("edgegan.trainer.run.VALIDATION_GRIDS", 1)
 
 
 @pytest.fixture
@@ -78,8 +78,12 @@ def assert_same(one: Checkpoint, other: Checkpoint) -> None:
 def test_only_the_discriminator_and_its_optimizer_move(run: Path, judge: Command) -> None:
     status, out, err = judge(run, "--steps", "4")
     assert status == 0
-    assert f"{run / JUDGE}: 4 updates of the discriminator alone, from {run / BEST}" in out
+    assert f"wrote {run / JUDGE}: 4 updates of the discriminator alone, from {run / BEST}" in out
     assert "update 4 of 4: D" in err
+    assert f"training: the discriminator of {run / BEST} alone, 4 updates" in out
+    assert "pictures: 9 to train on, 1 held out to measure with" in out
+    command = f"edgegan export {run / JUDGE} -o run.discriminator.onnx --part discriminator"
+    assert out.splitlines()[-1] == f"next: {command}"
     before, after = checkpoint.load(run / BEST), checkpoint.load(run / JUDGE)
     assert after.recipe == before.recipe
     assert after.facts == {**before.facts, "images_seen": before.facts["images_seen"] + 4 * 4}
@@ -152,6 +156,24 @@ def test_a_judge_learns_to_tell_the_generators_pictures() -> None:
     training.step(batches)
     losses = [training.update_judge(next(batches))["discriminator_loss"] for _ in range(60)]
     assert np.mean(losses[-5:]) < 0.5 * np.mean(losses[:5])
+
+
+def test_a_judge_is_trained_of_a_run_alone(judge: Command) -> None:
+    expect_error(judge(Path("dcgan")), "dcgan is a shipped model, not a run: expected")
+    expect_error(judge(Path("x.onnx")), "x.onnx is an exported file, not a run: expected")
+
+
+def test_ctrl_c_says_that_nothing_was_written(
+    run: Path, judge: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(self: Training, real_images: np.ndarray) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Training, "update_judge", interrupted)
+    status, out, err = judge(run)
+    assert (status, "Traceback" in err) == (130, False)
+    assert out.splitlines()[-1] == "stopped: nothing was written; the same command begins again"
+    assert not (run / JUDGE).exists()
 
 
 def test_bad_options(run: Path, judge: Command, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import resource
 from dataclasses import replace
 from pathlib import Path
@@ -15,10 +16,12 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboardX import summary
 
 from edgegan.runtime.errors import UserError
+from edgegan.runtime.generator import to_bytes
+from edgegan.runtime.latent import draw_latents
 from edgegan.runtime.run_folder import SCALARS_EVERY
-from edgegan.trainer.distillation import DistillationResult
 from edgegan.trainer.loop import StepResult, Training
 from edgegan.trainer.monitor import HISTORY, Events, Health, Monitor
+from edgegan.trainer.student import DistillationResult
 from training_help import random_batches, random_picture, tiny_recipe
 
 HEALTHY = StepResult(
@@ -116,6 +119,36 @@ def test_collapse() -> None:
     assert health.check_collapse(3, nearly) == []
     assert health.check_collapse(4, different) == []
     assert len(health.check_collapse(5, np.zeros_like(nearly))) == 1  # all black is collapse too
+
+
+def drawn(training: Training, count: int = 25) -> np.ndarray:
+    """What the generator itself draws from as many latents, uint8 (count, S, S, 3)."""
+    latents = draw_latents(0, count, training.recipe.input_size, "normal")
+    return to_bytes(training.generator(mx.nd.array(latents)).asnumpy())
+
+
+def test_an_untrained_network_has_not_collapsed() -> None:
+    training = Training(tiny_recipe("dcgan", "image_size=32"), 0, mx.cpu(), pictures=100)
+    batches = random_batches(training.recipe)
+    for _ in range(3):
+        training.step(batches)
+        assert Health(True).check_collapse(training.step_count, drawn(training)) == []
+    # So alike would they be no start any more.
+    (warning,) = Health(True).check_collapse(Health.STARTED, drawn(training))
+    assert "the generator has collapsed" in warning
+
+
+def test_a_network_that_ignores_its_latents_has_collapsed_at_any_step() -> None:
+    training = Training(tiny_recipe("dcgan", "image_size=32"), 0, mx.cpu(), pictures=100)
+    for parameter in training.generator.collect_params(".*weight").values():
+        parameter.set_data(parameter.data() * 15)  # which DCGAN begins near 0
+    assert Health(True).check_collapse(20, drawn(training)) == []
+    (first,) = training.generator.collect_params(".*norm0_gamma").values()
+    first.set_data(mx.nd.zeros(first.shape))
+    (shift,) = training.generator.collect_params(".*norm0_beta").values()
+    shift.set_data(mx.nd.array(np.linspace(0, 2, len(shift.data()))))
+    (warning,) = Health(True).check_collapse(20, drawn(training))
+    assert "its pictures differ by 0.00 levels of 255" in warning
 
 
 # Events
@@ -243,8 +276,8 @@ def test_plain_lines_where_the_output_is_no_terminal(
         train(training, monitor, 5)
     lines = capsys.readouterr().err.splitlines()
     assert [line.split(":")[0] for line in lines] == [f"step {n} of 5" for n in range(1, 6)]
-    assert all("images/s" in line and "min left" in line for line in lines)
-    assert lines[-1].endswith("0 h 00 min left")
+    assert all("images/s" in line and " left" in line for line in lines)
+    assert lines[-1].endswith(", 0 s left")
     assert not any("\r" in line or "\x1b" in line for line in lines)
 
 
@@ -260,16 +293,23 @@ def test_a_bar_where_it_is_one(
     shown = capsys.readouterr().err
     assert "3 of 5 steps" in shown
     assert "images/s" in shown
-    assert "0 h 00 min left" in shown
+    assert re.search(r"images/s, \d+ s left", shown)
 
 
+@pytest.mark.parametrize(
+    ("minutes", "left"), [(90.9, "1 h 30 min"), (1.9, "0 h 01 min"), (0.99, "59 s")]
+)
 def test_the_time_left_ends_where_the_minutes_do(
     training: Training,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
+    minutes: float,
+    left: str,
 ) -> None:
     monkeypatch.setattr("edgegan.trainer.monitor.LINE_EVERY", 0.0)
-    with Monitor(training, 10**9, tmp_path, most_minutes=90.9) as monitor:
+    monkeypatch.setattr(Monitor, "minutes", lambda self: 0.0)
+    with Monitor(training, 10**9, tmp_path, most_minutes=minutes) as monitor:
+        monkeypatch.setattr(Monitor, "minutes", lambda self: 1e-3)
         train(training, monitor, 1)
-    assert capsys.readouterr().err.splitlines()[0].endswith("1 h 30 min left")
+    assert capsys.readouterr().err.splitlines()[0].endswith(f", {left} left")

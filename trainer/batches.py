@@ -1,0 +1,171 @@
+"""Batches of real pictures, decoded ahead of their use."""
+
+from __future__ import annotations
+
+import hashlib
+import queue
+import threading
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from edgegan.runtime.latent import Stream, philox
+from edgegan.trainer.checkpoint import Checkpoint
+from edgegan.trainer.data import (
+    PackedPictures,
+    left_out,
+    open_records,
+    pack,
+    read_picture,
+    split,
+    to_network_range,
+)
+from edgegan.trainer.recipe import Recipe
+from edgegan.trainer.resuming import agree
+from edgegan.trainer.selection import select
+
+PREFETCHED_BATCHES = 4
+
+
+@dataclass(frozen=True)
+class Batches:
+    """Endless batches, float32 (batch_size, 3, S, S), decoded ahead of their use.
+
+    Values are those of ``to_network_range``. Every epoch is a new order of the pictures of these
+    ``indices``. Which pictures batch ``index`` has, which of them are mirrored (half, where
+    ``horizontal_flip``) and by which angle each is turned (uniform in ± ``rotation_degrees``)
+    depends on the seed and the index alone.
+    """
+
+    pictures: PackedPictures
+    indices: np.ndarray
+    batch_size: int
+    seed: int
+    horizontal_flip: bool
+    rotation_degrees: float
+    value_range: str
+
+    def starting_at(self, index: int) -> Generator[np.ndarray, None, None]:
+        """Batches ``index``, ``index + 1``, … without end."""
+        ready: queue.Queue[np.ndarray | Exception] = queue.Queue(PREFETCHED_BATCHES)
+        stopped = threading.Event()
+
+        def put(item: np.ndarray | Exception) -> None:
+            while not stopped.is_set():
+                try:
+                    return ready.put(item, timeout=0.2)
+                except queue.Full:
+                    continue
+
+        def decode_ahead() -> None:
+            try:
+                for batch in self._decode_from(index, stopped):
+                    put(batch)
+            except Exception as error:  # handed to the thread that waits for the batch
+                put(error)
+
+        worker = threading.Thread(target=decode_ahead, name="decoder", daemon=True)
+        worker.start()
+        try:
+            while True:
+                batch = ready.get()
+                if isinstance(batch, Exception):
+                    raise batch
+                yield batch
+        finally:
+            stopped.set()
+            worker.join()
+
+    def facts(self) -> dict[str, Any]:
+        """What tells these pictures, and the choice of them, from others; kept in checkpoints."""
+        chosen = self.indices.astype("<i8").tobytes()
+        return {
+            "pictures": self.pictures.count,
+            "pictures_digest": self.pictures.digest,
+            "chosen_digest": hashlib.sha256(chosen).hexdigest(),
+        }
+
+    def describe(self, source: Path, held_out: float) -> list[str]:
+        """What of ``source`` is trained on, what is held out and what left out, a line each."""
+        training, measuring = (len(part) for part in split(self.pictures.count, held_out))
+        selected = "" if len(self.indices) == training else f", the likeliest of {training}"
+        without = left_out(source, self.pictures)
+        return [
+            f"pictures: {len(self.indices)} to train on{selected}, {measuring} held out to "
+            f"measure with, from {source}",
+            *([f"left out: {without}"] if without else []),
+        ]
+
+    def _decode_from(self, index: int, stopped: threading.Event) -> Iterator[np.ndarray]:
+        reader = open_records(self.pictures)
+        epoch, order = -1, self.indices
+        while not stopped.is_set():
+            batch: list[np.ndarray] = []
+            for position in range(index * self.batch_size, (index + 1) * self.batch_size):
+                if position // len(self.indices) != epoch:
+                    epoch = position // len(self.indices)
+                    draws = philox(self.seed, Stream.SHUFFLE, epoch)
+                    order = self.indices[draws.permutation(len(self.indices))]
+                batch.append(read_picture(reader, int(order[position % len(self.indices)])))
+            yield to_network_range(self._augment(np.stack(batch), index), self.value_range)
+            index += 1
+
+    def _augment(self, images: np.ndarray, index: int) -> np.ndarray:
+        """Mirror and turn the pictures of batch ``index``, uint8 (batch_size, S, S, 3)."""
+        draws = philox(self.seed, Stream.AUGMENTATION, index)
+        # Both are drawn whatever is switched on, so that neither changes the other.
+        mirrored = draws.random(self.batch_size) < 0.5
+        angles = self.rotation_degrees * draws.uniform(-1, 1, self.batch_size)
+        if self.horizontal_flip:
+            images[mirrored] = images[mirrored, :, ::-1]
+        if self.rotation_degrees:
+            images = np.stack([rotate(image, angle) for image, angle in zip(images, angles)])
+        return images
+
+
+def rotate(picture: np.ndarray, degrees: float) -> np.ndarray:
+    """Turn a picture, uint8 (S, S, 3), counter-clockwise about its middle, by nearest neighbour.
+
+    What comes from outside of the picture is black, as in the rotation experiment of the report
+    that the recipe ``dcgan`` is from (its section I.2).
+    """
+    size = len(picture)
+    middle = (size - 1) / 2
+    matrix = cv2.getRotationMatrix2D((middle, middle), degrees, scale=1)
+    return cv2.warpAffine(
+        picture, matrix, (size, size), flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT
+    )
+
+
+def real_batches(
+    data: Path, skip_bad: bool, recipe: Recipe, seed: int, last: Checkpoint | None
+) -> Batches:
+    """The batches that a recipe trains on, of the pictures of ``last`` where a run goes on.
+
+    Raises:
+        UserError: the pictures cannot be read, are not those of ``last``, or others of them are
+            chosen than for it.
+    """
+    pictures = pack(data, recipe.image_size, skip_bad, recipe.crop_from)
+    if last:
+        agree("number of pictures", last.facts["pictures"], pictures.count)
+        agree("pictures of digest", last.facts["pictures_digest"], pictures.digest)
+    training_indices, _ = split(pictures.count, recipe.held_out)
+    batches = Batches(
+        pictures,
+        select(pictures, training_indices, recipe.instance_selection),
+        recipe.batch_size,
+        seed,
+        recipe.horizontal_flip,
+        recipe.rotation_degrees,
+        recipe.value_range,
+    )
+    if last:
+        # Another numpy or OpenCV may select others; older runs have not noted theirs.
+        before, found = last.facts.get("chosen_digest"), batches.facts()["chosen_digest"]
+        agree("pictures chosen to train on of digest", before, found)
+    return batches

@@ -1,0 +1,45 @@
+"""Going on with a run: what has to be as it was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeVar
+
+from edgegan.runtime.errors import UserError
+from edgegan.runtime.run_folder import LAST
+from edgegan.trainer import checkpoint, recipe
+from edgegan.trainer.checkpoint import Checkpoint
+from edgegan.trainer.recipe import AnyRecipe, R
+
+T = TypeVar("T")
+
+
+def last_checkpoint(folder: Path, resume: bool, kind: type[R]) -> Checkpoint[R] | None:
+    """The checkpoint to go on from; None for a new run.
+
+    Raises:
+        UserError: there is none to resume, it is of another kind of recipe, or there is one that a
+            new run would overwrite.
+    """
+    path = folder / LAST
+    if resume and not path.exists():
+        raise UserError(f"{folder} holds no run to resume: no such file as {path}")
+    if path.exists() and not resume:
+        raise UserError(f"{folder} holds a run already: choose another --out, or --resume it")
+    return checkpoint.load(path, kind) if resume else None
+
+
+def check_same_recipe(folder: Path, before: AnyRecipe, asked: AnyRecipe) -> None:
+    """Raise UserError where the run in ``folder`` has another recipe than was asked for."""
+    if asked != before:
+        raise UserError(
+            f"{folder / LAST} is of another recipe than was asked for: it has "
+            f"{recipe.first_difference(before, asked)}"
+        )
+
+
+def agree(what: str, before: T | None, asked: T | None, default: T | None = None) -> T:
+    """What the run had before, unless something else is asked for now."""
+    if before is not None and asked is not None and before != asked:
+        raise UserError(f"the run to resume has {what} {before}, found {asked}")
+    return next(value for value in (before, asked, default) if value is not None)

@@ -1,0 +1,239 @@
+"""A run: a training, and the folder that keeps what comes of it."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import threading
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any, Protocol
+
+import numpy as np
+import yaml
+
+from edgegan.runtime.detector import Detector
+from edgegan.runtime.files import atomic_write, remove_leftovers
+from edgegan.runtime.generator import to_bytes
+from edgegan.runtime.grid import BASELINE_IMAGES
+from edgegan.runtime.latent import Stream, draw_latents
+from edgegan.runtime.run_folder import BEST, GRIDS, LAST, RECIPE, read_header
+from edgegan.runtime.score import score_images
+from edgegan.trainer.checkpoint import Checkpoint
+from edgegan.trainer.loop import GeneratorTraining
+from edgegan.trainer.monitor import Monitor, TrainingFailed
+from edgegan.trainer.recipe import VALUE_RANGES
+
+VALIDATION_GRIDS = 8  # grids of 25 whose mean count of faces a checkpoint is judged by
+REAL_FACES = 24.2  # of 25, found in grids of real faces by the graders' procedure
+
+
+class Source(Protocol):
+    """Where a training's batches come from."""
+
+    def starting_at(self, index: int) -> Generator[np.ndarray, None, None]:
+        """Batches ``index``, ``index + 1``, … without end, float32 (batch_size, 3, S, S)."""
+
+    def facts(self) -> dict[str, Any]:
+        """What tells this source from others, to be kept in checkpoints."""
+
+
+class Run:
+    """A training and the folder that keeps its checkpoints, grids and events."""
+
+    def __init__(
+        self,
+        training: GeneratorTraining,
+        source: Source,
+        folder: Path,
+        detector: Detector | None,
+        total_steps: int,
+        last: Checkpoint | None,
+        start: Checkpoint | None,
+    ) -> None:
+        self.training = training
+        self.source = source
+        self.folder = folder
+        self.detector = detector
+        self.total_steps = total_steps
+        self.best_faces = -1.0
+        self.stages: list[dict[str, Any]] = []
+        self.earlier_minutes = 0.0
+        if before := last or start:
+            self.stages = before.facts.get("stages", [])
+            self.earlier_minutes = before.facts["minutes"]
+        if last:
+            self.best_faces = last.facts["best_faces"]
+        if start:
+            self.stages = [*self.stages, _stage(start)]
+
+    @property
+    def finished(self) -> bool:
+        """Whether the last step is made."""
+        return self.training.step_count >= self.total_steps
+
+    def fit(self, minutes: float) -> None:
+        """Train up to the last step, or for ``minutes``, or until asked to stop."""
+        training, evaluate_every = self.training, self.training.recipe.evaluate_every
+        with atomic_write(self.folder / RECIPE) as temporary:
+            mapping = training.recipe.to_mapping()
+            temporary.write_text(yaml.safe_dump(mapping, sort_keys=False))
+        for name in (LAST, BEST):
+            remove_leftovers(self.folder / name)
+        batches = self.source.starting_at(training.batches_used)
+        monitor = Monitor(training, self.total_steps, self.folder, minutes)
+        with closing(batches), monitor, stop_signal() as stopped:
+            if not training.step_count:
+                self._save(LAST, monitor, self._state())  # so that any kill can be resumed
+            while not self.finished and monitor.minutes() < minutes and not stopped.is_set():
+                monitor.step(training.step(batches))
+                if training.step_count % evaluate_every == 0:
+                    self._evaluate(monitor)
+            if stopped.is_set():
+                monitor.say("asked to stop: writing a checkpoint")
+            if training.step_count % evaluate_every:
+                self._evaluate(monitor)  # the last step, wherever it came
+
+    def plan(self) -> str:
+        """What is going to be trained, in a line."""
+        training, recipe = self.training, self.training.recipe
+        done = f"from step {training.step_count} " if training.step_count else ""
+        return (
+            f"training: recipe {recipe.name}, seed {training.seed}, {done}to step "
+            f"{self.total_steps}, {recipe.batch_size} pictures a batch"
+        )
+
+    def results(self) -> str:
+        """Where what comes of it goes, in a line."""
+        counted = "" if self.detector else "; faces are not counted, so the best is the last"
+        return f"results: {self.folder}{counted}"
+
+    def already_finished(self, resume: str) -> str:
+        """What is said where there is nothing to do.
+
+        Args:
+            resume: the command that goes on with the run.
+        """
+        step = self.training.step_count
+        return (
+            f"{self.folder} is finished: it is at step {step} of {self.total_steps}; to train on: "
+            f"{resume} --steps {2 * step}"
+        )
+
+    def outcome(self, resume: str) -> list[str]:
+        """What was written, and what comes next, in a few lines.
+
+        Args:
+            resume: the command that goes on with the run.
+        """
+        lines = []
+        if not self.finished:
+            step = self.training.step_count
+            lines = [
+                f"stopped at step {step} of {self.total_steps}; to go on: {resume}",
+            ]
+        checkpoints = [f"{LAST} (step {self.training.step_count})"]
+        if (self.folder / BEST).is_file():
+            facts = read_header(self.folder / BEST).facts
+            faces = f", {facts['best_faces']:.2f} faces of 25" if facts["best_faces"] >= 0 else ""
+            checkpoints.append(f"{BEST} (step {facts['step']}{faces})")
+        written = [*checkpoints, RECIPE, f"{GRIDS}/", "events for TensorBoard"]
+        exported = f"{self.folder.resolve().name}.onnx"
+        export = shlex.join(["edgegan", "export", str(self.folder), "-o", exported])
+        return [*lines, f"wrote {self.folder}: {', '.join(written)}", f"next: {export}"]
+
+    def _evaluate(self, monitor: Monitor) -> None:
+        """Draw and grade grids; keep the checkpoint as the last, and as the best if it is."""
+        state = self._state()
+        images = self._validation_images()
+        faces = None
+        if self.detector:
+            grids = images.reshape(VALIDATION_GRIDS, -1, *images.shape[1:])
+            faces = sum(score_images(grid, self.detector) for grid in grids) / VALIDATION_GRIDS
+        monitor.evaluation(images, faces)
+        # Above what real faces score a count says that faces are plain, not that they are good; of
+        # equals the later is the better.
+        score = -1.0 if faces is None else min(faces, REAL_FACES)
+        if score >= self.best_faces:
+            self.best_faces = score
+            self._save(BEST, monitor, state)
+        self._save(LAST, monitor, state)
+
+    def _validation_images(self) -> np.ndarray:
+        """Pictures from fixed latents, uint8 (25 * VALIDATION_GRIDS, S, S, 3).
+
+        Raises:
+            UserError: a number in them is not finite.
+        """
+        recipe = self.training.recipe
+        count = BASELINE_IMAGES * VALIDATION_GRIDS
+        latents = draw_latents(
+            0, count, recipe.input_size, recipe.latent.distribution, stream=Stream.VALIDATION
+        )
+        batches = latents.reshape(VALIDATION_GRIDS, BASELINE_IMAGES, -1)
+        images = np.concatenate([self.training.images(batch) for batch in batches])
+        self._check_finite("a generated picture", images)
+        return to_bytes(images, VALUE_RANGES[recipe.value_range])
+
+    def _state(self) -> dict[str, np.ndarray]:
+        """The training's state.
+
+        Raises:
+            UserError: a number in it is not finite, so it is no checkpoint to go on from.
+        """
+        state = self.training.state()
+        for name, array in state.items():
+            self._check_finite(name, array)
+        return state
+
+    def _check_finite(self, name: str, array: np.ndarray) -> None:
+        if not np.isfinite(array).all():
+            raise TrainingFailed(self.training.step_count, f"{name} is not finite")
+
+    def _save(self, name: str, monitor: Monitor, state: dict[str, np.ndarray]) -> None:
+        facts = {
+            "step": self.training.step_count,
+            "seed": self.training.seed,
+            "total_steps": self.total_steps,
+            **self.source.facts(),
+            "images_seen": self.training.images_seen + sum(s["images_seen"] for s in self.stages),
+            "stages": self.stages,
+            "best_faces": self.best_faces,
+            "minutes": self.earlier_minutes + monitor.minutes(),
+        }
+        Checkpoint(self.training.recipe, facts, state).save(self.folder / name)
+
+
+def _stage(before: Checkpoint) -> dict[str, Any]:
+    """What a checkpoint that a run starts from adds to that run's history."""
+    facts = before.facts
+    images = facts["images_seen"] - sum(s["images_seen"] for s in facts.get("stages", []))
+    return {
+        "recipe": before.recipe.to_mapping(),
+        "seed": facts["seed"],
+        "step": facts["step"],
+        "images_seen": images,
+    }
+
+
+@contextmanager
+def stop_signal() -> Iterator[threading.Event]:
+    """An event set by Ctrl-C or a polite kill, so that the step under way is finished."""
+    stopped = threading.Event()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        stopped.set()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stopped
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def say(*lines: str) -> None:
+    """Print lines at once: what follows may take hours, or go to stderr."""
+    print(*lines, sep="\n", flush=True)
