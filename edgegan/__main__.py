@@ -3,31 +3,65 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from importlib import import_module
+from importlib.util import find_spec
 from typing import NamedTuple, NoReturn
 
 from edgegan.runtime.errors import UserError, run_command
 
 
 class Command(NamedTuple):
-    """A command: the module that has its ``main``, and what it is for."""
+    """A command: the module that has its ``main``, what it is for, and what it needs to run.
+
+    ``needs`` are the import names of packages that only the extra "train" installs.
+    """
 
     module: str
     purpose: str
+    needs: tuple[str, ...] = ()
 
 
+TRAINER = ("mxnet", "yaml", "tensorboardX")
+REPORT = ("yaml", "tensorboard", "matplotlib", "jinja2")
 COMMANDS = {
-    "fit": Command("edgegan.trainer.fit", "train a GAN by a recipe on your pictures"),
-    "evaluate": Command("edgegan.trainer.evaluate", "measure generators against held-out pictures"),
-    "report": Command("edgegan.trainer.report.__main__", "set training runs side by side"),
-    "judge": Command("edgegan.trainer.judge", "train a run's discriminator on, to choose faces by"),
-    "distil": Command("edgegan.trainer.distil", "teach a small generator what a large one draws"),
-    "export": Command("edgegan.export.to_onnx", "write a trained network as one ONNX file"),
-    "optimize": Command("edgegan.export.optimize", "make one of our ONNX files smaller or faster"),
     "generate": Command("edgegan.runtime.generate", "draw faces from a seed"),
-    "score": Command("edgegan.runtime.score", "count faces as the graders do"),
     "interpolate": Command("edgegan.runtime.interpolate", "walk from one face to another"),
+    "score": Command("edgegan.runtime.score", "count the faces in pictures as the graders do"),
+    "show": Command("edgegan.runtime.show", "say what a model, an ONNX file or a run is"),
     "providers": Command("edgegan.runtime.providers", "say what models can run on here"),
+    "fit": Command("edgegan.trainer.fit", "train a GAN by a recipe on your pictures", TRAINER),
+    "evaluate": Command(
+        "edgegan.trainer.evaluate", "measure generators against held-out pictures", TRAINER
+    ),
+    "report": Command(
+        "edgegan.trainer.report.__main__", "set training runs side by side on a page", REPORT
+    ),
+    "judge": Command(
+        "edgegan.trainer.judge", "train a run's discriminator on, to choose faces by", TRAINER
+    ),
+    "distil": Command(
+        "edgegan.trainer.distil", "teach a small generator what a large one draws", TRAINER
+    ),
+    "export": Command(
+        "edgegan.export.to_onnx", "write a trained network as one ONNX file", ("mxnet", "onnx")
+    ),
+    "optimize": Command(
+        "edgegan.export.optimize", "make one of our ONNX files smaller or faster", ("onnx",)
+    ),
+}
+EXTRA = "train"
+
+# What --version names: by the first distribution of these that is installed.
+DISTRIBUTIONS = {
+    "edgegan": ("edgegan",),
+    "numpy": ("numpy",),
+    "onnxruntime": ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino"),
+    "OpenCV": ("opencv-python", "opencv-python-headless"),
+    "Pillow": ("pillow",),
+    "mxnet": ("mxnet", "mxnet-cu112"),
+    "onnx": ("onnx",),
+    "gluoncv": ("gluoncv",),
 }
 
 
@@ -35,15 +69,27 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command that the first argument names, with the others; returns its exit status.
 
     Raises:
-        UserError: no such command, or what that command raises.
+        UserError: no such command, one that needs what is not installed, or what that raises.
     """
     name, *arguments = (sys.argv[1:] if argv is None else argv) or ["--help"]
     if name in ("-h", "--help"):
         print(_help())
         return 0
+    if name == "--version":
+        print(_versions())
+        return 0
     if name not in COMMANDS:
-        raise UserError(f"command {name!r} is unknown, expected one of {', '.join(COMMANDS)}")
-    status: int = import_module(COMMANDS[name].module).main(arguments)
+        from edgegan.trainer.choices import suggestion  # for this sentence only
+
+        raise UserError(f"command {name!r} is unknown: {suggestion(name, COMMANDS)}")
+    command = COMMANDS[name]
+    missing = [package for package in command.needs if find_spec(package) is None]
+    if missing:
+        raise UserError(
+            f"edgegan {name} needs {' and '.join(missing)}, which {_is_are(missing)} not "
+            f"installed: run pip install '.[{EXTRA}]' in a checkout of edgegan"
+        )
+    status: int = import_module(command.module).main(arguments)
     return status
 
 
@@ -53,9 +99,47 @@ def run() -> NoReturn:
 
 
 def _help() -> str:
-    lines = ["usage: edgegan COMMAND ...", "", "commands:"]
-    lines += [f"  {name:<12}{command.purpose}" for name, command in COMMANDS.items()]
-    return "\n".join([*lines, "", "edgegan COMMAND --help tells more."])
+    drawing, training = (
+        [f"  {name:<13}{it.purpose}" for name, it in COMMANDS.items() if bool(it.needs) == needs]
+        for needs in (False, True)
+    )
+    return "\n".join(
+        [
+            "usage: edgegan COMMAND ...",
+            "",
+            "Draw faces with a GAN, and train one.",
+            "",
+            "commands:",
+            *drawing,
+            "",
+            f"commands that need the training packages (pip install '.[{EXTRA}]'):",
+            *training,
+            "",
+            "edgegan COMMAND --help says more of one; edgegan --version names the packages here.",
+        ]
+    )
+
+
+def _versions() -> str:
+    import platform  # this and importlib.metadata would delay every command
+
+    lines = [f"{title:<13}{_installed(names)}" for title, names in DISTRIBUTIONS.items()]
+    lines.insert(1, f"{'Python':<13}{platform.python_version()}")
+    return "\n".join(lines)
+
+
+def _installed(distributions: tuple[str, ...]) -> str:
+    """The version of the first that is installed, and its name where that is not the usual one."""
+    from importlib import metadata
+
+    for name in distributions:
+        with suppress(metadata.PackageNotFoundError):
+            return metadata.version(name) + (f" ({name})" if name != distributions[0] else "")
+    return "not installed"
+
+
+def _is_are(names: list[str]) -> str:
+    return "is" if len(names) == 1 else "are"
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -50,6 +51,16 @@ class Network:
         """What it computes on, a key of PROVIDERS."""
         return provider_of(self._session)
 
+    @property
+    def takes(self) -> str:
+        """Name, type and shape of its input, such as "latent tensor(float) N x 128"."""
+        return _signature(self._session.get_inputs())
+
+    @property
+    def gives(self) -> str:
+        """Name, type and shape of its output, such as "image tensor(uint8) N x 64 x 64 x 3"."""
+        return _signature(self._session.get_outputs())
+
     def run(self, rows: np.ndarray) -> np.ndarray:
         """Compute the output of one or more rows of input, whatever their number, row by row."""
         name = self._session.get_inputs()[0].name
@@ -67,14 +78,17 @@ class Network:
             gives = [values, f"image tensor(uint8) N x {size} x {size} x 3"]
         else:
             takes, gives = values, ["score tensor(float) N"]
-        for kind, nodes, expected in (
-            ("input", self._session.get_inputs(), [takes]),
-            ("output", self._session.get_outputs(), gives),
+        for kind, found, expected in (
+            ("input", self.takes, [takes]),
+            ("output", self.gives, gives),
         ):
-            found = ", ".join(f"{node.name} {node.type} {_shape(node.shape)}" for node in nodes)
             if found not in expected:
                 choices = " or ".join(map(repr, expected))
                 raise UserError(f"{self.path} has the {kind} {found!r}, expected {choices}")
+
+
+def _signature(nodes: list[Any]) -> str:
+    return ", ".join(f"{node.name} {node.type} {_shape(node.shape)}" for node in nodes)
 
 
 def _shape(dimensions: list[int | str | None]) -> str:
