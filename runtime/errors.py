@@ -24,7 +24,9 @@ class UserError(Exception):
 
 def add_debug_option(parser: argparse.ArgumentParser) -> None:
     """Declare --debug, which run_command acts on."""
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    parser.add_argument(
+        "--debug", action="store_true", help="show where in the program an error arose"
+    )
 
 
 def run_command(main: Callable[[list[str] | None], int]) -> NoReturn:

@@ -73,19 +73,25 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         "--layout",
         choices=("baseline", "tight"),
         default="baseline",
-        help="the grid: 5 x 5 as the graders draw it, or tiles side by side (baseline)",
+        help="lay the grid out as the graders do, 5 x 5, or as tiles side by side (baseline)",
     )
     parser.add_argument(
-        "--rows", type=whole_number("--rows", 1), metavar="R", help="of a tight grid (5)"
+        "--rows",
+        type=whole_number("--rows", 1),
+        metavar="R",
+        help="so many rows in a tight grid (5)",
     )
     parser.add_argument(
-        "--columns", type=whole_number("--columns", 1), metavar="C", help="of a tight grid (5)"
+        "--columns",
+        type=whole_number("--columns", 1),
+        metavar="C",
+        help="so many columns in a tight grid (5)",
     )
     parser.add_argument(
         "--gap",
         type=whole_number("--gap", 0),
         metavar="P",
-        help="pixels between tiles of a tight grid (2)",
+        help="so many pixels between the tiles of a tight grid (2)",
     )
     parser.add_argument(
         "--images",
@@ -94,7 +100,10 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         help="write single images to this folder, but for those that are there from the same job",
     )
     parser.add_argument(
-        "--count", type=whole_number("--count", 1), metavar="N", help="how many of them (25)"
+        "--count",
+        type=whole_number("--count", 1),
+        metavar="N",
+        help="write so many single images (25)",
     )
     add_debug_option(parser)
 

@@ -73,27 +73,30 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     )
     add_model_options(parser)
     parser.add_argument(
-        "--seeds", type=parse_seeds, required=True, help="two or more, in order: 3,8 or 0-4,0"
+        "--seeds",
+        type=parse_seeds,
+        required=True,
+        help="walk along the faces of these, two or more, in order: 3,8 or 0-4,0",
     )
     parser.add_argument(
         "--frames",
         type=whole_number("--frames", 2),
         default=30,
         metavar="N",
-        help="from one seed to the next, with both of their faces (30)",
+        help="draw so many from one seed to the next, with both of their faces (30)",
     )
     parser.add_argument(
         "--path",
         choices=tuple(PATHS),
         default="slerp",
-        help="along the great circle, or the straight line (slerp)",
+        help="walk along the great circle (slerp) or the straight line (lerp) (slerp)",
     )
     parser.add_argument(
         "--output",
         type=Path,
         required=True,
         metavar="FILE",
-        help="a .png for a strip of all frames; a .gif or .webp is animated",
+        help="write to this file: a .png is a strip of all frames; a .gif or .webp is animated",
     )
     add_debug_option(parser)
 

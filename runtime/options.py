@@ -69,19 +69,27 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     add_device_options(parser)
 
 
-def add_model_option(parser: argparse.ArgumentParser) -> None:
-    """Declare --model."""
+def add_model_option(
+    parser: argparse.ArgumentParser,
+    purpose: str = "draw with this generator",
+    default: str | None = DEFAULT_MODEL,
+) -> None:
+    """Declare --model; ``purpose`` begins its help."""
+    usual = "" if default is None else f" ({default})"
     parser.add_argument(
         "--model",
-        default=DEFAULT_MODEL,
-        help=f"a shipped model's name, or the path of an exported .onnx ({DEFAULT_MODEL})",
+        default=default,
+        help=f"{purpose}: a shipped model's name, or the path of an exported .onnx{usual}",
     )
 
 
 def add_seed_option(parser: argparse.ArgumentParser) -> None:
     """Declare --seed."""
     parser.add_argument(
-        "--seed", type=parse_seed, default=DEFAULT_SEED, help=f"what to draw ({DEFAULT_SEED})"
+        "--seed",
+        type=parse_seed,
+        default=DEFAULT_SEED,
+        help=f"draw the faces of this seed, a whole number from 0 ({DEFAULT_SEED})",
     )
 
 
@@ -98,12 +106,18 @@ def add_best_of_option(parser: argparse.ArgumentParser) -> None:
 
 def add_device_options(parser: argparse.ArgumentParser) -> None:
     """Declare --provider and --prefer."""
-    parser.add_argument("--provider", choices=PROVIDERS, default="auto", help="where to run (auto)")
+    parser.add_argument(
+        "--provider",
+        choices=PROVIDERS,
+        default="auto",
+        help="compute with this; auto takes a GPU with CUDA where one works, else the CPU (auto)",
+    )
     parser.add_argument(
         "--prefer",
         choices=PREFERENCES,
         default=THROUGHPUT,
-        help="on the CPU: a batch on each core, or all cores on one batch (throughput)",
+        help="on the CPU, draw most faces a second (a batch on each core) or one face soonest (all "
+        f"cores on one batch); the faces are the same ({THROUGHPUT})",
     )
 
 
@@ -113,5 +127,5 @@ def add_cascade_option(parser: argparse.ArgumentParser) -> None:
         "--cascade",
         type=Path,
         metavar="FILE",
-        help="the face detector's lbpcascade_animeface.xml, if it is not in the cache",
+        help="find faces by this copy of lbpcascade_animeface.xml, where it is not in the cache",
     )

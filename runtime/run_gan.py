@@ -72,10 +72,17 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     add_model_options(parser)
     add_seed_option(parser)
     parser.add_argument(
-        "--output", type=Path, required=True, metavar="FILE", help="the PNG (samples/gan.png)"
+        "--output",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="write the grid to this PNG (samples/gan.png)",
     )
     parser.add_argument(
-        "--compare", type=Path, metavar="FILE", help="a PNG to compare it with, where there is one"
+        "--compare",
+        type=Path,
+        metavar="FILE",
+        help="compare the grid with this PNG, where there is one",
     )
     add_cascade_option(parser)
     add_debug_option(parser)

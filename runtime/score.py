@@ -22,6 +22,7 @@ from edgegan.runtime.options import (
     add_best_of_option,
     add_cascade_option,
     add_device_options,
+    add_model_option,
     parse_seeds,
 )
 
@@ -96,6 +97,8 @@ def main(argv: list[str] | None = None) -> int:
         if options.annotate is not None:
             path = _annotation_path(options.annotate, name, index, len(grids))
             write_png(path, annotate(grid, rectangles))
+            if not options.json:
+                print(f"wrote {path}", flush=True)
 
     provider_line = None if generator is None else generator.provider_line
     summary = summarise(scores)
@@ -171,15 +174,28 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "pictures", type=Path, nargs="*", metavar="PICTURE", help="a PNG or JPEG, or a folder"
+        "pictures",
+        type=Path,
+        nargs="*",
+        metavar="PICTURE",
+        help="grade this PNG or JPEG file, or all in this folder",
     )
-    parser.add_argument("--model", help="grade a model's own grids: a shipped name or an .onnx")
-    parser.add_argument("--seeds", type=parse_seeds, help="of those grids: 3, 0-99 or 0-9,20")
+    add_model_option(parser, "grade the grids of this generator", default=None)
+    parser.add_argument(
+        "--seeds",
+        type=parse_seeds,
+        help="with --model, grade the grids of these: 3, 0-99 or 0-9,20",
+    )
     add_best_of_option(parser)
     add_device_options(parser)
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead")
     parser.add_argument(
-        "--annotate", type=Path, metavar="PATH", help="draw the faces found: a .png, or a folder"
+        "--json", action="store_true", help="print one JSON object in place of lines"
+    )
+    parser.add_argument(
+        "--annotate",
+        type=Path,
+        metavar="PATH",
+        help="write the pictures with the faces found drawn on them: to a .png, or a folder",
     )
     add_cascade_option(parser)
     add_debug_option(parser)

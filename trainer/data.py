@@ -133,7 +133,7 @@ def left_out(source: Path, pictures: PackedPictures) -> str:
     counts["unreadable picture"] = len(pictures.skipped)
     return ", ".join(
         f"{count} {kind}{'' if count == 1 or kind.startswith('.') else 's'}"
-        for kind, count in counts.most_common()
+        for kind, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
         if count
     )
 

@@ -16,6 +16,7 @@ import edgegan.runtime.models
 import edgegan.runtime.session
 from edgegan import Generator
 from edgegan.runtime.errors import UserError
+from edgegan.runtime.fixed_batch import FixedBatchSession
 from edgegan.runtime.generate import main
 from edgegan.runtime.grid import baseline_grid, read_picture, tight_grid
 from edgegan.runtime.latent import draw_latents
@@ -228,10 +229,10 @@ def test_a_gpu_that_opens_the_file_but_cannot_run_it_is_not_used(make_generator,
     path = make_generator()
     FakeOnnxruntime(monkeypatch, works=True)
 
-    def no_kernel(session):
+    def no_kernel(*_):
         raise RuntimeError("CUDA failure 209: no kernel image is available ; GPU=0")
 
-    monkeypatch.setattr(edgegan.runtime.session, "_try_out", no_kernel)
+    monkeypatch.setattr(FixedBatchSession, "run", no_kernel)
     line = Generator.load(path, "auto").provider_line
     assert line == "running on the CPU (CUDA failure 209: no kernel image is available)"
 

@@ -171,10 +171,11 @@ def test_bad_seeds_are_named(text, message):
 
 
 @pytest.mark.usefixtures("fake_detector")
-def test_faces_are_drawn(grid_file, tmp_path):
+def test_faces_are_drawn(grid_file, tmp_path, capsys):
     path = grid_file(10)
     drawn = tmp_path / "drawn.png"
     main([str(path), "--annotate", str(drawn)])
+    assert capsys.readouterr().out.splitlines()[-1] == f"wrote {drawn}"
     picture = read_picture(drawn)
     assert picture[5, 5].tolist() == picture[13, 13].tolist() == [255, 0, 0]
     assert picture[9, 9].tolist() == [10, 10, 10]
@@ -184,6 +185,11 @@ def test_faces_are_drawn(grid_file, tmp_path):
     main([str(path), str(same_name), "--annotate", str(tmp_path / "all")])
     names = sorted(entry.name for entry in (tmp_path / "all").iterdir())
     assert names == ["000-grid 10.png", "001-grid 10.png"]
+    out = capsys.readouterr().out
+    for name in names:
+        assert f"wrote {tmp_path / 'all' / name}\n" in out
+    main([str(path), "--annotate", str(drawn), "--json"])
+    json.loads(capsys.readouterr().out)  # nothing else
 
 
 def test_annotating_leaves_the_grid_as_it_was():
