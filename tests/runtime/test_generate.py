@@ -13,7 +13,6 @@ import pytest
 
 import edgegan.runtime.generator
 import edgegan.runtime.models
-import edgegan.runtime.session
 from edgegan import Generator
 from edgegan.runtime.errors import UserError
 from edgegan.runtime.fixed_batch import FixedBatchSession
