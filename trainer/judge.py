@@ -73,7 +73,7 @@ def main(argv: list[str] | None = None) -> int:
     facts = {**source.facts, "images_seen": source.facts["images_seen"] + images}
     Checkpoint(recipe, facts, training.state()).save(judge)
     exported = f"{judge.resolve().parent.name}{DISCRIMINATOR_SUFFIX}"
-    command = ["edgegan", "export", str(judge), "-o", exported, "--part", DISCRIMINATOR]
+    command = ["edgegan", "export", str(judge.parent), "-o", exported, "--part", DISCRIMINATOR]
     say(
         f"wrote {judge}: {options.steps} updates of the discriminator alone, from {path}",
         f"next: {shlex.join(command)}",

@@ -82,7 +82,7 @@ def test_only_the_discriminator_and_its_optimizer_move(run: Path, judge: Command
     assert "update 4 of 4: D" in err
     assert f"training: the discriminator of {run / BEST} alone, 4 updates" in out
     assert "pictures: 9 to train on, 1 held out to measure with" in out
-    command = f"edgegan export {run / JUDGE} -o run.discriminator.onnx --part discriminator"
+    command = f"edgegan export {run} -o run.discriminator.onnx --part discriminator"
     assert out.splitlines()[-1] == f"next: {command}"
     before, after = checkpoint.load(run / BEST), checkpoint.load(run / JUDGE)
     assert after.recipe == before.recipe
