@@ -12,7 +12,7 @@ from mxnet import autograd
 from mxnet.gluon import HybridBlock, nn
 
 from edgegan.runtime.errors import UserError
-from edgegan.trainer import bfloat16, layers
+from edgegan.trainer import bfloat16, framework, layers
 from edgegan.trainer.checkpoint import network_arrays
 from edgegan.trainer.loop import Training
 from edgegan.trainer.optimizer import trained_parameters
@@ -23,12 +23,12 @@ STEP = 2.0**-8  # of bfloat16: the largest error of rounding, relative
 MakeLayer = Callable[[], HybridBlock]
 
 
-pytestmark = pytest.mark.usefixtures("processor")
-
-
 @pytest.fixture
 def processor() -> None:
     skip_without_bfloat16()
+
+
+computes = pytest.mark.usefixtures("processor")
 
 
 def rounded(array: np.ndarray) -> np.ndarray:
@@ -83,6 +83,7 @@ def assert_near(found: np.ndarray, expected: np.ndarray, roundings: int) -> None
     np.testing.assert_allclose(found, expected, rtol=0, atol=roundings * STEP * scale)
 
 
+@computes
 def test_a_convolution_multiplies_rounded_numbers() -> None:
     layer = layers.convolution(3, 5, 4, 2, 1, name="layer")
     network = in_bfloat16(layer)
@@ -98,6 +99,7 @@ def test_a_convolution_multiplies_rounded_numbers() -> None:
     assert difference.max() > 1e-4  # so it was not float32
 
 
+@computes
 def test_a_transposed_convolution_multiplies_rounded_numbers() -> None:
     (layer,) = layers.doubling(5, 3, 4, "deconvolution", norm="batch", name="layer")
     network = in_bfloat16(layer)
@@ -113,6 +115,7 @@ def test_a_transposed_convolution_multiplies_rounded_numbers() -> None:
     assert_near(layer.weight.grad().asnumpy(), expected, 2)
 
 
+@computes
 def test_weights_behind_copies_are_the_only_unused_parameters_that_nothing_is_said_of() -> None:
     class Idle(layers.Reshape):
         def __init__(self) -> None:
@@ -138,6 +141,7 @@ def test_weights_behind_copies_are_the_only_unused_parameters_that_nothing_is_sa
     assert "idle_weight" in str(warning.message)
 
 
+@computes
 def test_rounded_copies_follow_their_weights() -> None:
     training = Training(tiny_recipe("dcgan", "precision=bfloat16"), 0, mx.cpu(), pictures=8)
     batches = random_batches(training.recipe)
@@ -151,6 +155,7 @@ def test_rounded_copies_follow_their_weights() -> None:
             np.testing.assert_array_equal(copy, rounded(weights[name]))
 
 
+@computes
 def test_first_losses_are_those_of_float32_to_rounding() -> None:
     figures = {}
     for precision in ("float32", "bfloat16"):
@@ -162,6 +167,7 @@ def test_first_losses_are_those_of_float32_to_rounding() -> None:
     assert figures["bfloat16"] != figures["float32"]
 
 
+@computes
 def test_what_is_trained_and_kept_is_the_same_in_both() -> None:
     both = [
         Training(tiny_recipe("dcgan", f"precision={precision}"), 0, mx.cpu(), pictures=8)
@@ -176,6 +182,7 @@ def test_what_is_trained_and_kept_is_the_same_in_both() -> None:
         np.testing.assert_array_equal(array, states[1][name])
 
 
+@computes
 @pytest.mark.parametrize(
     "overrides",
     [
@@ -204,6 +211,25 @@ def test_a_training_that_goes_on_makes_the_same_updates(overrides: list[str]) ->
     resumed = trained(goes_on, 2, 3)
     for name, array in whole.items():
         np.testing.assert_array_equal(resumed[name], array, err_msg=name)
+
+
+def test_copies_in_residual_blocks_are_rounded_and_gathered() -> None:
+    """Of transposed convolutions however deep: what is kept beside their weights."""
+    layer = layers.TransposedConvolution(2, 3, 1, 1, in_channels=2, prefix="layer_")
+    inner = layers.Residual("inner", [layer])
+    network = nn.HybridSequential(prefix="network_")
+    network.add(layers.Residual("outer", [], [inner]))
+    network.initialize(mx.init.Normal(0.3))
+    bfloat16.compute_in_bfloat16(network)
+    weight = np.random.default_rng(0).normal(size=layer.weight.shape).astype(np.float32)
+    layer.weight.set_data(weight)
+    bfloat16.round_weights(network)
+    copy = mx.nd.amp_cast(layer.rounded.data(), dtype="float32").asnumpy()
+    np.testing.assert_array_equal(copy, rounded(weight))
+    mx.nd.amp_cast(mx.nd.array(weight), dtype=framework.bfloat16, out=layer.rounded.grad())
+    bfloat16.gather_gradients(network)
+    np.testing.assert_array_equal(layer.weight.grad().asnumpy(), rounded(weight))
+    assert list(bfloat16.stored_parameters(network)) == ["layer_weight", "layer_bias"]
 
 
 @pytest.mark.parametrize(
