@@ -31,6 +31,9 @@ COMMANDS = {
     "show": Command("edgegan.runtime.show", "say what a model, an ONNX file or a run is"),
     "providers": Command("edgegan.runtime.providers", "say what models can run on here"),
     "fit": Command("edgegan.trainer.fit", "train a GAN by a recipe on your pictures", TRAINER),
+    "recipes": Command(
+        "edgegan.trainer.recipes.__main__", "list the recipes, or all keys of one", TRAINER
+    ),
     "evaluate": Command(
         "edgegan.trainer.evaluate", "measure generators against held-out pictures", TRAINER
     ),

@@ -57,10 +57,14 @@ class DiscriminatorRecipe:
 
 @dataclass(frozen=True)
 class InputNoise:
-    """Normal noise on what the discriminator sees: ``deviation`` at first, none after ``steps``.
+    """Normal noise on what the discriminator sees.
 
     It decays linearly with the generator's steps (tip 13 of ganhacks; Arjovsky and Bottou 2017,
     section 3, https://arxiv.org/abs/1701.04862).
+
+    Attributes:
+        deviation: the standard deviation at first.
+        steps: after so many there is none.
     """
 
     deviation: float
@@ -74,10 +78,18 @@ class InputNoise:
 class AnyRecipe:
     """What every recipe has: a generator, how it is trained, and what it draws.
 
-    ``evaluate_every`` steps the run draws its grids, counts their faces and writes a checkpoint;
-    ``ema_decay`` is the weight of the past in the moving average of the generator (0 switches it
-    off). ``value_range`` names, in ``VALUE_RANGES``, the numbers that black and white are to the
-    networks. ``made_by`` is the command that trains by it.
+    ``made_by`` is the command that trains by it.
+
+    Attributes:
+        name: what the recipe is called, in files and reports.
+        latent: what the generator starts from.
+        image_size: the side of the pictures in pixels.
+        batch_size: how many pictures a network is shown in an update.
+        evaluate_every: after so many steps each time the run draws its grids, counts their faces
+            and writes a checkpoint.
+        ema_decay: the weight of the past in the moving average of the generator; 0 switches it off.
+        value_range: the numbers that black and white are to the networks: signed for -1 and 1,
+            unit for 0 and 1.
     """
 
     made_by = ""
@@ -112,7 +124,7 @@ class AnyRecipe:
 
     def to_mapping(self) -> dict[str, Any]:
         """The recipe as plain YAML values, as ``any_from_mapping`` reads it."""
-        mapping: dict[str, Any] = _schema().write(self)
+        mapping: dict[str, Any] = schema().write(self)
         return mapping
 
 
@@ -120,22 +132,27 @@ class AnyRecipe:
 class Recipe(AnyRecipe):
     """All that decides a GAN's training run, but for the pictures and the seed.
 
-    ``discriminator_steps`` are made before each generator step.
-
-    Of the pictures, the share ``held_out`` is never trained on, so that a generator can be measured
-    against it; of the others the share ``instance_selection`` is, those that are most like all
-    (``trainer.selection``); ``crop_from`` resizes all to that size before ``image_size`` in their
-    middle is kept; each is turned by an angle uniform in ± ``rotation_degrees``.
-
-    ``batches`` are shown to the discriminator ``apart``, real and generated, or ``mixed`` in one
-    (tip 4 of ganhacks tells them apart where it has batch norm). ``generated_batches`` are
-    ``fresh`` for each update, or ``reused``: the generator learns from the pictures that the
-    discriminator's last update was shown, and draws once less a step. ``augmentation`` lists the
-    transformations of ``trainer.augmentation`` that all pictures go through before the
-    discriminator.
-
-    ``precision`` is the number format that convolutions multiply in while training: ``bfloat16``
-    is faster on processors that have it, and weights are float32 all the same.
+    Attributes:
+        objective: what generator and discriminator learn from.
+        penalty: what is added to the discriminator's loss.
+        discriminator_steps: updates of the discriminator before each of the generator.
+        epochs: passes over the pictures.
+        horizontal_flip: whether half of the pictures are mirrored.
+        rotation_degrees: each picture is turned by an angle drawn evenly up to this, either way.
+        crop_from: pictures are resized to this size, and image_size in their middle is kept; null
+            to resize them to image_size at once.
+        held_out: the share of the pictures that is never trained on, to measure a generator by.
+        instance_selection: the share of the other pictures that is trained on, those that are most
+            like all (trainer.selection).
+        batches: real and generated pictures are shown to the discriminator apart, or mixed in one
+            batch (tip 4 of ganhacks tells them apart where it has batch norm).
+        generated_batches: fresh for each update, or reused: the generator learns from the pictures
+            that the discriminator's last update was shown, and draws once less a step.
+        precision: the number format that convolutions multiply in while training, float32 or
+            bfloat16, which is faster on processors that have it; weights are float32 all the same.
+        augmentation: what all pictures go through before the discriminator: any of colour,
+            translation and cutout (trainer.augmentation).
+        input_noise: normal noise on what the discriminator sees, which decays with the steps.
     """
 
     made_by = "edgegan fit"
@@ -205,6 +222,9 @@ class StudentRecipe(AnyRecipe):
     """All that decides the distillation of a student, but for its teacher's pictures and the seed.
 
     Latents, ``image_size`` and ``value_range`` are the teacher's.
+
+    Attributes:
+        steps: updates of the student.
     """
 
     made_by = "edgegan distil"
@@ -240,7 +260,7 @@ R = TypeVar("R", bound=AnyRecipe)
 
 
 @cache
-def _schema() -> Schema:
+def schema() -> Schema:
     """What a recipe's mapping may hold: made when it is needed, since it imports every plug-in."""
     choices = {
         AnyRecipe: Choice("kind", {"gan": Recipe, "student": StudentRecipe}),
@@ -327,7 +347,7 @@ def any_from_mapping(mapping: dict[str, Any], origin: str) -> AnyRecipe:
     if not isinstance(mapping, dict):
         raise UserError(f"{origin} holds {type(mapping).__name__}, expected keys and values")
     try:
-        recipe: AnyRecipe = _schema().read(modern(mapping))
+        recipe: AnyRecipe = schema().read(modern(mapping))
     except ValueError as error:
         raise UserError(f"{origin}: {error}") from error
     return recipe
@@ -409,10 +429,11 @@ def _apply_override(mapping: dict[str, Any], override: str) -> None:
 
 def _forget_others(mapping: dict[str, Any], path: list[str], key: str) -> None:
     """Where ``key`` names another kind of part now, drop what that kind has not."""
-    schema, part = _schema(), _schema().at(path)
-    kind = schema.kind_of(part, mapping)
-    if path and kind and key == schema.choices[part].key:
-        for other in mapping.keys() - schema.fields(part, kind).keys():
+    table = schema()
+    part = table.at(path)
+    kind = table.kind_of(part, mapping)
+    if path and kind and key == table.choices[part].key:
+        for other in mapping.keys() - table.fields(part, kind).keys():
             del mapping[other]
 
 

@@ -103,6 +103,16 @@ class Schema:
             fields.update(_own_fields(each))
         return {**fields, **_fields_beside(choice)}
 
+    def classes(self, part: Any, kind: str | None) -> list[type]:
+        """The classes whose fields are the keys of a part of that kind."""
+        choice = self.choices.get(part)
+        if not choice:
+            return [part]
+        return [
+            *([choice.kinds[kind]] if kind else []),
+            *([choice.holder] if choice.holder else []),
+        ]
+
     def kind_of(self, part: Any, values: Any) -> str | None:
         """The kind that a part's values name, where it is a choice and they name one."""
         choice = self.choices.get(part)

@@ -14,13 +14,13 @@ from edgegan.trainer.schedules import Schedule
 class Optimizer(ABC):
     """An optimizer; a subclass is a frozen dataclass, its fields what a recipe can set.
 
-    ``learning_rate`` is the greatest that it has. ``schedule`` is how that changes in training,
-    null where it does not.
+    Attributes:
+        learning_rate: how far an update goes; the farthest where a schedule changes it.
+        schedule: how the learning rate changes as training goes on.
     """
 
     learning_rate: float
-    # With a default, so a subclass's fields need one. Optional: Python 3.9 evaluates it.
-    schedule: Optional[Schedule] = None  # noqa: UP045
+    schedule: Optional[Schedule] = None  # noqa: UP045 (pydantic evaluates it, on Python 3.9 too)
 
     def __post_init__(self) -> None:
         if not 0 < self.learning_rate < float("inf"):

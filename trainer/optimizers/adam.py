@@ -10,7 +10,12 @@ from edgegan.trainer.optimizers import Optimizer, check_fraction
 
 @dataclass(frozen=True)
 class Adam(Optimizer):
-    """``beta1`` and ``beta2`` are how slowly the means of gradients and of their squares forget."""
+    """Each weight moves by its mean gradient over the root of the mean square.
+
+    Attributes:
+        beta1: the weight of the past in the mean of the gradients.
+        beta2: the weight of the past in the mean of their squares.
+    """
 
     beta1: float = 0.9
     beta2: float = 0.999

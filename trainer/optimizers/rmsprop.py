@@ -10,7 +10,11 @@ from edgegan.trainer.optimizers import Optimizer, check_fraction
 
 @dataclass(frozen=True)
 class RMSProp(Optimizer):
-    """``smoothing`` is how slowly the mean of the gradients' squares forgets."""
+    """Each weight moves by its gradient over the root of the mean square.
+
+    Attributes:
+        smoothing: the weight of the past in the mean of the gradients' squares.
+    """
 
     smoothing: float = 0.999
 

@@ -13,7 +13,11 @@ from edgegan.trainer.optimizers import Optimizer, check_fraction
 
 @dataclass(frozen=True)
 class SGD(Optimizer):
-    """``momentum`` is the share of the last update that each keeps; 0 is plain descent."""
+    """Each weight moves by its gradient and by a share of its last move.
+
+    Attributes:
+        momentum: that share; 0 for plain descent.
+    """
 
     momentum: float = 0.9
 

@@ -39,7 +39,9 @@ class Pace:
 class Schedule(ABC):
     """A schedule; a subclass is a frozen dataclass, its fields what a recipe can set.
 
-    ``warm_up`` is the number of epochs in which the learning rate rises evenly at first.
+    Attributes:
+        warm_up: the number of epochs, passes over the pictures, in which the learning rate rises
+            evenly at first.
     """
 
     warm_up: float

@@ -13,7 +13,12 @@ from edgegan.trainer.schedules import Pace, Schedule, check_positive, scheduler_
 
 @dataclass(frozen=True)
 class Cosine(Schedule):
-    """The learning rate falls to the share ``factor`` of itself by the end of ``epochs``."""
+    """The learning rate falls slowly, then fast, then slowly, and stays at its lowest.
+
+    Attributes:
+        epochs: the passes over the pictures until it is at its lowest, from the beginning.
+        factor: the share of it that is left then.
+    """
 
     epochs: float
     factor: float = 0.0

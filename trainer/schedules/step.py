@@ -10,7 +10,12 @@ from edgegan.trainer.schedules import Pace, Schedule, check_positive, scheduler_
 
 @dataclass(frozen=True)
 class Step(Schedule):
-    """The learning rate is multiplied by ``factor`` after each of ``epochs``."""
+    """The learning rate drops a few times, and at once.
+
+    Attributes:
+        epochs: the passes over the pictures after which it drops, in all from the beginning.
+        factor: what it is multiplied by each time.
+    """
 
     epochs: tuple[float, ...]
     factor: float
