@@ -199,13 +199,13 @@ class Schema:
         path: list[str] = []
         hint: Any = self.root
         around: dict[str, Field] = {}
-        inside: dict[str, Field] = {}
+        inside = self.fields(self.root)
         chosen = False
         for step in location:
             part = self.part(hint)
             if part in self.choices and not chosen:
                 inside, chosen = self.fields(part, str(step)), True
-            elif part or not path:
+            elif part:
                 path.append(str(step))
                 hint = inside[str(step)].hint if str(step) in inside else None
                 part, around = self.part(hint), inside
@@ -225,7 +225,7 @@ class Schema:
         """The dotted keys of any part that end in one like ``key``."""
         paths = {path: path.rpartition(".")[2] for path in self._paths(self.root, mapping)}
         names = set(paths.values())
-        near = [key] if key in names else get_close_matches(key, sorted(names), cutoff=_ALIKE)
+        near = [key] if key in names else get_close_matches(key, sorted(names), 1, _ALIKE)
         return [path for path, name in paths.items() if name in near]
 
     def _paths(self, part: Any, values: Any, prefix: str = "") -> Iterator[str]:
