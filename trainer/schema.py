@@ -62,6 +62,7 @@ class Schema:
             for choice in choices.values()
             for name, kind in choice.kinds.items()
         }
+        self._types: dict[Any, Any] = {}
         self._holders = {choice.holder for choice in choices.values()}
         self._adapter: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(self._part_type(root))
 
@@ -128,7 +129,12 @@ class Schema:
         return part
 
     def _part_type(self, part: Any) -> Any:
-        """The type by which pydantic reads a part."""
+        """The type by which pydantic reads a part, made once: many parts have the same in them."""
+        if part not in self._types:
+            self._types[part] = self._new_part_type(part)
+        return self._types[part]
+
+    def _new_part_type(self, part: Any) -> Any:
         choice = self.choices.get(part)
         if not choice:
             return self._type(_own_fields(part), part)
