@@ -33,6 +33,7 @@ class Stream(IntEnum):
     OBJECTIVE = 11  # labels, places between pictures: an objective's own randomness
     CALIBRATION = 12  # what an export measures ranges of numbers on
     DISTILLATION = 13  # the pictures that a student copies from its teacher
+    GENERATOR_OBJECTIVE = 14  # an objective's own randomness in the generator's update
 
 
 def check_seed(value: int) -> int:

@@ -90,7 +90,7 @@ def _train(training: Training, real_batches: Iterator[np.ndarray], steps: int) -
     batch_size = training.recipe.batch_size
     with tqdm(total=steps * batch_size, unit=" images", disable=None) as bar:
         for number in range(1, steps + 1):
-            figures = training.update_judge(next(real_batches))
+            figures = training.update_discriminator_alone(next(real_batches))
             for name, value in figures.items():
                 if not np.isfinite(value):
                     raise UserError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 
@@ -19,13 +19,13 @@ from edgegan.trainer.bfloat16 import (
 )
 from edgegan.trainer.checkpoint import network_arrays, part_of, set_network_arrays
 from edgegan.trainer.device import check_bfloat16
-from edgegan.trainer.framework import HybridBlock, autograd, mx
+from edgegan.trainer.framework import HybridBlock, NDArray, autograd, mx
 from edgegan.trainer.layers import iterate_spectral_norms
 from edgegan.trainer.networks import Architecture
-from edgegan.trainer.objectives import Turn
 from edgegan.trainer.optimizer import NetworkOptimizer, trained_parameters
 from edgegan.trainer.recipe import AnyRecipe, Recipe
 from edgegan.trainer.schedules import Pace
+from edgegan.trainer.turn import Turn
 
 
 class Figures(ABC):
@@ -36,10 +36,19 @@ class Figures(ABC):
     def summary(self) -> str:
         """A few words for the line of progress."""
 
+    @property
+    def by_name(self) -> dict[str, float]:
+        """All figures, by the names that events have: the last word says what is measured."""
+        return vars(self)
+
 
 @dataclass(frozen=True)
 class StepResult(Figures):
-    """The figures of a GAN's step: the discriminator's are those of its last update."""
+    """The figures of a GAN's step: the discriminator's are those of its last update.
+
+    ``discriminator_loss`` is the objective's. ``besides`` are the penalty's and what else an
+    objective or a penalty reports; what is not measured in every update stays as it was last.
+    """
 
     discriminator_loss: float
     generator_loss: float
@@ -47,10 +56,16 @@ class StepResult(Figures):
     generated_score: float
     discriminator_gradient_norm: float
     generator_gradient_norm: float
+    besides: dict[str, float] = field(default_factory=dict)
 
     @property
     def summary(self) -> str:
         return f"D {self.discriminator_loss:.3f} G {self.generator_loss:.3f}"
+
+    @property
+    def by_name(self) -> dict[str, float]:
+        own = {key: value for key, value in vars(self).items() if key != "besides"}
+        return {**own, **self.besides}
 
 
 class GeneratorTraining(ABC):
@@ -143,7 +158,7 @@ class GeneratorTraining(ABC):
             array *= decay
             array += (1 - decay) * parameter.data()
 
-    def _draw_latents(self, number: int, stream: Stream) -> mx.nd.NDArray:
+    def _draw_latents(self, number: int, stream: Stream) -> NDArray:
         """The latents of update ``number``, on the device."""
         latents = update_latents(self.recipe, self.seed, number, stream)
         return mx.nd.array(latents, ctx=self.device)
@@ -162,6 +177,7 @@ class Training(GeneratorTraining):
         super().__init__(recipe, seed, device, pace)
         self.pictures = pictures
         self.memory = recipe.objective.first_memory()
+        self.reported: dict[str, float] = {}
         self.zero_loss_is_failure = recipe.objective.zero_loss_is_failure
         self.discriminator = make_discriminator(recipe, device)
         _initialise(self.discriminator, recipe.discriminator.architecture, seed, index=1)
@@ -178,28 +194,23 @@ class Training(GeneratorTraining):
     def step(self, real_batches: Iterator[np.ndarray]) -> StepResult:
         """Update the discriminator as often as the recipe says, then the generator once."""
         reused = self.recipe.generated_batches == "reused"
-        for turn in range(1, self.recipe.discriminator_steps + 1):
-            learns_from_it = reused and turn == self.recipe.discriminator_steps
+        figures: dict[str, NDArray] = {}
+        for number in range(1, self.recipe.discriminator_steps + 1):
+            learns_from_it = reused and number == self.recipe.discriminator_steps
             with autograd.record() if learns_from_it else autograd.train_mode():
                 generated = self.generator(self._discriminator_latents())
-            discriminator_figures = self._update_discriminator(
-                next(real_batches), generated.detach()
-            )
+            turn = self._update_discriminator(next(real_batches), generated.detach())
+            figures.update(turn.figures)
         if not reused:
             latents = self._draw_latents(self.step_count, Stream.GENERATOR_LATENT)
             with autograd.record():
                 generated = self.generator(latents)
-        generator_figures = self._update_generator(generated)
+        figures.update(self._update_generator(generated, turn.real).figures)
         self.step_count += 1
         self._update_average()
-        figures = read_figures({**discriminator_figures, **generator_figures})
-        generated_score = figures.pop("generated_score_of_generator")
-        self.memory = self.recipe.objective.next_memory(
-            self.memory, figures["real_score"], generated_score
-        )
-        return StepResult(**figures)
+        return self._result(read_figures(figures))
 
-    def update_judge(self, real_images: np.ndarray) -> dict[str, float]:
+    def update_discriminator_alone(self, real_images: np.ndarray) -> dict[str, float]:
         """Update the discriminator alone, on what the moving average draws in use.
 
         Args:
@@ -209,7 +220,7 @@ class Training(GeneratorTraining):
             Its figures, named as in ``StepResult``.
         """
         generated = self.average(self._discriminator_latents())
-        return read_figures(self._update_discriminator(real_images, generated))
+        return read_figures(self._update_discriminator(real_images, generated).figures)
 
     @property
     def networks(self) -> list[HybridBlock]:
@@ -239,59 +250,78 @@ class Training(GeneratorTraining):
             "memory": {key: np.array(value) for key, value in self.memory.items()},
         }
 
-    def _update_discriminator(
-        self, real_images: np.ndarray, generated_images: mx.nd.NDArray
-    ) -> dict[str, mx.nd.NDArray]:
+    def _update_discriminator(self, real_images: np.ndarray, generated_images: NDArray) -> Turn:
         objective, update = self.recipe.objective, self.discriminator_optimizer.updates
         view = philox(self.seed, Stream.DISCRIMINATOR_VIEW, update)
         real = self._view(mx.nd.array(real_images, ctx=self.device), view)
         generated = self._view(generated_images, view)
-        draws = philox(self.seed, Stream.OBJECTIVE, update)
-        turn = Turn(self.discriminator, real, generated, draws, self.memory)
+        turn = self._turn(real, generated, philox(self.seed, Stream.OBJECTIVE, update))
         iterate_spectral_norms(self.discriminator)
         with autograd.record():
-            real_scores, generated_scores = self._scores(real, generated)
-            loss = objective.discriminator_loss(real_scores, generated_scores, turn)
-        loss.backward()
-        loss = loss + objective.add_penalty(turn)
-        gradient_norm = self.discriminator_optimizer.gradient_norm()
+            # In this order, as batch norm's running statistics go through both.
+            real_scores, generated_scores = turn.real_scores, turn.generated_scores
+            loss = objective.discriminator_loss(turn)
+            penalties = self._penalties(turn)
+        autograd.backward([loss, *penalties])
+        turn.gather_gradients()
+        turn.figures.update(
+            discriminator_loss=loss,
+            real_score=real_scores.mean(),
+            generated_score=generated_scores.mean(),
+            discriminator_gradient_norm=self.discriminator_optimizer.gradient_norm(),
+        )
         self.discriminator_optimizer.step()
         objective.constrain(self.discriminator_optimizer.parameters)
-        return {
-            "discriminator_loss": loss,
-            "real_score": real_scores.mean(),
-            "generated_score": generated_scores.mean(),
-            "discriminator_gradient_norm": gradient_norm,
-        }
+        return turn
 
-    def _update_generator(self, generated: mx.nd.NDArray) -> dict[str, mx.nd.NDArray]:
-        """Update the generator by the batch that it drew, recorded."""
+    def _penalties(self, turn: Turn) -> list[NDArray]:
+        """What is added to the discriminator's loss: nothing in updates between those penalised."""
+        penalty = self.recipe.penalty
+        if not penalty or self.discriminator_optimizer.updates % penalty.every:
+            return []
+        value = penalty.weight * penalty.value(turn)
+        turn.figures[f"{penalty.name}_penalty"] = value
+        return [penalty.every * value]
+
+    def _update_generator(self, generated: NDArray, real: NDArray) -> Turn:
+        """Update the generator by the batch that it drew, recorded.
+
+        ``real`` are the real pictures that the discriminator was last shown.
+        """
         view = philox(self.seed, Stream.GENERATOR_VIEW, self.step_count)
+        draws = philox(self.seed, Stream.GENERATOR_OBJECTIVE, self.step_count)
         with _no_gradients(self.discriminator):
             with autograd.record():
-                scores = self.discriminator(self._view(generated, view))
-                loss = self.recipe.objective.generator_loss(scores)
+                turn = self._turn(real, self._view(generated, view), draws)
+                loss = self.recipe.objective.generator_loss(turn)
+                generated_scores = turn.generated_scores
             loss.backward()
         gather_gradients(self.generator)
-        gradient_norm = self.generator_optimizer.gradient_norm()
+        turn.figures.update(
+            generator_loss=loss,
+            generated_score_of_generator=generated_scores.mean(),
+            generator_gradient_norm=self.generator_optimizer.gradient_norm(),
+        )
         self.generator_optimizer.step()
         round_weights(self.generator)
-        return {
-            "generator_loss": loss,
-            "generated_score_of_generator": scores.mean(),
-            "generator_gradient_norm": gradient_norm,
-        }
+        return turn
 
-    def _scores(
-        self, real: mx.nd.NDArray, generated: mx.nd.NDArray
-    ) -> tuple[mx.nd.NDArray, mx.nd.NDArray]:
-        """The discriminator's scores of both batches, shown apart or mixed as the recipe says."""
-        if self.recipe.batches == "apart":
-            return self.discriminator(real), self.discriminator(generated)
-        scores = self.discriminator(mx.nd.concat(real, generated, dim=0))
-        return scores[: len(real)], scores[len(real) :]
+    def _turn(self, real: NDArray, generated: NDArray, draws: np.random.Generator) -> Turn:
+        mixed = self.recipe.batches == "mixed"
+        return Turn(self.discriminator, real, generated, mixed, draws, self.memory)
 
-    def _view(self, images: mx.nd.NDArray, draws: np.random.Generator) -> mx.nd.NDArray:
+    def _result(self, figures: dict[str, float]) -> StepResult:
+        """What a step tells of all its figures, after the objective has learned of the scores."""
+        generated_score = figures.pop("generated_score_of_generator")
+        self.memory = self.recipe.objective.next_memory(
+            self.memory, figures["real_score"], generated_score
+        )
+        names = {item.name for item in fields(StepResult)} & figures.keys()
+        own = {name: figures.pop(name) for name in names}
+        self.reported = {**self.reported, **figures, **self.memory}
+        return StepResult(**own, besides=self.reported)
+
+    def _view(self, images: NDArray, draws: np.random.Generator) -> NDArray:
         """What the discriminator sees of pictures: augmented, and with noise that decays."""
         for transformation in self.recipe.augmentation:
             images = TRANSFORMATIONS[transformation](images, draws)
@@ -302,7 +332,7 @@ class Training(GeneratorTraining):
             images = images + mx.nd.array(deviation * drawn, ctx=self.device)
         return images
 
-    def _discriminator_latents(self) -> mx.nd.NDArray:
+    def _discriminator_latents(self) -> NDArray:
         """The latents of the discriminator's next update, float32 (batch_size, input size)."""
         return self._draw_latents(self.discriminator_optimizer.updates, Stream.DISCRIMINATOR_LATENT)
 
@@ -365,7 +395,7 @@ def _no_gradients(network: HybridBlock) -> Iterator[None]:
             parameter.grad_req = "write"
 
 
-def read_figures(figures: dict[str, mx.nd.NDArray]) -> dict[str, float]:
+def read_figures(figures: dict[str, NDArray]) -> dict[str, float]:
     """Wait for all figures at once."""
     names = list(figures)
     values = mx.nd.concat(*[figures[name].reshape((1,)) for name in names], dim=0).asnumpy()

@@ -99,7 +99,7 @@ class Monitor:
         for warning in self.health.check(step, result):
             self.say(f"warning: {warning}")
         if step % SCALARS_EVERY == 0:
-            for name, value in vars(result).items():
+            for name, value in result.by_name.items():
                 group = name.rpartition("_")[2]
                 self._events.add(summary.scalar(f"{group}/{name}", value), step)
         state = f"{result.summary}, {self.images_per_second():.0f} images/s, {self._time_left()}"
@@ -215,7 +215,7 @@ class Health:
         Raises:
             TrainingFailed: a figure is NaN or infinite.
         """
-        figures = vars(result)
+        figures = result.by_name
         for name, value in figures.items():
             if not np.isfinite(value):
                 raise TrainingFailed(step, f"the {name.replace('_', ' ')} is {value}")

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
-
-_PENALTIES_EXIST = (Path(__file__).parent / "penalties").is_dir()  # until that package is there
 
 # What Adam's beta1 and beta2 were called, or stood for, in each optimizer; None where for nothing.
 _OPTIMIZER_KEYS: dict[str, dict[str, str | None]] = {
@@ -23,11 +20,7 @@ def modern(mapping: dict[str, Any]) -> dict[str, Any]:
         if isinstance(network, dict) and isinstance(network.get("optimizer"), dict):
             result[key] = {**network, "optimizer": _optimizer(network["optimizer"])}
     objective = result.get("objective")
-    if (
-        _PENALTIES_EXIST
-        and isinstance(objective, dict)
-        and objective.get("name") == "wasserstein_gp"
-    ):
+    if isinstance(objective, dict) and objective.get("name") == "wasserstein_gp":
         result["objective"] = {"name": "wasserstein", "clip": None}
         result["penalty"] = {"name": "gradient", "weight": objective.get("penalty", 10.0)}
     return result

@@ -20,13 +20,9 @@ from edgegan.trainer.networks import Latent
 from edgegan.trainer.objectives import Objective
 from edgegan.trainer.old_recipes import modern
 from edgegan.trainer.optimizers import Optimizer
+from edgegan.trainer.penalties import Penalty
 from edgegan.trainer.schedules import Schedule
 from edgegan.trainer.schema import Choice, Schema
-
-try:
-    from edgegan.trainer.penalties import Penalty
-except ImportError:  # until that package is there
-    Penalty = None
 
 FOLDER = Path(__file__).parent / "recipes"
 STUDENT = Path(__file__).parent / "student.yaml"
@@ -198,10 +194,10 @@ class Recipe(AnyRecipe):
         self.discriminator.architecture.check(self.image_size)
         self.objective.check(self.discriminator.architecture, self.image_size)
         if self.penalty:
-            if not getattr(self.objective, "allows_penalty", True):  # until all have it
+            if not self.objective.allows_penalty:
                 raise ValueError(
-                    f"penalty is {self.penalty.name}, expected none with this objective "
-                    f"{self.objective.name}"
+                    f"penalty is {self.penalty.name}, expected none beside objective "
+                    f"{self.objective.name} as it is set"
                 )
             self.penalty.check(self.discriminator.architecture, self.image_size)
         if self.precision == "bfloat16":
@@ -272,10 +268,9 @@ def schema() -> Schema:
         ),
         Objective: Choice("name", _found("objectives", Objective)),
         Optimizer: Choice("name", _found("optimizers", Optimizer)),
+        Penalty: Choice("name", _found("penalties", Penalty)),
         Schedule: Choice("name", _found("schedules", Schedule)),
     }
-    if Penalty:
-        choices[Penalty] = Choice("name", _found("penalties", Penalty))
     return Schema(AnyRecipe, choices)
 
 

@@ -188,7 +188,7 @@ def test_what_is_trained_and_kept_is_the_same_in_both() -> None:
     [
         [],
         ["generated_batches=reused"],
-        ["discriminator.norm=none", "objective={name: wasserstein_gp}"],
+        ["discriminator.norm=none", "penalty={name: gradient}"],
         ["discriminator.norm=spectral"],
     ],
     ids=lambda overrides: " ".join(overrides) or "as it comes",

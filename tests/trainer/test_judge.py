@@ -140,7 +140,7 @@ def test_an_update_is_that_of_training_on_what_the_average_draws_in_use() -> Non
         for _ in range(2):
             training.step(batches)
         if alone:
-            training.update_judge(next(batches))
+            training.update_discriminator_alone(next(batches))
         else:
             training.step(batches)
         states.append(part_of(training.state(), "discriminator"))
@@ -154,7 +154,9 @@ def test_a_judge_learns_to_tell_the_generators_pictures() -> None:
     training = Training(recipe, 0, mx.cpu(), pictures=100)
     batches = random_batches(recipe)
     training.step(batches)
-    losses = [training.update_judge(next(batches))["discriminator_loss"] for _ in range(60)]
+    losses = [
+        training.update_discriminator_alone(next(batches))["discriminator_loss"] for _ in range(60)
+    ]
     assert np.mean(losses[-5:]) < 0.5 * np.mean(losses[:5])
 
 

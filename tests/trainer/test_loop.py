@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 
 import mxnet as mx
 import numpy as np
 import pytest
+from mxnet import autograd
 
 from edgegan.runtime.latent import Stream, philox
 from edgegan.trainer import checkpoint, loop, recipe
-from edgegan.trainer.checkpoint import Checkpoint, part_of
-from edgegan.trainer.loop import Training
+from edgegan.trainer.checkpoint import Checkpoint, part_of, set_network_arrays
+from edgegan.trainer.loop import Training, make_discriminator, make_generator
+from edgegan.trainer.objectives import Objective
 from edgegan.trainer.optimizer import NetworkOptimizer, trained_parameters
+from edgegan.trainer.turn import Turn
 from training_help import random_batches, skip_without_bfloat16, tiny_recipe
 
 Arrays = dict[str, np.ndarray]
@@ -32,8 +34,18 @@ RECIPES = [
     pytest.param(["dcgan"], id="dcgan"),
     pytest.param(["wgan"], id="wgan"),
     pytest.param(
-        ["wgan", "objective={name: wasserstein_gp}", "discriminator.norm=none"], id="wgan_gp"
+        [
+            "wgan",
+            "objective.clip=null",
+            "penalty={name: gradient}",
+            "discriminator.norm=none",
+        ],
+        id="wgan_gp",
     ),
+    pytest.param(
+        ["dcgan", "penalty={name: dragan, every: 2}", "discriminator.norm=none"], id="dragan"
+    ),
+    pytest.param(["dcgan", "objective={name: relativistic}"], id="relativistic"),
     pytest.param(BEGAN, id="began"),
     pytest.param(
         [
@@ -125,13 +137,15 @@ def test_each_update_leaves_the_other_network_alone(monkeypatch: pytest.MonkeyPa
             (trained_arrays(training, "generator"), trained_arrays(training, "discriminator"))
         )
 
-    update_generator = training._update_generator
+    kind = type(training.recipe.objective)
+    generator_loss = kind.generator_loss
 
-    def recorded_update(generated: mx.nd.NDArray) -> dict[str, mx.nd.NDArray]:
-        record()
-        return update_generator(generated)
+    def recorded_loss(self: Objective, turn: Turn) -> mx.nd.NDArray:
+        with autograd.pause():
+            record()  # between the two updates
+        return generator_loss(self, turn)
 
-    monkeypatch.setattr(training, "_update_generator", recorded_update)
+    monkeypatch.setattr(kind, "generator_loss", recorded_loss)
     record()
     training.step(random_batches(training.recipe))
     record()
@@ -245,6 +259,7 @@ def test_the_memory_of_boundary_equilibrium_goes_through_the_scores_of_each_step
         assert training.memory["convergence"] == pytest.approx(
             told.real_score + abs(balance), abs=1e-6
         )
+        assert told.besides == training.memory
     assert k > 0
 
 
@@ -307,6 +322,97 @@ def test_mixed_batches_differ_from_those_apart_where_there_is_batch_norm_only(no
     distance = max(np.abs(apart[name] - mixed[name]).max() for name in apart)
     assert (distance < 1e-6) == (norm == "none")
     assert norm == "none" or distance > 1e-3
+
+
+@pytest.mark.parametrize("batches", ["apart", "mixed"])
+@pytest.mark.parametrize("objective", ["non_saturating", "relativistic"])
+def test_the_generators_update_is_that_of_its_loss_on_the_batches_as_they_are_shown(
+    objective: str, batches: str
+) -> None:
+    chosen = tiny_recipe(
+        "dcgan",
+        f"objective={{name: {objective}}}",
+        f"batches={batches}",
+        "discriminator_steps=2",
+        "generator.optimizer={name: sgd, learning_rate: 1, momentum: 0}",
+        # As good as none: the discriminator stays as it was.
+        "discriminator.optimizer={name: sgd, learning_rate: 1e-30, momentum: 0}",
+    )
+    training = Training(chosen, 0, mx.cpu(), pictures=100)
+    for parameter in trained_parameters(training.discriminator):
+        parameter.set_data(10 * parameter.data())  # so that scores are far from 0
+    state = training.state()
+    generator, discriminator = (
+        make_generator(chosen, mx.cpu()),
+        make_discriminator(chosen, mx.cpu()),
+    )
+    set_network_arrays(generator, part_of(state, "generator"))
+    set_network_arrays(discriminator, part_of(state, "discriminator"))
+
+    training.step(random_batches(chosen))
+
+    real = mx.nd.array(list(islice(random_batches(chosen), 2))[-1])
+    latents = loop.update_latents(chosen, 0, 0, Stream.GENERATOR_LATENT)
+    with autograd.record():
+        generated = generator(mx.nd.array(latents))
+        if batches == "mixed":
+            scores = discriminator(mx.nd.concat(real, generated, dim=0))
+            x, y = scores[:4], scores[4:]
+        else:
+            x, y = discriminator(real), discriminator(generated)
+        if objective == "relativistic":
+            above, below = y - x.mean(), x - y.mean()
+            loss = mx.nd.maximum(1 - above, 0).mean() + mx.nd.maximum(1 + below, 0).mean()
+        else:
+            loss = mx.nd.log(1 + mx.nd.exp(-y)).mean()
+    loss.backward()
+    found = part_of(training.state(), "generator")
+    for parameter in trained_parameters(generator):
+        name = parameter.name[len(generator.prefix) :]
+        moved, gradient = found[name] - parameter.data().asnumpy(), parameter.grad().asnumpy()
+        assert np.abs(gradient).max() > 1e-4, name
+        np.testing.assert_allclose(moved, -gradient, rtol=1e-3, atol=1e-6, err_msg=name)
+
+
+def test_a_penalty_at_every_third_update_counts_threefold() -> None:
+    """Plain SGD moves weights by their gradient times the rate."""
+    sgd = "discriminator.optimizer={name: sgd, learning_rate: 0.1, momentum: 0}"
+    no_norm = "discriminator.norm=none"
+    lazy = trained_for(1, 0, "penalty={name: r1, weight: 2, every: 3}", sgd, no_norm)
+    heavy = trained_for(1, 0, "penalty={name: r1, weight: 6}", sgd, no_norm)
+    arrays = [trained_arrays(each, "discriminator") for each in (lazy, heavy)]
+    for name, array in arrays[0].items():
+        np.testing.assert_allclose(array, arrays[1][name], atol=1e-7, err_msg=name)
+    batches = random_batches(lazy.recipe)
+    first = lazy.reported["r1_penalty"]
+    assert first == pytest.approx(heavy.reported["r1_penalty"] / 3)
+    second, third, fourth = (lazy.step(batches).besides["r1_penalty"] for _ in range(3))
+    assert first == second == third != fourth
+
+
+def test_between_its_updates_a_penalty_changes_nothing() -> None:
+    """The second update of two trainings from the same state."""
+    penalised = trained_for(1, 0, "penalty={name: r1, every: 2}", "discriminator.norm=none")
+    plain = trained_for(1, 0, "discriminator.norm=none")
+    plain.set_state(1, penalised.state())
+    for training in (penalised, plain):
+        training.step(random_batches(training.recipe, seed=1))
+    assert_same(penalised.state(), plain.state())
+
+
+def test_what_a_loss_reports_is_told_with_the_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    training = trained_for(0)
+    kind = type(training.recipe.objective)
+    loss = kind.discriminator_loss
+
+    def reporting(self: Objective, turn: Turn) -> mx.nd.NDArray:
+        turn.figures["margin_score"] = (turn.real_scores - turn.generated_scores).mean()
+        return loss(self, turn)
+
+    monkeypatch.setattr(kind, "discriminator_loss", reporting)
+    told = training.step(random_batches(training.recipe))
+    margin = told.real_score - told.generated_score
+    assert told.by_name["margin_score"] == pytest.approx(margin, abs=1e-6)
 
 
 def test_input_noise_is_normal_decays_linearly_and_ends() -> None:
@@ -389,7 +495,7 @@ def test_every_recipe_trains(name: str) -> None:
     before = training.state()
     batches = random_batches(training.recipe)
     for _ in range(2):
-        assert np.isfinite(list(asdict(training.step(batches)).values())).all()
+        assert np.isfinite(list(training.step(batches).by_name.values())).all()
     after = training.state()
     for part in ("generator/", "ema/", "discriminator/"):
         weights = [key for key in after if key.startswith(part) and key.endswith("weight")]

@@ -175,6 +175,15 @@ def read(folder: Path) -> EventAccumulator:
     return events.Reload()
 
 
+def test_what_a_penalty_reports_is_a_figure_of_its_own(training: Training, tmp_path: Path) -> None:
+    with Monitor(training, 100, tmp_path) as monitor:
+        training.step_count = SCALARS_EVERY
+        monitor.step(replace(HEALTHY, besides={"r1_penalty": 2.5, "k": 0.25}))
+    events = read(tmp_path)
+    for name, value in (("penalty/r1_penalty", 2.5), ("k/k", 0.25)):
+        assert [(event.step, event.value) for event in events.Scalars(name)] == [(10, value)]
+
+
 def test_tensorboard_finds_all_that_a_run_records(training: Training, tmp_path: Path) -> None:
     with Monitor(training, 100, tmp_path) as monitor:
         train(training, monitor, 2 * SCALARS_EVERY)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from edgegan.trainer.framework import NDArray
 from edgegan.trainer.networks import began
-from edgegan.trainer.objectives import Objective, Turn
+from edgegan.trainer.objectives import Objective
+from edgegan.trainer.turn import Turn
 
 if TYPE_CHECKING:
     from edgegan.trainer.networks import DiscriminatorArchitecture
@@ -26,7 +27,6 @@ class BoundaryEquilibrium(Objective):
     M = L(x) + |balance|.
     """
 
-    name = "boundary_equilibrium"
     gamma: float = 0.7
     proportional_gain: float = 1e-3
 
@@ -42,6 +42,10 @@ class BoundaryEquilibrium(Objective):
     def higher_is_real(self) -> bool:
         return False
 
+    @property
+    def allows_penalty(self) -> bool:
+        return False  # of an autoencoder's error nothing is known to bound the slope by
+
     def check(self, discriminator: DiscriminatorArchitecture, image_size: int) -> None:
         if not isinstance(discriminator, began.BeganDiscriminator):
             raise ValueError(
@@ -49,13 +53,11 @@ class BoundaryEquilibrium(Objective):
                 f"discriminator.network has to be began, found {discriminator.network}"
             )
 
-    def discriminator_loss(
-        self, real_scores: NDArray, generated_scores: NDArray, turn: Turn
-    ) -> NDArray:
-        return real_scores.mean() - turn.memory["k"] * generated_scores.mean()
+    def discriminator_loss(self, turn: Turn) -> NDArray:
+        return turn.real_scores.mean() - turn.memory["k"] * turn.generated_scores.mean()
 
-    def generator_loss(self, generated_scores: NDArray) -> NDArray:
-        return generated_scores.mean()
+    def generator_loss(self, turn: Turn) -> NDArray:
+        return turn.generated_scores.mean()
 
     def first_memory(self) -> dict[str, float]:
         return {"k": 0.0, "convergence": 0.0}
@@ -66,6 +68,3 @@ class BoundaryEquilibrium(Objective):
         balance = self.gamma * real_score - generated_score
         k = min(max(memory["k"] + self.proportional_gain * balance, 0.0), 1.0)
         return {"k": k, "convergence": real_score + abs(balance)}
-
-
-OBJECTIVE = BoundaryEquilibrium

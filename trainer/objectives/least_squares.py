@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edgegan.trainer.framework import NDArray
-from edgegan.trainer.objectives import Objective, Turn
+from edgegan.trainer.objectives import Objective
+from edgegan.trainer.turn import Turn
 
 
 @dataclass(frozen=True)
 class LeastSquares(Objective):
     """D minimises ((D(x) - b)^2 + (D(G(z)) - a)^2) / 2, G minimises (D(G(z)) - c)^2 / 2."""
 
-    name = "least_squares"
     a: float = 0.0
     b: float = 1.0
     c: float = 1.0
@@ -26,14 +26,10 @@ class LeastSquares(Objective):
     def higher_is_real(self) -> bool:
         return self.b > self.a
 
-    def discriminator_loss(
-        self, real_scores: NDArray, generated_scores: NDArray, turn: Turn
-    ) -> NDArray:
-        real, generated = (real_scores - self.b).square(), (generated_scores - self.a).square()
-        return (real.mean() + generated.mean()) / 2
+    def discriminator_loss(self, turn: Turn) -> NDArray:
+        real = (turn.real_scores - self.b).square().mean()
+        generated = (turn.generated_scores - self.a).square().mean()
+        return (real + generated) / 2
 
-    def generator_loss(self, generated_scores: NDArray) -> NDArray:
-        return (generated_scores - self.c).square().mean() / 2
-
-
-OBJECTIVE = LeastSquares
+    def generator_loss(self, turn: Turn) -> NDArray:
+        return (turn.generated_scores - self.c).square().mean() / 2

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgegan.trainer.framework import NDArray, mx
-from edgegan.trainer.objectives import Objective, Turn
+from edgegan.trainer.objectives import Objective
+from edgegan.trainer.turn import Turn
 
 
 def softplus(logits: NDArray) -> NDArray:
@@ -25,7 +26,6 @@ class Minimax(Objective):
     -y log D - (1 - y) log(1 - D).
     """
 
-    name = "minimax"
     zero_loss_is_failure = True
     real_labels: tuple[float, float] = (1.0, 1.0)
     generated_labels: tuple[float, float] = (0.0, 0.0)
@@ -43,15 +43,14 @@ class Minimax(Objective):
         if not 0 <= self.flipped <= 1:
             raise ValueError(f"objective.flipped is {self.flipped}, expected 0 to 1")
 
-    def discriminator_loss(
-        self, real_scores: NDArray, generated_scores: NDArray, turn: Turn
-    ) -> NDArray:
-        real = self._labels(real_scores, turn, self.real_labels, self.generated_labels)
-        generated = self._labels(generated_scores, turn, self.generated_labels, self.real_labels)
-        return _cross_entropy(real_scores, real) + _cross_entropy(generated_scores, generated)
+    def discriminator_loss(self, turn: Turn) -> NDArray:
+        real, generated = turn.real_scores, turn.generated_scores
+        real_labels = self._labels(real, turn, self.real_labels, self.generated_labels)
+        generated_labels = self._labels(generated, turn, self.generated_labels, self.real_labels)
+        return _cross_entropy(real, real_labels) + _cross_entropy(generated, generated_labels)
 
-    def generator_loss(self, generated_scores: NDArray) -> NDArray:
-        return -softplus(generated_scores).mean()
+    def generator_loss(self, turn: Turn) -> NDArray:
+        return -softplus(turn.generated_scores).mean()
 
     def _labels(
         self,
@@ -70,6 +69,3 @@ class Minimax(Objective):
 
 def _cross_entropy(scores: NDArray, labels: NDArray) -> NDArray:
     return (labels * softplus(-scores) + (1 - labels) * softplus(scores)).mean()
-
-
-OBJECTIVE = Minimax

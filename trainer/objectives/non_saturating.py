@@ -10,16 +10,12 @@ from dataclasses import dataclass
 
 from edgegan.trainer.framework import NDArray
 from edgegan.trainer.objectives.minimax import Minimax, softplus
+from edgegan.trainer.turn import Turn
 
 
 @dataclass(frozen=True)
 class NonSaturating(Minimax):
     """G minimises -log D(G(z)), from logits."""
 
-    name = "non_saturating"
-
-    def generator_loss(self, generated_scores: NDArray) -> NDArray:
-        return softplus(-generated_scores).mean()
-
-
-OBJECTIVE = NonSaturating
+    def generator_loss(self, turn: Turn) -> NDArray:
+        return softplus(-turn.generated_scores).mean()

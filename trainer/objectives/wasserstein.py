@@ -1,4 +1,4 @@
-"""The Wasserstein critic with weight clipping, Arjovsky et al. 2017, algorithm 1.
+"""The Wasserstein critic, Arjovsky et al. 2017, algorithm 1.
 
 https://arxiv.org/abs/1701.07875
 """
@@ -7,34 +7,39 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Optional
 
 from edgegan.trainer.framework import NDArray, Parameter, mx
-from edgegan.trainer.objectives import Objective, Turn
+from edgegan.trainer.objectives import Objective
+from edgegan.trainer.turn import Turn
 
 
 @dataclass(frozen=True)
 class Wasserstein(Objective):
-    """The critic maximises mean D(x) - mean D(G(z)) with every weight within +-``clip``."""
+    """The critic maximises mean D(x) - mean D(G(z)) with every weight within +-``clip``.
 
-    name = "wasserstein"
-    clip: float = 0.01
+    With ``clip: null`` something else has to bound its slope, such as the penalty ``gradient``.
+    """
+
+    clip: Optional[float] = 0.01  # noqa: UP045 (pydantic evaluates it, on Python 3.9 too)
 
     def __post_init__(self) -> None:
-        if not 0 < self.clip < float("inf"):
+        if self.clip is not None and not 0 < self.clip < float("inf"):
             raise ValueError(f"objective.clip is {self.clip!r}, expected a positive number")
 
-    def discriminator_loss(
-        self, real_scores: NDArray, generated_scores: NDArray, turn: Turn
-    ) -> NDArray:
-        return generated_scores.mean() - real_scores.mean()
+    @property
+    def allows_penalty(self) -> bool:
+        return self.clip is None
 
-    def generator_loss(self, generated_scores: NDArray) -> NDArray:
-        return -generated_scores.mean()
+    def discriminator_loss(self, turn: Turn) -> NDArray:
+        return turn.generated_scores.mean() - turn.real_scores.mean()
+
+    def generator_loss(self, turn: Turn) -> NDArray:
+        return -turn.generated_scores.mean()
 
     def constrain(self, parameters: Iterable[Parameter]) -> None:
+        if self.clip is None:
+            return
         for parameter in parameters:
             weight = parameter.data()
             mx.nd.clip(weight, -self.clip, self.clip, out=weight)
-
-
-OBJECTIVE = Wasserstein

@@ -1,0 +1,63 @@
+"""Penalties of the discriminator's slope, one file each, for any objective that allows them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from edgegan.trainer import input_gradient
+from edgegan.trainer.framework import NDArray
+from edgegan.trainer.turn import Turn
+
+if TYPE_CHECKING:
+    from edgegan.trainer.networks import DiscriminatorArchitecture
+
+TINY = 1e-12  # under the root, whose slope is infinite at 0
+
+
+@dataclass(frozen=True)
+class Penalty(ABC):
+    """What is added to the discriminator's loss; a subclass is a frozen dataclass.
+
+    Its fields are the parameters that a recipe can set. ``value`` times ``weight`` is added at one
+    of ``every`` updates and counts as much as all of them, so that the weight means the same
+    (lazy regularisation, Karras et al. 2020, section 3.1, https://arxiv.org/abs/1912.04958).
+    """
+
+    weight: float = 10.0
+    every: int = 1
+
+    def __post_init__(self) -> None:
+        if not 0 < self.weight < float("inf"):
+            raise ValueError(f"penalty.weight is {self.weight!r}, expected a positive number")
+        if self.every < 1:
+            raise ValueError(f"penalty.every is {self.every!r}, expected at least 1")
+
+    @property
+    def name(self) -> str:
+        """The penalty's name: that of its module."""
+        return type(self).__module__.rpartition(".")[2]
+
+    @abstractmethod
+    def value(self, turn: Turn) -> NDArray:
+        """What the discriminator is penalised for in its update, float32 (1,)."""
+
+    def check(self, discriminator: DiscriminatorArchitecture, image_size: int) -> None:
+        """Raise ValueError where the gradient at the picture is not known of that architecture."""
+        try:
+            input_gradient.check(discriminator.build(image_size))
+        except ValueError as error:
+            raise ValueError(
+                f"penalty {self.name} does not fit the discriminator: {error}"
+            ) from error
+
+
+def squared_norms(gradient: NDArray) -> NDArray:
+    """The squared length of each picture's gradient: (N, 3, S, S) -> (N,)."""
+    return gradient.square().sum(axis=(1, 2, 3))
+
+
+def norms(gradient: NDArray) -> NDArray:
+    """The length of each picture's gradient: (N, 3, S, S) -> (N,)."""
+    return (squared_norms(gradient) + TINY).sqrt()

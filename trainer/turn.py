@@ -1,0 +1,80 @@
+"""What an objective or a penalty is told of one update."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import accumulate
+
+import numpy as np
+
+from edgegan.trainer.framework import HybridBlock, NDArray, autograd, mx
+from edgegan.trainer.input_gradient import InputGradient
+
+
+@dataclass(frozen=True, eq=False)
+class Turn:
+    """One update of the discriminator or of the generator.
+
+    Attributes:
+        discriminator: the network that scores.
+        real, generated: the pictures of this update as the discriminator sees them, float32
+            (N, 3, S, S); in the generator's, ``real`` are those of the discriminator's last one.
+        mixed: whether batches are shown to the discriminator in one, or apart.
+        draws: randomness of this update alone.
+        memory: what the objective remembers from step to step.
+        figures: what is reported of this update, each an NDArray of one number, by names whose last
+            word says what is measured ("r1_penalty"); a loss may add its own.
+    """
+
+    discriminator: HybridBlock
+    real: NDArray
+    generated: NDArray
+    mixed: bool
+    draws: np.random.Generator
+    memory: dict[str, float]
+    figures: dict[str, NDArray] = field(default_factory=dict)
+    _gradients: list[InputGradient] = field(default_factory=list)
+
+    @cached_property
+    def real_scores(self) -> NDArray:
+        """The scores of the real pictures, float32 (N,), or (N, P) of their patches.
+
+        In the generator's update of batches apart they cost a pass more, where they are asked for.
+        """
+        return self._mixed_scores[0] if self.mixed else self.judge(self.real)[0]
+
+    @cached_property
+    def generated_scores(self) -> NDArray:
+        """The scores of the generated pictures, of the same shape."""
+        return self._mixed_scores[1] if self.mixed else self.judge(self.generated)[0]
+
+    @cached_property
+    def _mixed_scores(self) -> list[NDArray]:
+        return self.judge(self.real, self.generated)
+
+    def judge(self, *batches: NDArray) -> list[NDArray]:
+        """The scores of each batch of pictures, shown to the discriminator apart, or mixed in one.
+
+        All that an objective scores goes through here.
+        """
+        if not self.mixed:
+            return [self.discriminator(batch) for batch in batches]
+        scores = self.discriminator(mx.nd.concat(*batches, dim=0))
+        ends = accumulate(map(len, batches))
+        return [scores[end - len(batch) : end] for batch, end in zip(batches, ends)]
+
+    def gradient(self, pictures: NDArray) -> NDArray:
+        """The gradient of each picture's score at the picture, of the shape of ``pictures``.
+
+        Where patches are scored, a picture's score is their mean. It can be part of a loss.
+        """
+        with autograd.pause():
+            gradient = InputGradient(self.discriminator, pictures)
+        self._gradients.append(gradient)
+        return gradient.gradient()
+
+    def gather_gradients(self) -> None:
+        """Add to the discriminator's gradients, after the backward pass, those of ``gradient``."""
+        for gradient in self._gradients:
+            gradient.gather()
