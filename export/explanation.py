@@ -49,7 +49,7 @@ def reasons(versions: Mapping[str, onnx.ModelProto], notes: Mapping[str, Sequenc
     """
     models = list(versions.values())
     changed = {name for name, old, new in zip([*versions][1:], models, models[1:]) if old != new}
-    found = {name: said or ["there is nothing for it"] for name, said in notes.items()}
+    found = {name: said or ["the network has nothing for it to do"] for name, said in notes.items()}
     return "\n".join(
         f"{name}: {sentence}"
         for name, said in found.items()

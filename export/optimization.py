@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from types import ModuleType
 
 from edgegan.export.passes import (
+    activation_first,
     byte_output,
     compute_float16,
     fold_batch_norm,
@@ -58,6 +59,7 @@ EXACT = (
     Pass(fold_constants, 1),
     Pass(fold_batch_norm, 1),
     Pass(matrix_product, 2),
+    Pass(activation_first, 2),
     Pass(phase_convolutions, 2, targets=("cpu",)),
 )
 # After them, as far as the bound on quality allows.

@@ -38,6 +38,7 @@ GENERATORS = [
     ["generator.dropout=0.4", "latent.distribution=uniform"],
     ["generator.dropout=0.7", "generator.upsampling=nearest"],
     ["generator.network=began"],
+    ["generator.network=resnet", "generator.blocks=2", "image_size=32"],
     ["generator.network=hw3_baseline", "value_range=unit"],
     *([f"generator.kernel={kernel}", "generator.width=64"] for kernel in (4, 5)),
 ]
@@ -116,8 +117,8 @@ def test_every_generator_draws_what_its_network_draws(overrides: list[str], tmp_
         check_names(model)
     normed = "generator.norm=instance" in overrides
     assert ("InstanceNormalization" in operators(model)) == normed
-    # Batch norm is left only where a shuffle stands between it and its convolution.
-    left = "generator.upsampling=pixel_shuffle" in overrides and not normed
+    # Batch norm is left only after the sum of all residual blocks.
+    left = "generator.network=resnet" in overrides
     assert operators(model).count("BatchNormalization") == left
 
     model = write(tmp_path, source)

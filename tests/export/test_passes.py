@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 from edgegan.export.passes import (
+    activation_first,
     constant_initializers,
     fold_batch_norm,
     fold_constants,
@@ -150,6 +151,70 @@ def test_batch_norm_stays_where_something_is_between() -> None:
     np.testing.assert_array_equal(run(folded), run(model))
 
 
+@pytest.mark.parametrize("mode", ["DCR", "CRD"])
+@pytest.mark.parametrize("bias", [True, False])
+def test_batch_norm_is_folded_through_a_pixel_shuffle(mode: str, bias: bool) -> None:
+    """Four channels become one of twice the size, which the norm scales and shifts."""
+    model = convolution_and_norm("Conv", 3, 1, 1, bias, 0)
+    shuffle = helper.make_node("DepthToSpace", ["net_c_fwd"], ["net_s_fwd"], blocksize=2, mode=mode)
+    model.graph.node.insert(1, shuffle)
+    model.graph.node[2].input[0] = "net_s_fwd"
+    _repeat_weights(model, 4)
+    folded = fold_batch_norm.rewrite(model)
+    assert [node.op_type for node in folded.graph.node] == ["Conv", "DepthToSpace", "Relu"]
+    np.testing.assert_allclose(run(folded), run(model), rtol=1e-4, atol=1e-4)
+    first = activation_first.rewrite(folded)
+    assert [node.op_type for node in first.graph.node] == ["Conv", "Relu", "DepthToSpace"]
+    np.testing.assert_array_equal(run(first), run(folded))
+
+
+def _repeat_weights(model: onnx.ModelProto, times: int) -> None:
+    """Give a convolution that many times the outputs, all of them different."""
+    for tensor in model.graph.initializer:
+        if tensor.name in ("net_c_weight", "net_c_bias"):
+            array = numpy_helper.to_array(tensor)
+            repeated = np.concatenate([array * np.float32(1 + n) for n in range(times)])
+            tensor.CopyFrom(numpy_helper.from_array(repeated, tensor.name))
+
+
+@pytest.mark.parametrize("transposed", [0, 1])
+def test_batch_norm_is_folded_through_a_reshape_of_rows(transposed: int) -> None:
+    """A dense layer makes 4 maps of 3 x 2 numbers; the norm has one gamma for each map."""
+    random = np.random.default_rng(0)
+    weight = random.normal(size=(6 * 4, 192) if transposed else (192, 6 * 4)).astype("f")
+    model = convolution_and_norm("Conv", 3, 1, 1, True, 0)
+    arrays = {"rows": np.array([2, -1]), "weight": weight, "maps": np.array([-1, 4, 3, 2])}
+    model.graph.initializer.extend(
+        numpy_helper.from_array(array, name) for name, array in arrays.items()
+    )
+    norm, relu = model.graph.node[1:]
+    norm.input[0] = "made"
+    nodes = [
+        helper.make_node("Reshape", ["input", "rows"], ["flat"]),
+        helper.make_node("Gemm", ["flat", "weight"], ["dense"], transB=transposed),
+        helper.make_node("Reshape", ["dense", "maps"], ["made"]),
+        norm,
+        relu,
+    ]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+    folded = fold_batch_norm.rewrite(model)
+    assert [node.op_type for node in folded.graph.node] == ["Reshape", "Gemm", "Reshape", "Relu"]
+    np.testing.assert_allclose(run(folded), run(model), rtol=1e-4, atol=1e-4)
+
+
+def test_an_activation_that_is_not_the_only_reader_stays() -> None:
+    model = convolution_and_norm("Conv", 3, 1, 1, True, 0)
+    del model.graph.node[1]
+    shuffle = helper.make_node("DepthToSpace", ["net_c_fwd"], ["net_n_fwd"], blocksize=2)
+    model.graph.node.insert(1, shuffle)
+    model.graph.node.append(helper.make_node("Add", ["net_n_fwd", "net_r_fwd"], ["sum"]))
+    model.graph.output[0].name = "sum"
+    notes: list[str] = []
+    assert activation_first.rewrite(model, note=notes.append) == model
+    assert notes == ["net_n_fwd has no activation right after it, or another reader too"]
+
+
 def test_what_is_computed_from_constants_becomes_a_constant() -> None:
     """A weight divided by its length, and its bias times a number of a Constant node."""
     model = convolution_and_norm("Conv", 3, 1, 1, True, 0)
@@ -224,7 +289,12 @@ def test_float16_storage_keeps_float32_arithmetic() -> None:
 
 @pytest.mark.parametrize(
     "rewrite",
-    [constant_initializers.rewrite, fold_batch_norm.rewrite, fold_constants.rewrite],
+    [
+        activation_first.rewrite,
+        constant_initializers.rewrite,
+        fold_batch_norm.rewrite,
+        fold_constants.rewrite,
+    ],
 )
 def test_a_pass_leaves_its_input_alone(rewrite: object) -> None:
     model = convolution_and_norm("Conv", 3, 1, 1, True, 0)

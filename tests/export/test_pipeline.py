@@ -92,6 +92,7 @@ def test_every_pass_is_in_the_versions_or_says_why_not(small: Original, output: 
     assert list(exported.versions) == ["original", "fold_constants", "fold_batch_norm"]
     assert {name: exported.notes[name] for name in exported.notes.keys() - exported.versions} == {
         "matrix_product": ["from --optimize 2 on"],
+        "activation_first": ["from --optimize 2 on"],
         "phase_convolutions": ["for --target cpu only"],
         "quantise_int8": ["from --optimize 3 on"],
         "compute_float16": ["for --target cuda only"],
