@@ -79,16 +79,48 @@ def generator(bad_layer: bool = False) -> onnx.ModelProto:
         ]
         read = layer
     nodes.append(helper.make_node("Tanh", [read], ["image"], name="image"))
-    image = ["batch", 3, IMAGE_SIZE, IMAGE_SIZE]
-    graph = helper.make_graph(
-        nodes,
-        "generator",
-        [helper.make_tensor_value_info("latent", TensorProto.FLOAT, ["batch", LATENT_SIZE])],
-        [helper.make_tensor_value_info("image", TensorProto.FLOAT, image)],
-        [numpy_helper.from_array(array, name) for name, array in arrays.items()],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
-    return model
+    return _model(nodes, arrays)
+
+
+def residual_generator(blocks: int = 2, width: int = 32) -> onnx.ModelProto:
+    """latent -> maps of 4 x 4 -> residual blocks, a long skip -> two pixel shuffles -> tanh."""
+    random = np.random.default_rng(0)
+    arrays = {
+        "dense_weight": (random.normal(size=(LATENT_SIZE, width * 16)) / 4).astype("f"),
+        "dense_bias": (0.1 * random.normal(size=width * 16)).astype("f"),
+        "maps": np.array([-1, width, 4, 4]),
+    }
+    nodes = [
+        helper.make_node("Gemm", ["latent", "dense_weight", "dense_bias"], ["dense"]),
+        helper.make_node("Relu", ["dense"], ["dense_relu"]),
+        helper.make_node("Reshape", ["dense_relu", "maps"], ["first"]),
+    ]
+
+    def convolution(name: str, read: str, outputs: int = width) -> str:
+        weight = random.normal(size=(outputs, width, 3, 3)) / np.sqrt(5 * width)
+        arrays[f"{name}_weight"] = weight.astype("f")
+        arrays[f"{name}_bias"] = (0.1 * random.normal(size=outputs)).astype("f")
+        inputs = [read, f"{name}_weight", f"{name}_bias"]
+        nodes.append(helper.make_node("Conv", inputs, [name], kernel_shape=[3, 3], pads=[1] * 4))
+        return name
+
+    def then(operator: str, *read: str, **attributes: object) -> str:
+        made = f"{read[0]}_{operator.lower()}"
+        nodes.append(helper.make_node(operator, read, [made], **attributes))
+        return made
+
+    maps = "first"
+    for block in range(blocks):
+        active = then("Relu", convolution(f"block{block}_first", maps))
+        maps = then("Add", convolution(f"block{block}_second", active), maps)
+    maps = then("Add", convolution("trunk", maps), "first")
+    for doubling in range(2):
+        made = convolution(f"double{doubling}", maps, 4 * width)
+        maps = then("DepthToSpace", then("Relu", made), blocksize=2)
+    nodes.append(helper.make_node("Tanh", [convolution("to_image", maps, 3)], ["image"]))
+    for node in nodes:
+        node.name = node.output[0]
+    return _model(nodes, arrays)
 
 
 def original(model: onnx.ModelProto) -> Original:
@@ -102,3 +134,16 @@ def choose(model: onnx.ModelProto, least_decibels: float) -> sensitivity.Choice:
     model = matrix_product.rewrite(model)
     expected = verify.output_of(model, LATENTS)
     return sensitivity.choose(model, METADATA, LATENTS, expected, least_decibels)
+
+
+def _model(nodes: list[onnx.NodeProto], arrays: dict[str, np.ndarray]) -> onnx.ModelProto:
+    """latent -> nodes -> image."""
+    image = ["batch", 3, IMAGE_SIZE, IMAGE_SIZE]
+    graph = helper.make_graph(
+        nodes,
+        "generator",
+        [helper.make_tensor_value_info("latent", TensorProto.FLOAT, ["batch", LATENT_SIZE])],
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, image)],
+        [numpy_helper.from_array(array, name) for name, array in arrays.items()],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)

@@ -24,7 +24,7 @@ from edgegan.export.passes import (
 from edgegan.export.passes.graph import initializers
 from edgegan.export.passes.quantise_int8 import Range
 from edgegan.runtime.quality import decibels
-from export_help import LATENTS, choose, generator
+from export_help import LATENTS, choose, generator, residual_generator
 
 
 def by_onnx(model: onnx.ModelProto, inputs: np.ndarray) -> np.ndarray:
@@ -212,14 +212,7 @@ def test_a_layer_in_integers_is_no_further_off_than_its_roundings(
 
 def test_all_between_the_layers_is_bytes(chosen: sensitivity.Choice, tmp_path: Path) -> None:
     onnx.checker.check_model(chosen.model, full_check=True)
-    options = onnxruntime.SessionOptions()
-    options.optimized_model_filepath = str(tmp_path / "optimized.onnx")
-    options.log_severity_level = 3
-    onnxruntime.InferenceSession(
-        chosen.model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
-    optimized = onnx.load(options.optimized_model_filepath)
-    operators = {node.op_type for node in optimized.graph.node}
+    operators = set(operators_as_computed(chosen.model, tmp_path))
     integers = {"QGemm", "QLinearConv"}
     ends = {"QuantizeLinear", "DequantizeLinear", "Tanh"}
     assert operators - {"Concat", "Reshape", "Transpose"} == integers | ends
@@ -252,14 +245,16 @@ def test_two_products_fit_in_16_bits(chosen: sensitivity.Choice) -> None:
     assert 0 < 2 * most * 255 <= np.iinfo(np.int16).max
 
 
+@pytest.mark.parametrize("kind", ["chosen", "residual"])
 def test_a_latent_gives_the_same_bytes_in_every_batch_and_on_all_cores(
-    chosen: sensitivity.Choice,
+    kind: str, request: pytest.FixtureRequest
 ) -> None:
+    found: sensitivity.Choice = request.getfixturevalue(kind)
     sessions = []
     for threads in (1, 2):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
-        model = byte_output.rewrite(chosen.model, (-1, 1)).SerializeToString()
+        model = byte_output.rewrite(found.model, (-1, 1)).SerializeToString()
         sessions.append(
             onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         )
@@ -270,6 +265,77 @@ def test_a_latent_gives_the_same_bytes_in_every_batch_and_on_all_cores(
                 rows = LATENTS[first : first + count]
                 (drawn,) = session.run(None, {"latent": rows})
                 np.testing.assert_array_equal(drawn, whole[first : first + count])
+
+
+# Residual sums
+
+
+def operators_as_computed(model: onnx.ModelProto, folder: Path) -> list[str]:
+    """What onnxruntime's CPU makes of a graph."""
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(folder / "optimized.onnx")
+    options.log_severity_level = 3
+    onnxruntime.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    return [node.op_type for node in onnx.load(options.optimized_model_filepath).graph.node]
+
+
+@pytest.fixture(scope="module")
+def residual() -> sensitivity.Choice:
+    """All layers of a small residual generator in integers."""
+    found = choose(residual_generator(), 30)
+    assert len(found.layers) == 1 + 4 + 1 + 2 + 1
+    assert found.notes == []
+    return found
+
+
+def test_sums_of_residual_blocks_are_of_bytes(residual: sensitivity.Choice, tmp_path: Path) -> None:
+    onnx.checker.check_model(residual.model, full_check=True)
+    operators = operators_as_computed(residual.model, tmp_path)
+    assert operators.count("QLinearAdd") == 2 + 1
+    assert operators.count("QLinearConv") == 4 + 1 + 2 + 1
+    integers = {"QGemm", "QLinearConv", "QLinearAdd"}
+    ends = {"QuantizeLinear", "DequantizeLinear", "Tanh"}
+    assert set(operators) - {"Reshape", "Transpose"} == integers | ends
+    assert operators.count("DequantizeLinear") == 1
+
+
+def test_a_residual_generator_keeps_the_bound(residual: sensitivity.Choice) -> None:
+    expected = verify.output_of(residual_generator(), LATENTS)
+    drawn = verify.output_of(residual.model, LATENTS)
+    assert expected.std() > 0.1  # a grey picture would agree with everything
+    assert decibels(drawn, expected) >= 30
+    assert decibels(drawn[:8], by_onnx(residual.model, LATENTS[:8])) > 55
+
+
+def test_a_sum_of_bytes_is_no_further_off_than_its_roundings() -> None:
+    """Two layers that copy, and their sum: each of three ranges rounds by half a step."""
+    arrays = {f"{name}_weight": np.eye(8, dtype="f")[:, :, None, None] for name in "abc"}
+    nodes = [
+        helper.make_node("Conv", [read, f"{made}_weight"], [made])
+        for read, made in (("x", "a"), ("a", "b"), ("sum", "c"))
+    ]
+    nodes.insert(2, helper.make_node("Add", ["a", "b"], ["sum"]))
+    nodes.append(helper.make_node("Identity", ["c"], ["y"]))
+    shape = [None, 8, 4, 4]
+    graph = helper.make_graph(
+        nodes,
+        "sum",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, shape)],
+        [numpy_helper.from_array(array, name) for name, array in arrays.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    ranges = {"x": Range(-3, 3), "a": Range(-3, 4), "b": Range(-4, 3), "sum": Range(-7, 6)}
+    ranges["c"] = Range(-6, 7)
+    maps = np.random.default_rng(0).uniform(-3, 3, (5, 8, 4, 4)).astype("f")
+    drawn = verify.output_of(quantise_int8.rewrite(model, list("abc"), ranges), maps)
+    steps = {name: float(found.scale) for name, found in ranges.items()}
+    # What x and a are off counts twice, for a and b. ONNX allows a half to be rounded either way.
+    off = 2 * (steps["x"] + steps["a"]) / 2 + (steps["b"] + steps["sum"] + steps["c"]) / 2
+    assert np.abs(drawn - 2 * maps).max() <= off + 1e-5
+    assert np.abs(drawn - 2 * maps).max() > 0
 
 
 # The choice
