@@ -145,20 +145,17 @@ def exporter(network: Path, level: int) -> Callable[[Path], None]:
 
 def mxnets_exporter(network: Path) -> Callable[[Path], None]:
     """A function that writes a file of level 1 as mxnet's own exporter does, batch norm and all."""
+    import onnx
+
+    from edgegan.export.translations import as_mxnet_exports
     from edgegan.trainer.framework import mx
 
     gluon = peers.gluon_network(network)
     latent_size = peers.metadata_of(network).latent_size
 
     def write(output: Path) -> None:
-        mx.onnx.export_model(
-            gluon(mx.sym.var("latent")),
-            {name: parameter.data() for name, parameter in gluon.collect_params().items()},
-            [(1, latent_size)],
-            onnx_file_path=str(output),
-            dynamic=True,
-            dynamic_input_shapes=[("batch", latent_size)],
-        )
+        model = as_mxnet_exports(gluon, gluon(mx.sym.var("latent")), [latent_size])
+        onnx.save(model, str(output))
 
     return write
 

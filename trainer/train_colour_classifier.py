@@ -11,7 +11,6 @@ import argparse
 import math
 import re
 import sys
-import tempfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -21,6 +20,7 @@ import numpy as np
 import onnx
 from tqdm import tqdm
 
+from edgegan.export.translations import translate
 from edgegan.runtime.errors import UserError, add_debug_option, run_command
 from edgegan.runtime.files import atomic_write
 from edgegan.runtime.latent import Stream, philox
@@ -45,8 +45,6 @@ LEAST_VARIANCE = 1e-5  # so that the root has a gradient where all activations a
 TAGS = "tags.csv"
 TAG_LINE = re.compile(r"(\d+),(\w+) hair (\w+) eyes")
 HEADS = ("hair", "eyes")
-OPSET = 13  # what mxnet's exporter writes, though it stamps the newest that onnx knows
-IR_VERSION = 8
 
 SEED = 0
 EPOCHS = 12
@@ -221,22 +219,7 @@ def export(network: ColourClassifier, words: tuple[list[str], list[str]], path: 
     """
     outputs = zip(("features", *HEADS), network(mx.sym.var("image")))
     symbol = mx.sym.Group([mx.sym.identity(output, name=name) for name, output in outputs])
-    arrays = {name: item.data() for name, item in network.collect_params().items()}
-    with tempfile.TemporaryDirectory() as folder:
-        raw = str(Path(folder) / "raw.onnx")
-        shape = ("batch", 3, IMAGE_SIZE, IMAGE_SIZE)
-        mx.onnx.export_model(
-            symbol,
-            arrays,
-            [(1, *shape[1:])],
-            onnx_file_path=raw,
-            dynamic=True,
-            dynamic_input_shapes=[shape],
-        )
-        model = onnx.load(raw)
-    del model.graph.input[1:]  # the exporter lists the weights too: a runtime could not fold them
-    model.opset_import[0].version = OPSET
-    model.ir_version = IR_VERSION
+    model = translate(network, symbol, (3, IMAGE_SIZE, IMAGE_SIZE))
     model.producer_name = "edgegan"
     colours = {head: " ".join(names) for head, names in zip(HEADS, words)}
     onnx.helper.set_model_props(model, colours)
