@@ -22,7 +22,7 @@ class Command(NamedTuple):
     needs: tuple[str, ...] = ()
 
 
-TRAINER = ("mxnet", "yaml", "tensorboardX")
+TRAINER = ("mxnet", "yaml", "pydantic", "tensorboardX")
 REPORT = ("yaml", "tensorboard", "matplotlib", "jinja2")
 COMMANDS = {
     "generate": Command("edgegan.runtime.generate", "draw faces from a seed"),

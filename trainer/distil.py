@@ -16,7 +16,7 @@ from edgegan.trainer.checkpoint import Checkpoint
 from edgegan.trainer.options import add_run_options, resumed_options
 from edgegan.trainer.recipe import VALUE_RANGES, StudentRecipe
 from edgegan.trainer.resuming import agree, check_same_recipe, last_checkpoint
-from edgegan.trainer.run import Run, say
+from edgegan.trainer.run import Run, carry_out
 from edgegan.trainer.student import Distillation, Teacher, digest_of
 
 EXAMPLES = """\
@@ -57,19 +57,13 @@ def main(argv: list[str] | None = None) -> int:
     resume = shlex.join(
         ["edgegan", "distil", options.teacher, "--resume", *resumed_options(options)]
     )
-    if last and run.finished:
-        say(run.already_finished(resume))
-        return 0
-    say(run.plan(), device.describe(where), _describe(options.teacher, generator), run.results())
-    if options.dry_run:
-        say(f"dry run: nothing was written to {folder}")
-        return 0
-    run.fit(options.minutes)
-    say(*run.outcome(resume))
+    about = [device.describe(where), _describe(options.teacher, generator)]
+    carry_out(run, about, options.minutes, options.dry_run, resume)
     return 0
 
 
 def _describe(name: str, teacher: Generator) -> str:
+    """What is learnt from, in a line."""
     size = teacher.metadata.image_size
     return f"teacher: {name}, recipe {teacher.metadata.recipe}, {size} x {size} pictures"
 

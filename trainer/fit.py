@@ -14,20 +14,21 @@ from edgegan.runtime.models import find_run
 from edgegan.runtime.options import whole_number
 from edgegan.runtime.run_folder import SKIPPED
 from edgegan.trainer import checkpoint, device, recipe
-from edgegan.trainer.batches import Batches, real_batches
+from edgegan.trainer.batches import real_batches
 from edgegan.trainer.checkpoint import Checkpoint
+from edgegan.trainer.data import PackedPictures
 from edgegan.trainer.loop import Training
 from edgegan.trainer.options import add_data_options, add_run_options, resumed_options
 from edgegan.trainer.recipe import Recipe
 from edgegan.trainer.resuming import agree, check_same_recipe, last_checkpoint
-from edgegan.trainer.run import Run, say
+from edgegan.trainer.run import Run, carry_out
 
 EXAMPLES = """\
 examples:
   edgegan fit --recipe dcgan --data faces/ --out runs/dcgan
   edgegan fit --recipe wgan --data faces.zip --out runs/wgan --set generator.width=32
   edgegan fit --resume --data faces.zip --out runs/wgan --minutes 60
-  edgegan fit --start-from runs/wgan --data faces.zip --out runs/wgan_slow \
+  edgegan fit --start-from runs/wgan --data faces.zip --out runs/wgan_slow \\
       --set generator.optimizer.learning_rate=1e-5
 """
 DEFAULT_RECIPE = "dcgan"
@@ -56,18 +57,11 @@ def main(argv: list[str] | None = None) -> int:
         training.start_from(start.arrays, before.architecture == now.architecture)
     total_steps = _total_steps(options, chosen, len(batches.indices), last)
     run = Run(training, batches, folder, detector, total_steps, last, start)
-    resume = _resume_command(options)
-    if last and run.finished:
-        say(run.already_finished(resume))
-        return 0
+    if batches.pictures.skipped and not options.dry_run:
+        _write_skipped(folder, batches.pictures)
     pictures = batches.describe(Path(options.data), chosen.held_out)
-    say(run.plan(), device.describe(where), *pictures, run.results())
-    if options.dry_run:
-        say(f"dry run: nothing was written to {folder}")
-        return 0
-    _write_skipped(folder, batches)
-    run.fit(options.minutes)
-    say(*run.outcome(resume))
+    about = [device.describe(where), *pictures]
+    carry_out(run, about, options.minutes, options.dry_run, _resume_command(options))
     return 0
 
 
@@ -99,11 +93,10 @@ def _total_steps(
     return math.ceil(images / (chosen.batch_size * chosen.discriminator_steps))
 
 
-def _write_skipped(folder: Path, batches: Batches) -> None:
-    """Name the pictures that cannot be read, where there are any."""
-    if skipped := batches.pictures.skipped:
-        with atomic_write(folder / SKIPPED) as temporary:
-            temporary.write_text("\n".join(skipped) + "\n", encoding="utf-8")
+def _write_skipped(folder: Path, pictures: PackedPictures) -> None:
+    """Name the pictures that cannot be read."""
+    with atomic_write(folder / SKIPPED) as temporary:
+        temporary.write_text("\n".join(pictures.skipped) + "\n", encoding="utf-8")
 
 
 def _resume_command(options: argparse.Namespace) -> str:

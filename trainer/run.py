@@ -131,9 +131,7 @@ class Run:
         lines = []
         if not self.finished:
             step = self.training.step_count
-            lines = [
-                f"stopped at step {step} of {self.total_steps}; to go on: {resume}",
-            ]
+            lines = [f"stopped at step {step} of {self.total_steps}; to go on: {resume}"]
         checkpoints = [f"{LAST} (step {self.training.step_count})"]
         if (self.folder / BEST).is_file():
             facts = read_header(self.folder / BEST).facts
@@ -232,6 +230,25 @@ def stop_signal() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def carry_out(run: Run, about: list[str], minutes: float, dry_run: bool, resume: str) -> None:
+    """Say what is trained, train it, and say what came of it and what comes next.
+
+    Args:
+        about: lines about what it is trained on.
+        dry_run: stop before anything is written.
+        resume: the command that goes on with the run.
+    """
+    if run.finished:
+        say(run.already_finished(resume))
+        return
+    say(run.plan(), *about, run.results())
+    if dry_run:
+        say(f"dry run: nothing was written to {run.folder}")
+        return
+    run.fit(minutes)
+    say(*run.outcome(resume))
 
 
 def say(*lines: str) -> None:
