@@ -79,10 +79,11 @@ def find_model(name: str | Path) -> Path:
     """
     named = identify(name)
     if not named.is_onnx:
+        import shlex  # for this message only
+
         output = f"{named.path.resolve().name.removesuffix(CHECKPOINT_SUFFIX)}.onnx"
-        raise UserError(
-            f"{name} is {named.kind}: export it first with edgegan export {name} -o {output}"
-        )
+        command = shlex.join(["edgegan", "export", str(name), "-o", output])
+        raise UserError(f"{name} is {named.kind}: export it first with {command}")
     return named.path
 
 
