@@ -40,7 +40,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="set a key of the recipe, such as generator.width=32; edgegan recipes NAME lists its keys",
+        help="set a key of the recipe, such as generator.width=32; edgegan recipes NAME lists them",
     )
     parser.add_argument(
         "--minutes",
