@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from edgegan.runtime.run_folder import FACES
 from edgegan.trainer.report import compare, drawing
@@ -45,6 +47,7 @@ def render(runs: Sequence[RecordedRun], left_out: Sequence[str] = ()) -> str:
         lstrip_blocks=True,
     )
     environment.filters["minutes"] = lambda value: f"{value:,.{0 if value >= 10 else 1}f} min"
+    environment.filters["breakable"] = breakable
     environment.filters["count"] = lambda value: "\N{EN DASH}" if value is None else f"{value:,}"
     groups = compare.group_runs(runs)
     differing, common = setting_rows(runs)
@@ -66,6 +69,11 @@ def render(runs: Sequence[RecordedRun], left_out: Sequence[str] = ()) -> str:
         common=common,
         networks=[network for network in map(partial(_network, runs), NETWORKS) if network.banks],
     )
+
+
+def breakable(text: str) -> Markup:
+    """Text that may go on in the next line after a mark within a word, as HTML."""
+    return Markup(re.sub("(?<=[a-z])([._/-])", r"\1<wbr>", str(escape(text))))
 
 
 def setting_rows(runs: Sequence[RecordedRun]) -> tuple[dict[str, list[str]], dict[str, str]]:

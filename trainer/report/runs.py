@@ -7,6 +7,7 @@ mxnet: a page can be made where no training could run.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -152,24 +153,33 @@ class RecordedRun:
 
 
 def read_runs(folders: Sequence[Path]) -> tuple[list[RecordedRun], list[str]]:
-    """Read the runs in ``folders``, named after them, or by the paths where names are the same.
+    """Read the runs in ``folders``.
+
+    They are named after their folders, or by the paths below what these share where two have the
+    same name.
 
     Returns:
         The runs, and sentences about what was left out.
     """
     folders = list(dict.fromkeys(folders))
-    names = [folder.resolve().name for folder in folders]
-    unique = len(set(names)) == len(names)
     runs: list[RecordedRun] = []
     left_out: list[str] = []
-    for folder, name in zip(folders, names):
+    for folder, name in zip(folders, _names(folders)):
         try:
-            runs.append(read_run(folder, name if unique else str(folder)))
+            runs.append(read_run(folder, name))
         except UserError as error:
             left_out.append(str(error))
         else:
             left_out += runs[-1].left_out
     return runs, left_out
+
+
+def _names(folders: Sequence[Path]) -> list[str]:
+    paths = [folder.resolve() for folder in folders]
+    if len({path.name for path in paths}) == len(paths):
+        return [path.name for path in paths]
+    shared = os.path.commonpath([path.parent for path in paths])
+    return [str(path.relative_to(shared)) for path in paths]
 
 
 def read_run(folder: Path, name: str) -> RecordedRun:
