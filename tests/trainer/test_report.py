@@ -26,6 +26,7 @@ from tensorboardX import summary
 
 from edgegan.runtime.errors import UserError
 from edgegan.runtime.grid import write_png
+from edgegan.trainer.mappings import flat
 from edgegan.trainer.monitor import HISTOGRAM_BINS, Events
 from edgegan.trainer.report import compare, drawing
 from edgegan.trainer.report.__main__ import main
@@ -475,6 +476,17 @@ def test_torn_end_of_events_is_no_damage(tmp_path: Path) -> None:
     assert list(read_run(folder, "a").scalars["loss/generator_loss"].steps) == [10, 20, 30, 40]
 
 
+def test_runs_of_all_times_have_the_same_settings(tmp_path: Path) -> None:
+    """Adam's beta2 was called decay once."""
+    folders = []
+    for name in ("beta2", "decay"):
+        network = {"width": 64, "optimizer": {"name": "adam", "learning_rate": 2e-4, name: 0.999}}
+        recipe = {**DCGAN, "generator": network, "discriminator": network}
+        folders.append(make_run(tmp_path / name, recipe, seed=len(folders)))
+    (group,) = compare.group_runs(read_runs(folders)[0])
+    assert group.name == "beta2, decay"
+
+
 def test_runs_are_named_after_their_folders_or_by_what_tells_them_apart(tmp_path: Path) -> None:
     a, b = make_run(tmp_path / "x" / "a"), make_run(tmp_path / "x" / "b")
     other = make_run(tmp_path / "y" / "a")
@@ -630,7 +642,7 @@ def test_differences_are_those_of_the_flat_mappings(
     before: dict[str, Any], after: dict[str, Any]
 ) -> None:
     found = compare.differences(before, after)
-    old, new = compare.flat(before), compare.flat(after)
+    old, new = flat(before), flat(after)
     for key in old.keys() | new.keys():
         if old.get(key) != new.get(key):
             # Where one side has a value and the other has keys, the whole is one difference.

@@ -187,17 +187,6 @@ def differences(
     return found
 
 
-def flat(mapping: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """The values of a nested mapping by dotted key."""
-    found: dict[str, Any] = {}
-    for key, value in mapping.items():
-        if isinstance(value, dict):
-            found.update(flat(value, f"{prefix}{key}."))
-        else:
-            found[f"{prefix}{key}"] = value
-    return found
-
-
 def describe(value: Any) -> str:
     """A setting in words: ``wasserstein (clip 0.01)`` for a mapping with a name."""
     if isinstance(value, dict):

@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from edgegan.runtime.run_folder import FACES
+from edgegan.trainer.mappings import flat
 from edgegan.trainer.report import compare, drawing
 from edgegan.trainer.report.runs import MOST_GRIDS, Grid, Histogram, RecordedRun
 
@@ -81,7 +82,7 @@ def setting_rows(runs: Sequence[RecordedRun]) -> tuple[dict[str, list[str]], dic
 
     A key that a run's recipe lacks is empty for it.
     """
-    recipes = [compare.flat(run.recipe) for run in runs]
+    recipes = [flat(run.recipe) for run in runs]
     differing, common = {}, {}
     for key in dict.fromkeys(key for recipe in recipes for key in recipe):
         values = [compare.describe(recipe[key]) if key in recipe else "" for recipe in recipes]

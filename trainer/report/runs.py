@@ -34,6 +34,7 @@ from edgegan.runtime.run_folder import (
     SCALARS_EVERY,
     read_header,
 )
+from edgegan.trainer.old_recipes import modern
 
 T = TypeVar("T")
 
@@ -229,13 +230,14 @@ def _attempt(read: Callable[[Path], T], path: Path, left_out: list[str]) -> T | 
 
 
 def _read_recipe(path: Path) -> dict[str, Any]:
+    """A run's recipe in today's words, so that those of all times can be compared."""
     try:
         recipe = yaml.safe_load(read_bytes(path))
     except yaml.YAMLError as error:
         raise UserError(f"{path} is no valid YAML") from error
     if not isinstance(recipe, dict):
         raise UserError(f"{path} holds {type(recipe).__name__}, expected keys and values")
-    return recipe
+    return modern(recipe)
 
 
 def _read_facts(path: Path) -> Facts:
