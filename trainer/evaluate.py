@@ -36,7 +36,7 @@ from edgegan.trainer.recipe import VALUE_RANGES, AnyRecipe, Recipe
 EXAMPLES = """\
 examples:
   edgegan evaluate runs/dcgan --data faces.zip
-  edgegan evaluate runs/dcgan runs/wgan dcgan.onnx --data faces/ --images 5000
+  edgegan evaluate runs/dcgan runs/wgan wgan --data faces/ --images 5000
   edgegan evaluate runs/wgan/last.npz --data faces.zip --json
 """
 IMAGES = 2000
@@ -281,27 +281,34 @@ def _parser() -> argparse.ArgumentParser:
         "generators",
         nargs="+",
         metavar="GENERATOR",
-        help="a run's folder (its best checkpoint), a checkpoint, an .onnx file or a shipped name",
+        help="measure this: a run (its best checkpoint), a checkpoint, an .onnx file or a shipped "
+        "model's name",
     )
     parser.add_argument(
-        "--data", type=Path, required=True, help="folder, zip or .rec file of JPEG or PNG"
+        "--data",
+        type=Path,
+        required=True,
+        help="measure against the pictures of this folder, zip or .rec file that are held out",
     )
     parser.add_argument(
         "--images",
         type=whole_number("--images", LEAST_PICTURES, MOST_PICTURES),
         default=IMAGES,
-        help=f"drawn by each generator ({IMAGES})",
+        help=f"draw so many pictures with each generator ({IMAGES})",
     )
     parser.add_argument(
-        "--seed", type=parse_seed, default=DEFAULT_SEED, help=f"of these pictures ({DEFAULT_SEED})"
+        "--seed",
+        type=parse_seed,
+        default=DEFAULT_SEED,
+        help=f"draw the pictures of this seed ({DEFAULT_SEED})",
     )
     parser.add_argument(
         "--features",
         choices=find_extractors(),
         default=FEATURES,
-        help=f"what pictures are compared by ({FEATURES})",
+        help=f"compare pictures by these features ({FEATURES})",
     )
-    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--json", action="store_true", help="print JSON in place of a table")
     add_cascade_option(parser)
     add_debug_option(parser)
     return parser

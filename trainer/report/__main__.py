@@ -48,9 +48,11 @@ def _parser() -> argparse.ArgumentParser:
         nargs="+",
         type=Path,
         metavar="RUN",
-        help="a run's folder; what cannot be read is left out, and said",
+        help="show the run of this folder; what cannot be read is left out, and said",
     )
-    parser.add_argument("-o", "--output", type=Path, required=True, help="the page, an .html file")
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, help="write the page to this .html file"
+    )
     add_debug_option(parser)
     return parser
 
