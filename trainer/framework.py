@@ -86,11 +86,17 @@ def _load_cuda_libraries() -> None:
 
 prepare()
 
-with numpy_bridge.dropped_names():
-    import mxnet as mx
-    from mxnet import autograd, gluon
-    from mxnet.contrib.amp.amp import bfloat16
-    from mxnet.gluon import HybridBlock, Parameter, nn
-    from mxnet.ndarray import NDArray
+try:
+    with numpy_bridge.dropped_names():
+        import mxnet as mx
+        from mxnet import autograd, gluon
+        from mxnet.contrib.amp.amp import bfloat16
+        from mxnet.gluon import HybridBlock, Parameter, nn
+        from mxnet.ndarray import NDArray
+except OSError as error:
+    _give_up(
+        f"mxnet's library cannot be loaded ({error}): it needs the system's libgomp and "
+        "libquadmath (on Debian and Ubuntu the packages libgomp1 and libquadmath0)"
+    )
 
 __all__ = ["HybridBlock", "NDArray", "Parameter", "autograd", "bfloat16", "gluon", "mx", "nn"]
