@@ -98,7 +98,7 @@ use_headless_opencv() {
 lend_libraries() {
     local packages library copies
     packages="$("$venv/bin/python" -I -c 'import sysconfig; print(sysconfig.get_path("platlib"))')"
-    for library in libgomp.so.1 libquadmath.so.0; do # numpy's wheel has the latter
+    for library in libgomp.so.1 libquadmath.so.0; do # the latter comes with numpy, SciPy or OpenCV
         if "$venv/bin/python" -I -c "import ctypes; ctypes.CDLL('$library')" 2>/dev/null; then continue; fi
         if [ "$library" = libgomp.so.1 ]; then pip_install --no-deps pykdtree; fi
         copies=("$packages"/*.libs/"${library%%.*}"-*.so*)
