@@ -75,6 +75,8 @@ class Training:
         self.discriminator_optimizer = _optimizer(
             self.discriminator, recipe["discriminator"]["optimizer"]
         )
+        if recipe.get("penalty"):
+            raise UserError(f"the PyTorch peer has no penalty {recipe['penalty']['name']!r}")
         self.real_loss, self.generated_loss, self.generator_loss = _losses(recipe["objective"])
         self.clip = recipe["objective"].get("clip")
         self.step_count = 0

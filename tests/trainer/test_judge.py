@@ -171,7 +171,7 @@ def test_ctrl_c_says_that_nothing_was_written(
     def interrupted(self: Training, real_images: np.ndarray) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Training, "update_judge", interrupted)
+    monkeypatch.setattr(Training, "update_discriminator_alone", interrupted)
     status, out, err = judge(run)
     assert (status, "Traceback" in err) == (130, False)
     assert out.splitlines()[-1] == "stopped: nothing was written; the same command begins again"
