@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from edgegan.runtime.errors import UserError
-from edgegan.trainer import device, recipe
+from edgegan.trainer import device, networks, plugins, recipe
 from edgegan.trainer.recipe import Recipe
 
 TINY = [
@@ -23,6 +23,9 @@ TINY = [
     "generator.width=4",
     "discriminator.width=4",
 ]
+
+EVERY_GENERATOR = plugins.find(networks.__name__, networks.GeneratorArchitecture)
+EVERY_DISCRIMINATOR = plugins.find(networks.__name__, networks.DiscriminatorArchitecture)
 
 
 def tiny_recipe(name: str = "dcgan", *overrides: str) -> Recipe:

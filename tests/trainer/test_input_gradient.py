@@ -10,7 +10,7 @@ import pytest
 from mxnet import autograd
 from mxnet.gluon import HybridBlock, nn
 
-from edgegan.trainer import input_gradient, networks
+from edgegan.trainer import input_gradient
 from edgegan.trainer.input_gradient import InputGradient
 from edgegan.trainer.layers import (
     Convolution,
@@ -23,6 +23,7 @@ from edgegan.trainer.layers import (
 )
 from edgegan.trainer.networks import DiscriminatorArchitecture, dcgan, hw3_baseline, patch, resnet
 from edgegan.trainer.optimizer import trained_parameters
+from training_help import EVERY_DISCRIMINATOR
 
 Arrays = dict[str, np.ndarray]
 COUNT = 5
@@ -209,9 +210,9 @@ def test_pictures_do_not_change_each_others_gradient() -> None:
         assert_near(alone[0], together[index])
 
 
-@pytest.mark.parametrize("name", networks.find("discriminator"))
+@pytest.mark.parametrize("name", EVERY_DISCRIMINATOR)
 def test_every_architectures_gradient_is_known_or_refused_by_name(name: str) -> None:
-    architecture = networks.find("discriminator")[name](3)
+    architecture = EVERY_DISCRIMINATOR[name](3)
     network = critic(architecture, 16)
     try:
         input_gradient.check(network)

@@ -37,11 +37,11 @@ from edgegan.trainer.networks import (
 )
 from edgegan.trainer.networks.dcgan import channels
 from edgegan.trainer.optimizer import trained_parameters
-from training_help import tiny_recipe
+from training_help import EVERY_DISCRIMINATOR, EVERY_GENERATOR, tiny_recipe
 
 SIZES = (8, 16, 32)
 GENERATORS = [
-    *(kind(2) for kind in networks.find("generator").values()),
+    *(kind(2) for kind in EVERY_GENERATOR.values()),
     *(dcgan.DcganGenerator(2, norm=norm) for norm in ("batch", "instance", "none")),
     *(dcgan.DcganGenerator(2, upsampling=upsampling) for upsampling in UPSAMPLINGS),
     dcgan.DcganGenerator(2, kernel=5),
@@ -49,7 +49,7 @@ GENERATORS = [
     dcgan.DcganGenerator(2, dropout=0.4),
 ]
 DISCRIMINATORS = [
-    *(kind(2) for kind in networks.find("discriminator").values()),
+    *(kind(2) for kind in EVERY_DISCRIMINATOR.values()),
     *(dcgan.DcganDiscriminator(2, norm=norm) for norm in NORMS),
     *(dcgan.DcganDiscriminator(2, downsampling=downsampling) for downsampling in DOWNSAMPLINGS),
     *(dcgan.DcganDiscriminator(2, activation=activation) for activation in ACTIVATIONS),

@@ -8,7 +8,6 @@ from typing import ClassVar
 
 import numpy as np
 
-from edgegan.trainer import plugins
 from edgegan.trainer.framework import HybridBlock
 
 INITIAL_DEVIATION = 0.02  # of all weights; DCGAN, section 4
@@ -69,9 +68,3 @@ class Latent:
 
     size: int
     distribution: str = "normal"
-
-
-def find(kind: str) -> dict[str, type[Architecture]]:
-    """All architectures of a ``generator``, or of a ``discriminator``, by name."""
-    base = GeneratorArchitecture if kind == "generator" else DiscriminatorArchitecture
-    return plugins.find(__name__, base)
