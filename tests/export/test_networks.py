@@ -38,7 +38,7 @@ GENERATORS = [
     ["generator.dropout=0.4", "latent.distribution=uniform"],
     ["generator.dropout=0.7", "generator.upsampling=nearest"],
     ["generator.network=began"],
-    ["generator.network=resnet", "generator.blocks=2", "image_size=32"],
+    ["generator.network=resnet", "generator.blocks=1", "image_size=32"],
     ["generator.network=hw3_baseline", "value_range=unit"],
     *([f"generator.kernel={kernel}", "generator.width=64"] for kernel in (4, 5)),
 ]
