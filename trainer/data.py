@@ -342,7 +342,8 @@ def _check_quality(source: Path, packed: PackedPictures, skip_bad: bool) -> None
     bad = len(packed.skipped)
     total = packed.count + bad
     if total == 0:
-        raise UserError(f"no pictures in {source}: expected JPEG or PNG files")
+        found = left_out(source, packed) or "nothing"
+        raise UserError(f"no pictures in {source}: found {found}, expected JPEG or PNG files")
     if packed.count == 0:
         raise UserError(f"none of the {total} pictures in {source} can be read")
     if bad:

@@ -168,7 +168,7 @@ def test_a_judge_is_trained_of_a_run_alone(judge: Command) -> None:
 def test_ctrl_c_says_that_nothing_was_written(
     run: Path, judge: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(self: Training, real_images: np.ndarray) -> None:
+    def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Training, "update_discriminator_alone", interrupted)
