@@ -254,7 +254,7 @@ def _read_facts(path: Path) -> Facts:
             pictures=facts.get("pictures"),
             teacher=facts["teacher"][0] if "teacher" in facts else None,
         )
-    except (KeyError, TypeError) as error:
+    except (LookupError, TypeError) as error:
         raise UserError(f"{path} lacks the counts that checkpoints of runs have") from error
 
 
