@@ -20,9 +20,9 @@ from edgegan.runtime.run_folder import BEST, EVALUATION, LAST
 from edgegan.trainer import checkpoint, evaluate, recipe
 from edgegan.trainer.checkpoint import Checkpoint
 from edgegan.trainer.data import pack, read_pictures, split
-from edgegan.trainer.distillation import Distillation
 from edgegan.trainer.loop import Training
 from edgegan.trainer.metrics import find_columns
+from edgegan.trainer.student import Distillation
 from training_help import encode, random_picture, tiny_recipe
 
 SIZE = 16
