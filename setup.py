@@ -2,7 +2,7 @@
 
     pip install .                            the edge: run a generator and grade its grids
     EDGEGAN_ONNXRUNTIME=gpu pip install .    the same on a CUDA GPU (or openvino: with OpenVINO)
-    pip install '.[train]'                   and train and export, on the CPU (Python 3.9 to 3.12)
+    pip install '.[train]'                   and train and export, on the CPU (3.13: see below)
     pip install '.[train-gpu]'               or on a CUDA GPU (Linux; in a venv without `train`)
     pip install '.[test]'                    and the tools that run_tests.sh runs
     pip install '.[benchmark]'               and the peers that benchmarks/ measures
@@ -55,6 +55,10 @@ TRAINING = [
     MATPLOTLIB,  # for the report's curves
 ]
 
+# There is no numpy before 2 for newer Pythons. mxnet goes in by itself there, after the rest:
+# pip install --no-deps mxnet==1.9.1
+HAS_NUMPY_FOR_MXNET = "python_version < '3.13'"
+
 # The CUDA 11 libraries that mxnet-cu112 is linked against; trainer.device loads them. They exist
 # for Linux only, and the driver's own libcuda.so.1 must come from the system.
 CUDA_11 = [
@@ -69,11 +73,6 @@ CUDA_11 = [
     "nvidia-nccl-cu11==2.21.5",
     "nvidia-cudnn-cu11==8.9.6.50",  # mxnet wants libcudnn.so.8
 ]
-
-
-def mxnet(name: str) -> list[str]:
-    """The contradiction makes pip say at once that Python 3.13 has no numpy that mxnet asks for."""
-    return [f"{name}==1.9.1", f"{name}!=1.9.1; python_version >= '3.13'"]
 
 
 TEST = [
@@ -103,10 +102,8 @@ setup(
     },
     install_requires=RUNTIME,
     extras_require={
-        "train": [*mxnet("mxnet"), *TRAINING],
-        "train-gpu": [*mxnet("mxnet-cu112"), *CUDA_11, *TRAINING],
-        # For Python 3.13, where mxnet goes in by itself: pip install --no-deps mxnet==1.9.1
-        "train-without-mxnet": TRAINING,
+        "train": [f"mxnet==1.9.1; {HAS_NUMPY_FOR_MXNET}", *TRAINING],
+        "train-gpu": [f"mxnet-cu112==1.9.1; {HAS_NUMPY_FOR_MXNET}", *CUDA_11, *TRAINING],
         "test": TEST,
         "benchmark": ["torch>=2.13,<2.14", "openvino>=2026.4,<2027", MATPLOTLIB],
     },

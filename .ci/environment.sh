@@ -71,15 +71,15 @@ pip_install() {
 install() {
     say "installing the packages (once, this takes a few minutes)"
     : >"$venv/pip.log"
-    case "$1/$(minor "$venv/bin/python")" in
-        *train*/13) # there is no numpy for it that mxnet's metadata asks for
-            pip_install -e "${1/train/train-without-mxnet}"
-            pip_install --no-deps mxnet==1.9.1
-            ;;
-        *) pip_install -e "$1" ;;
-    esac
+    pip_install -e "$1"
     use_headless_opencv
-    case "$1" in *train*) lend_libraries ;; esac
+    case "$1" in
+        *train*)
+            # The extra leaves it out where its metadata asks for a numpy that Python lacks.
+            pip_install --no-deps mxnet==1.9.1
+            lend_libraries
+            ;;
+    esac
 }
 
 # use_headless_opencv: where the system lacks what OpenCV's windows need, its build without windows.

@@ -8,6 +8,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import NamedTuple, NoReturn
 
+from edgegan.installation import INSTALL_TRAINING
 from edgegan.runtime.errors import UserError, run_command
 
 
@@ -53,7 +54,6 @@ COMMANDS = {
         "edgegan.export.optimize", "make one of our ONNX files smaller or faster", ("onnx",)
     ),
 }
-EXTRA = "train"
 
 # What --version names: by the first distribution of these that is installed.
 DISTRIBUTIONS = {
@@ -90,7 +90,7 @@ def main(argv: list[str] | None = None) -> int:
     if missing:
         raise UserError(
             f"edgegan {name} needs {' and '.join(missing)}, which {_is_are(missing)} not "
-            f"installed: run pip install '.[{EXTRA}]' in a checkout of edgegan"
+            f"installed: in a checkout of edgegan run {INSTALL_TRAINING}"
         )
     status: int = import_module(command.module).main(arguments)
     return status
@@ -115,7 +115,7 @@ def _help() -> str:
             "commands:",
             *drawing,
             "",
-            f"commands that need the training packages (pip install '.[{EXTRA}]'):",
+            f"commands that need the training packages ({INSTALL_TRAINING}):",
             *training,
             "",
             "edgegan COMMAND --help says more of one; edgegan --version names the packages here.",

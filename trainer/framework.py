@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
+from edgegan.installation import INSTALL_TRAINING
 from edgegan.runtime.cores import available_cores
 from edgegan.runtime.errors import STATUS_ERROR
 from edgegan.trainer import numpy_bridge
@@ -32,11 +33,6 @@ CUDA_LIBRARIES = (
     "libnccl.so.2",
     "libcudnn.so.8",
 )
-INSTALLATION = (
-    "pip install '.[train]'"
-    if sys.version_info < (3, 13)  # whose numpy mxnet's metadata forbids
-    else "pip install '.[train-without-mxnet]', then pip install --no-deps mxnet==1.9.1"
-)
 CUDA_DRIVER = "libcuda.so.1"  # comes with the system's driver, not as a package
 
 
@@ -51,7 +47,7 @@ def prepare() -> None:
     """
     os.environ.setdefault("OMP_NUM_THREADS", str(available_cores()))
     if importlib.util.find_spec("mxnet") is None:
-        _give_up(f"mxnet is not installed: {INSTALLATION}")
+        _give_up(f"mxnet is not installed: {INSTALL_TRAINING}")
     if _is_installed("mxnet-cu112"):
         _load_cuda_libraries()
 
