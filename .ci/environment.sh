@@ -94,12 +94,17 @@ use_headless_opencv() {
     error="$("$venv/bin/python" -I -c 'import cv2' 2>&1)" || fail "OpenCV cannot be loaded (${error##*$'\n'})"
 }
 
+# loads LIBRARY: can .venv's Python load it?
+loads() { "$venv/bin/python" -I -c "import ctypes; ctypes.CDLL('$1')" >/dev/null 2>&1; }
+
 # lend_libraries: where the system lacks a library that mxnet's own needs, a wheel's copy is linked in.
 lend_libraries() {
     local packages library copies
     packages="$("$venv/bin/python" -I -c 'import sysconfig; print(sysconfig.get_path("platlib"))')"
-    for library in libgomp.so.1 libquadmath.so.0; do # the latter comes with numpy, SciPy or OpenCV
-        if "$venv/bin/python" -I -c "import ctypes; ctypes.CDLL('$library')" 2>/dev/null; then continue; fi
+    if loads "$packages/mxnet/libmxnet.so"; then return; fi
+    for library in libgomp.so.1 libquadmath.so.0; do
+        if loads "$library"; then continue; fi
+        # The other comes with numpy, SciPy or OpenCV.
         if [ "$library" = libgomp.so.1 ]; then pip_install --no-deps pykdtree; fi
         copies=("$packages"/*.libs/"${library%%.*}"-*.so*)
         [ -e "${copies[0]}" ] || fail "mxnet needs $library, which is not here: install it (on Debian and Ubuntu the packages libgomp1 and libquadmath0)"

@@ -273,17 +273,27 @@ def test_no_opencv_can_be_loaded(checkout: Checkout) -> None:
     assert checkout.run("run_gan.sh").returncode == 0
 
 
-def test_library_that_mxnet_lacks_is_taken_from_a_wheel(checkout: Checkout) -> None:
-    result = checkout.run("run_tests.sh", FAILS="CDLL('libgomp.so.1')")
+def test_libraries_that_mxnet_lacks_are_taken_from_wheels(checkout: Checkout) -> None:
+    checkout.run("run_gan.sh")
+    copy = checkout.venv / "packages" / "numpy.libs" / "libquadmath-1.so.0.0"
+    copy.parent.mkdir(parents=True)
+    copy.touch()
+    result = checkout.run("run_tests.sh", FAILS="ctypes")
     assert result.returncode == 0
     assert "taking the copy in pykdtree.libs/libgomp-1.so.1" in result.stderr
-    linked = checkout.venv / "packages" / "mxnet" / "libgomp.so.1"
-    assert linked.resolve().name == "libgomp-1.so.1"
+    linked = checkout.venv / "packages" / "mxnet"
+    assert (linked / "libgomp.so.1").resolve().name == "libgomp-1.so.1"
+    assert (linked / "libquadmath.so.0").resolve() == copy
 
 
 def test_library_that_no_wheel_has(checkout: Checkout) -> None:
-    result = checkout.run("run_tests.sh", FAILS="CDLL('libquadmath.so.0')")
+    result = checkout.run("run_tests.sh", FAILS="ctypes")
     assert_refused(result, "libquadmath.so.0", "libquadmath0")
+
+
+def test_system_with_all_libraries_gets_no_copies(checkout: Checkout) -> None:
+    assert checkout.run("run_tests.sh").returncode == 0
+    assert not [call for call in checkout.calls() if "pykdtree" in call]
 
 
 def test_no_cascade_does_not_stop_the_setup(checkout: Checkout) -> None:
