@@ -588,7 +588,7 @@ def test_what_is_left_out_is_counted_by_kind(faces: Path, tmp_path: Path) -> Non
 def test_where_there_are_no_pictures_it_is_told_what_there_is(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
-    with pytest.raises(UserError, match="no pictures in .*: found nothing, expected JPEG or PNG"):
+    with pytest.raises(UserError, match=r"no pictures in .*: found nothing, expected JPEG or PNG"):
         pack(folder, SIZE)
     (folder / "a.webp").write_bytes(b"")
     with pytest.raises(UserError, match=r"no pictures in .*: found 1 \.webp, expected JPEG"):
