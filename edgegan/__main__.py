@@ -82,7 +82,7 @@ def main(argv: list[str] | None = None) -> int:
         print(_versions())
         return 0
     if name not in COMMANDS:
-        from edgegan.trainer.choices import suggestion  # for this sentence only
+        from edgegan.runtime.choices import suggestion  # for this sentence only
 
         raise UserError(f"command {name!r} is unknown: {suggestion(name, COMMANDS)}")
     command = COMMANDS[name]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+from edgegan.runtime.choices import suggestion
 from edgegan.runtime.errors import UserError
 from edgegan.runtime.run_folder import find_checkpoint, is_run
 
@@ -60,13 +61,9 @@ def identify(name: str | Path) -> Named:
         return Named(CHECKPOINT, path)
     if path.exists() or path.suffix == ".onnx" or len(path.parts) > 1:
         return Named(FILE, path)  # whatever is wrong with it, who reads it says so
-    import difflib  # for this message only
-
-    nearest = difflib.get_close_matches(str(name), shipped, n=1)
-    hint = f"; did you mean {nearest[0]}?" if nearest else ""
     raise UserError(
-        f"model is {str(name)!r}, expected the path of an .onnx file or one of the shipped models: "
-        f"{', '.join(shipped) or 'there are none'}{hint}"
+        f"model {str(name)!r} is neither a file nor a shipped model: {suggestion(name, shipped)}, "
+        "or the path of an .onnx file"
     )
 
 

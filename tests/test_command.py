@@ -302,7 +302,7 @@ def test_what_is_none_of_ours(
     others = make_generator("others.onnx", metadata={})
     assert "others.onnx is not a generator of this project" in refusal(others)
     assert "folder without a run" in refusal(tmp_path)
-    assert "did you mean dcgan?" in refusal("dcgn")
+    assert "did you mean dcgan" in refusal("dcgn")
     assert "cannot read" in refusal(tmp_path / "none.onnx")
     header = {"format_version": 9, "recipe": {}, "facts": {}}
     np.savez(run / "later.npz", header=np.array(json.dumps(header)))

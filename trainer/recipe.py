@@ -10,11 +10,11 @@ from typing import Any, Optional, TypeVar
 
 import yaml
 
+from edgegan.runtime.choices import check_choice, suggestion
 from edgegan.runtime.errors import UserError
 from edgegan.runtime.latent import DISTRIBUTIONS
 from edgegan.trainer import bfloat16, networks, plugins
 from edgegan.trainer.augmentation import TRANSFORMATIONS
-from edgegan.trainer.choices import check_choice, suggestion
 from edgegan.trainer.mappings import flat, merged
 from edgegan.trainer.networks import Latent
 from edgegan.trainer.objectives import Objective

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Optional, Union
 import pydantic
 from pydantic_core import ErrorDetails, PydanticCustomError, to_jsonable_python
 
-from edgegan.trainer.choices import suggestion
+from edgegan.runtime.choices import suggestion
 
 
 @dataclass(frozen=True)
@@ -225,7 +225,7 @@ class Schema:
         alike = [".".join([*parents, key]) for key in near] or self._elsewhere(unknown, mapping)
         keys = f"he keys of {'.'.join(parents) or 'a recipe'} are {', '.join(place.around)}"
         hint = f"did you mean {' or '.join(alike)}? T{keys}" if alike else f"t{keys}"
-        return f"unknown key {unknown!r}: {hint}"
+        return f"unknown key {'.'.join(place.path)!r}: {hint}"
 
     def _elsewhere(self, key: str, mapping: dict[str, Any]) -> list[str]:
         """The dotted keys of any part that end in one like ``key``."""

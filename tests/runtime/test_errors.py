@@ -33,7 +33,10 @@ def assert_one_sentence(finished: subprocess.CompletedProcess, *parts: str) -> N
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [
-        (["--model", "dcgn"], ["'dcgn'", "the path of an .onnx file or one of the shipped models"]),
+        (
+            ["--model", "dcgn"],
+            ["'dcgn'", "is neither a file nor a shipped model", "or the path of an .onnx file"],
+        ),
         (["--model", "truncated.onnx"], ["truncated.onnx", "is not a whole ONNX model"]),
         (["--model", "theirs.onnx"], ["theirs.onnx", "is not a generator of this project"]),
         (["--model", "none.onnx"], ["cannot read none.onnx: No such file"]),

@@ -83,7 +83,7 @@ def test_what_takes_a_run_is_told_what_it_was_given(run: Path) -> None:
 
 
 def test_what_is_nothing(run: Path) -> None:
-    assert refusal(identify, "dcgn").endswith("did you mean dcgan?")
+    assert refusal(identify, "dcgn").endswith("or the path of an .onnx file")
     assert refusal(identify, "runs") == "runs is a folder without a run: no checkpoint is in it"
 
 

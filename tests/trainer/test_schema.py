@@ -94,12 +94,12 @@ def test_a_number_may_be_text_as_yaml_has_it(number: object) -> None:
         (drawing(labels=["x", 3]), "first.labels holds 3, expected a list of words"),
         (
             drawing(raduis=3),
-            "unknown key 'raduis': did you mean first.radius? "
+            "unknown key 'first.raduis': did you mean first.radius? "
             "The keys of first are kind, radius, dashes, labels, layer",
         ),
         (
             {**drawing(side=3), "second": {"kind": "circle", "radius": 1}},  # of the other kind
-            "unknown key 'side': the keys of first are kind, radius, dashes, labels, layer",
+            "unknown key 'first.side': the keys of first are kind, radius, dashes, labels, layer",
         ),
         (
             {**drawing(), "second": {"kind": "square"}, "layer": 3},

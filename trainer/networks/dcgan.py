@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any
 
+from edgegan.runtime.choices import check_choice
 from edgegan.trainer import layers, networks
-from edgegan.trainer.choices import check_choice
 from edgegan.trainer.framework import HybridBlock, nn
 from edgegan.trainer.layers import Reshape
 

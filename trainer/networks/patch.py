@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from edgegan.runtime.choices import check_choice
 from edgegan.trainer import layers, networks
-from edgegan.trainer.choices import check_choice
 from edgegan.trainer.framework import HybridBlock, nn
 from edgegan.trainer.layers import Reshape
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edgegan.runtime.choices import check_choice
 from edgegan.trainer import layers, networks
-from edgegan.trainer.choices import check_choice
 from edgegan.trainer.framework import HybridBlock, nn
 from edgegan.trainer.layers import AveragePooling, GlobalSum, PixelShuffle, Reshape, Residual
 

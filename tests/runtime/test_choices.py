@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edgegan.trainer.choices import check_choice
+from edgegan.runtime.choices import check_choice
 
 NORMS = ("batch", "instance", "spectral", "none")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from difflib import get_close_matches
 
 
 def check_choice(key: str, value: object, choices: Collection[object]) -> None:
@@ -14,6 +13,8 @@ def check_choice(key: str, value: object, choices: Collection[object]) -> None:
 
 def suggestion(value: object, choices: Collection[object]) -> str:
     """The end of a sentence about an unknown value: the choices most like it, then all of them."""
+    from difflib import get_close_matches  # for such sentences only
+
     names = [str(choice) for choice in choices]
     near = get_close_matches(str(value), names, cutoff=0.5)
     listed = f"t is one of {', '.join(names)}"
