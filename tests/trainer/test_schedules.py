@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -68,6 +67,7 @@ def test_steps_are_at_the_same_update_as_the_drops_of_older_versions(
 
 
 def test_the_cosine_is_that_of_pytorch() -> None:
+    torch = pytest.importorskip("torch")
     weight = torch.nn.Parameter(torch.zeros(1))
     optimizer = torch.optim.SGD([weight], lr=0.5)
     # PyTorch's is at its least after as many updates, gluoncv's at the last of them.
