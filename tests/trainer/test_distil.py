@@ -45,11 +45,11 @@ from edgegan.runtime.errors import run_command
 number = int(sys.argv.pop(1))
 edgegan.trainer.distil.find_detector = lambda cascade: None
 edgegan.trainer.run.VALIDATION_GRIDS = 1
-update = edgegan.trainer.student.Distillation._update_average
-def update_or_die(self):
-    if self.step_count == number: os.kill(os.getpid(), signal.SIGKILL)
-    return update(self)
-edgegan.trainer.student.Distillation._update_average = update_or_die
+step = edgegan.trainer.student.Distillation.step
+def step_or_die(self, batches):
+    if self.step_count + 1 == number: os.kill(os.getpid(), signal.SIGKILL)
+    return step(self, batches)
+edgegan.trainer.student.Distillation.step = step_or_die
 run_command(edgegan.trainer.distil.main)
 """
 

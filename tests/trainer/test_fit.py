@@ -23,7 +23,7 @@ from edgegan.runtime.run_folder import BEST, LAST
 from edgegan.trainer import checkpoint, recipe
 from edgegan.trainer.checkpoint import Checkpoint
 from edgegan.trainer.fit import main as fit_main
-from edgegan.trainer.loop import Training
+from edgegan.trainer.loop import StepResult, Training
 from training_help import (
     TINY,
     encode,
@@ -38,7 +38,7 @@ Command = Callable[..., tuple[int, str, str]]
 REPOSITORY = Path(__file__).parents[2]
 SETTINGS = [word for override in [*TINY, "evaluate_every=5"] for word in ("--set", override)]
 
-# The command in a process that kills itself as kill -9 does: in step N ("step N"), while the
+# The command in a process that kills itself as kill -9 does: before step N ("step N"), while the
 # N-th checkpoint file is being written ("write N"), or right after it ("written N").
 KILLED = """
 import os, signal, sys
@@ -48,11 +48,11 @@ where, number = sys.argv.pop(1), int(sys.argv.pop(1))
 def kill(): os.kill(os.getpid(), signal.SIGKILL)
 edgegan.trainer.fit.find_detector = lambda cascade: None
 edgegan.trainer.run.VALIDATION_GRIDS = 1
-update = edgegan.trainer.loop.Training._update_generator
-def update_or_die(self, generated):
+step = edgegan.trainer.loop.Training.step
+def step_or_die(self, batches):
     if where == "step" and self.step_count + 1 == number: kill()
-    return update(self, generated)
-edgegan.trainer.loop.Training._update_generator = update_or_die
+    return step(self, batches)
+edgegan.trainer.loop.Training.step = step_or_die
 replace, count = os.replace, 0
 def replace_or_die(source, target):
     global count
@@ -299,16 +299,16 @@ def test_kill_9_from_outside_at_any_moment(fit: Command, faces: Path, tmp_path: 
 def test_ctrl_c_saves_and_ends_well(
     fit: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
-    update = Training._update_generator
+    step = Training.step
 
-    def interrupted(self: Training, generated: object) -> dict:
+    def interrupted(self: Training, batches: Iterator[np.ndarray]) -> StepResult:
         if self.step_count == 7:
             os.kill(os.getpid(), number)
-        return update(self, generated)
+        return step(self, batches)
 
     before = signal.getsignal(number)
     with monkeypatch.context() as patched:
-        patched.setattr("edgegan.trainer.fit.Training._update_generator", interrupted)
+        patched.setattr(Training, "step", interrupted)
         status, out, err = fit("--steps", "13", *SETTINGS)
     assert signal.getsignal(number) is before
     assert (status, "Traceback" in err) == (0, False)
