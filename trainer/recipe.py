@@ -139,15 +139,15 @@ class Recipe(AnyRecipe):
             to resize them to image_size at once.
         held_out: the share of the pictures that is never trained on, to measure a generator by.
         instance_selection: the share of the other pictures that is trained on, those that are most
-            like all (trainer.selection).
-        batches: real and generated pictures are shown to the discriminator apart, or mixed in one
-            batch (tip 4 of ganhacks tells them apart where it has batch norm).
+            like all the others (DeVries et al. 2020, https://arxiv.org/abs/2007.15255).
+        batches: real and generated pictures are shown to the discriminator apart (tip 4 of
+            ganhacks: with batch norm that helps it to tell them), or mixed in one batch.
         generated_batches: fresh for each update, or reused: the generator learns from the pictures
             that the discriminator's last update was shown, and draws once less a step.
         precision: the number format that convolutions multiply in while training, float32 or
             bfloat16, which is faster on processors that have it; weights are float32 all the same.
         augmentation: what all pictures go through before the discriminator: any of colour,
-            translation and cutout (trainer.augmentation).
+            translation and cutout (Zhao et al. 2020, https://arxiv.org/abs/2006.10738).
         input_noise: normal noise on what the discriminator sees, which decays with the steps.
     """
 

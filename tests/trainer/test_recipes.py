@@ -21,7 +21,7 @@ def test_every_recipe_is_listed_with_what_it_is(capsys: pytest.CaptureFixture[st
     lines = printed(capsys).splitlines()
     listed = dict(line.split(maxsplit=1) for line in lines[: lines.index("")])
     assert listed.keys() == {*recipe.names(), "student"}
-    assert listed["dcgan"] == "DCGAN as the report has it, with a non-saturating generator loss."
+    assert listed["dcgan"] == "DCGAN (Radford et al. 2015) with the non-saturating loss."
     assert all(purpose.endswith(".") and len(purpose) < 80 for purpose in listed.values())
 
 
@@ -58,15 +58,25 @@ def test_a_key_is_under_what_it_means(capsys: pytest.CaptureFixture[str], tmp_pa
     def above(key: str) -> str:
         return lines[next(i for i, line in enumerate(lines) if line.strip().startswith(key)) - 1]
 
-    # An entry of a docstring's list, of a base class, and a sentence that names the field.
+    # An entry of a docstring's list, also of a base class, and what a key can be.
     assert above("epochs: ") == "# Passes over the pictures."
     assert above("smoothing: ").endswith(
         "# The weight of the past in the mean of the gradients' squares."
     )
     assert above("warm_up: ").endswith("# first.")
-    assert above("width: ").endswith("# width is the number of channels next to the picture.")
+    assert above("width: ").endswith("# The number of channels next to the picture.")
     assert above("input_noise: null").endswith("the keys deviation and steps.")
     assert "One of adam, rmsprop, sgd." in above("name: rmsprop")
+
+
+@pytest.mark.parametrize("name", [*recipe.names(), "student"])
+def test_every_key_with_a_value_has_its_meaning_above(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = printed(capsys, name).splitlines()
+    for before, line in zip(["", *lines], lines):
+        is_value = not line.strip().startswith("#") and not line.endswith(":")
+        assert before.strip().startswith("# ") or not is_value, line
 
 
 def test_an_unknown_recipe_is_answered_with_those_like_it() -> None:

@@ -17,7 +17,8 @@ INITIAL_DEVIATION = 0.02  # of all weights; DCGAN, section 4
 class Architecture:
     """An architecture; a subclass is a frozen dataclass, its fields what a recipe can set.
 
-    ``width`` is the number of channels next to the picture.
+    Attributes:
+        width: the number of channels next to the picture.
     """
 
     width: int = 64
@@ -64,7 +65,12 @@ class DiscriminatorArchitecture(Architecture, ABC):
 
 @dataclass(frozen=True)
 class Latent:
-    """What a generator starts from: ``size`` numbers, ``normal`` or ``uniform`` in [-1, 1]."""
+    """What a generator starts from.
+
+    Attributes:
+        size: how many numbers that is.
+        distribution: what they are drawn from: normal, or uniform in [-1, 1].
+    """
 
     size: int
     distribution: str = "normal"

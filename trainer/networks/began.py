@@ -43,7 +43,8 @@ class BeganGenerator(_Architecture, networks.GeneratorArchitecture):
 class BeganDiscriminator(_Architecture, networks.DiscriminatorArchitecture):
     """An autoencoder; its score is the mean absolute error of a picture, so low is real.
 
-    ``code`` is the number of values between encoder and decoder.
+    Attributes:
+        code: the number of values between encoder and decoder.
     """
 
     width: int = 128

@@ -29,13 +29,18 @@ def channels(width: int, image_size: int) -> list[int]:
 class DcganGenerator(networks.GeneratorArchitecture):
     """Transposed convolutions, a normalisation and ReLU each; tanh at the end.
 
-    ``kernel`` is that of the transposed convolutions of stride 2; the convolutions of other kinds
-    of ``upsampling`` are 3 x 3.
+    What dropout drops is drawn as part of the latent, one number a channel, so the seed decides the
+    picture and no random operator stands in the network.
 
-    ``dropout`` is the share of channels dropped before every layer but the first, in training and
-    in use (tip 17 of ganhacks; whole channels, Tompson et al. 2015,
-    https://arxiv.org/abs/1411.4280). What is dropped is drawn as part of the latent, one number a
-    channel, so the seed decides the picture and no random operator stands in the network.
+    Attributes:
+        kernel: the size of transposed convolutions of stride 2, 4 or 5; the convolutions of other
+            kinds of upsampling are 3 x 3.
+        norm: what normalises each layer: batch, instance or none.
+        activation: relu or leaky_relu.
+        upsampling: what doubles the size: deconvolution, pixel_shuffle or nearest.
+        dropout: the share of channels dropped before every layer but the first, in training and in
+            use (tip 17 of ganhacks; whole channels, Tompson et al. 2015,
+            https://arxiv.org/abs/1411.4280).
     """
 
     kernel: int = 4
@@ -121,8 +126,13 @@ class _DroppingChannels(nn.HybridSequential):
 class DcganDiscriminator(networks.DiscriminatorArchitecture):
     """Convolutions, a normalisation and leaky ReLU each; the first is not normalised.
 
-    ``normalise_first`` is for the report whose discriminator is (DCGAN, section 3, is against it).
-    ``kernel`` is that of the convolutions of stride 2; those before a pooling are 3 x 3.
+    Attributes:
+        kernel: the size of convolutions of stride 2, 4 or 5; those before a pooling are 3 x 3.
+        norm: what normalises each layer: batch, instance, spectral or none.
+        normalise_first: whether the first layer is normalised too, which DCGAN, section 3, advises
+            against.
+        activation: relu or leaky_relu.
+        downsampling: what halves the size: stride, max_pool or average_pool.
     """
 
     kernel: int = 4

@@ -16,9 +16,11 @@ from edgegan.trainer.networks import dcgan
 
 @dataclass(frozen=True)
 class MinibatchDiscriminator(dcgan.DcganDiscriminator):
-    """The paper's o(x) has ``kernels`` numbers (its B), each from ``dimensions`` (its C).
+    """DCGAN's, with the paper's o(x) before the score; a spectral norm is of convolutions only.
 
-    A spectral norm is of the convolutions only.
+    Attributes:
+        kernels: how many numbers tell how alike a picture is to the others, the paper's B.
+        dimensions: in how many dimensions pictures are compared for each, its C.
     """
 
     scores_batches = True

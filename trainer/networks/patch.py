@@ -16,9 +16,13 @@ from edgegan.trainer.layers import Reshape
 
 @dataclass(frozen=True)
 class PatchDiscriminator(networks.DiscriminatorArchitecture):
-    """``halvings`` 4x4 convolutions of stride 2 and one of stride 1 that scores.
+    """4x4 convolutions of stride 2 and one of stride 1 that scores.
 
-    With 2, 3 and 4 halvings a patch is 22, 46 and 94 pixels wide.
+    Attributes:
+        halvings: how many have stride 2, 1 to 4; with 2, 3 and 4 a patch is 22, 46 and 94 pixels
+            wide.
+        norm: what normalises each layer but the first and the last: batch, instance, spectral
+            (which is of all) or none.
     """
 
     halvings: int = 3

@@ -42,6 +42,9 @@ class ResnetGenerator(_Architecture, networks.GeneratorArchitecture):
     The maps are doubled by convolutions with four times the channels and a pixel shuffle: three
     times for 128 x 128 pictures as in the source, twice for 64 x 64. Smaller pictures than 16 x 16
     start at their own size.
+
+    Attributes:
+        blocks: how many residual blocks there are before the maps are doubled.
     """
 
     blocks: int = 16
@@ -93,8 +96,10 @@ def _norm_and_relu(channels: int, name: str) -> list[HybridBlock]:
 class ResnetDiscriminator(_Architecture, networks.DiscriminatorArchitecture):
     """Residual blocks that halve down to 4 x 4 pixels, one that does not; ReLU, global sum, dense.
 
-    The blocks have ``width`` channels, twice as many each time, 16 times at most. ``norm`` is
-    ``spectral``, of all weights, or ``none``.
+    The blocks have ``width`` channels, twice as many each time, 16 times at most.
+
+    Attributes:
+        norm: spectral, of all weights, or none.
     """
 
     norm: str = "spectral"

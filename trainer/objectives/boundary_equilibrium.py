@@ -22,9 +22,13 @@ if TYPE_CHECKING:
 class BoundaryEquilibrium(Objective):
     """D minimises L(x) - k L(G(z)), G minimises L(G(z)).
 
-    After each step k moves by ``proportional_gain`` (lambda_k) times the balance
-    gamma L(x) - L(G(z)) and stays within 0 and 1; ``convergence`` is the paper's global measure
-    M = L(x) + |balance|.
+    After each step k moves by ``proportional_gain`` times the balance gamma L(x) - L(G(z)) and
+    stays within 0 and 1; ``convergence`` is the paper's global measure M = L(x) + |balance|.
+
+    Attributes:
+        gamma: the error of generated pictures over that of real ones at the balance, 0 to 1; the
+            lower, the less varied are the pictures.
+        proportional_gain: how fast k follows the balance, the paper's lambda_k.
     """
 
     gamma: float = 0.7

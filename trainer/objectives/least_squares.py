@@ -11,7 +11,13 @@ from edgegan.trainer.turn import Turn
 
 @dataclass(frozen=True)
 class LeastSquares(Objective):
-    """D minimises ((D(x) - b)^2 + (D(G(z)) - a)^2) / 2, G minimises (D(G(z)) - c)^2 / 2."""
+    """D minimises ((D(x) - b)^2 + (D(G(z)) - a)^2) / 2, G minimises (D(G(z)) - c)^2 / 2.
+
+    Attributes:
+        a: what the discriminator is to score generated pictures.
+        b: what it is to score real ones.
+        c: what the generator wants its pictures to be scored.
+    """
 
     a: float = 0.0
     b: float = 1.0

@@ -20,10 +20,13 @@ def softplus(logits: NDArray) -> NDArray:
 class Minimax(Objective):
     """D minimises -log D(x) - log(1 - D(G(z))), G minimises log(1 - D(G(z))), from logits.
 
-    Labels may be soft and noisy for D (tip 6 of ganhacks): each picture's is drawn from
-    ``real_labels`` or ``generated_labels``, lowest and highest, and a share ``flipped`` of all
-    pictures gets its label from the other side. With label y a picture costs
+    Labels may be soft and noisy for D (tip 6 of ganhacks). With label y a picture costs
     -y log D - (1 - y) log(1 - D).
+
+    Attributes:
+        real_labels: the lowest and the highest label of real pictures; each one's is drawn evenly.
+        generated_labels: the same of generated ones.
+        flipped: the share of all pictures that get a label of the other side.
     """
 
     zero_loss_is_failure = True

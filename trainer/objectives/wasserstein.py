@@ -18,7 +18,9 @@ from edgegan.trainer.turn import Turn
 class Wasserstein(Objective):
     """The critic maximises mean D(x) - mean D(G(z)) with every weight within +-``clip``.
 
-    With ``clip: null`` something else has to bound its slope, such as the penalty ``gradient``.
+    Attributes:
+        clip: the largest weight of the critic; null where something else bounds its slope, such as
+            the penalty called gradient.
     """
 
     clip: Optional[float] = 0.01  # noqa: UP045 (pydantic evaluates it, on Python 3.9 too)

@@ -20,9 +20,13 @@ TINY = 1e-12  # under the root, whose slope is infinite at 0
 class Penalty(ABC):
     """What is added to the discriminator's loss; a subclass is a frozen dataclass.
 
-    Its fields are the parameters that a recipe can set. ``value`` times ``weight`` is added at one
-    of ``every`` updates and counts as much as all of them, so that the weight means the same
-    (lazy regularisation, Karras et al. 2020, section 3.1, https://arxiv.org/abs/1912.04958).
+    Its fields are the parameters that a recipe can set.
+
+    Attributes:
+        weight: what the penalty is multiplied by.
+        every: it is added at one of so many updates and counts so many times there, so that the
+            weight means the same (lazy regularisation, Karras et al. 2020, section 3.1,
+            https://arxiv.org/abs/1912.04958).
     """
 
     weight: float = 10.0

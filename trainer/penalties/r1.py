@@ -11,7 +11,11 @@ from edgegan.trainer.turn import Turn
 
 @dataclass(frozen=True)
 class R1(Penalty):
-    """mean |grad D(x)|^2 / 2 of real pictures x, equation 9; ``weight`` is gamma."""
+    """mean |grad D(x)|^2 / 2 of real pictures x, equation 9.
+
+    Attributes:
+        weight: what the penalty is multiplied by, the paper's gamma.
+    """
 
     def value(self, turn: Turn) -> NDArray:
         return squared_norms(turn.gradient(turn.real)).mean() / 2

@@ -44,6 +44,7 @@ def main(argv: list[str] | None = None) -> int:
         for each, path in {**paths, STUDENT: recipe.STUDENT}.items():
             print(f"{each:<20}{comment(path)[0]}")
         print("\nedgegan recipes NAME prints one with all its keys.")
+        print("docs/recipes.md of the repository says where each comes from.")
     elif name == STUDENT:
         print(described(recipe.load_student([], OF_TEACHER), without=tuple(OF_TEACHER)))
     else:
@@ -81,30 +82,14 @@ def _lines(schema: Schema, part: Any, values: dict[str, Any], indent: str = "") 
 
 
 def _meanings(classes: list[type], key: str) -> list[str]:
-    """What the docstrings of the classes, or of their bases, say of a field.
-
-    That is its entry under "Attributes:", or the sentences that speak of it first.
-    """
+    """What stands under "Attributes:" of a field in the docstring of a class, or of a base of it."""
     for kind in (base for each in classes for base in each.__mro__):
         text = inspect.cleandoc(kind.__doc__ or "")
         entry = re.search(rf"^    {key}: (.*(?:\n {{8}}.*)*)", text, re.MULTILINE)
         if entry:
-            return [_plain(f"{entry[1][:1].upper()}{entry[1][1:]}")]
-        sentences = re.split(r"(?<=\.)(?<!et al\.)\s+(?=[A-Z`])", text)
-        found = [sentence for sentence in sentences if _speaks_of(sentence, key)]
-        if found:
-            return [_plain(sentence) for sentence in found]
+            meaning = " ".join(entry[1].split()).rstrip(".")
+            return [f"{meaning[:1].upper()}{meaning[1:]}."]
     return []
-
-
-def _speaks_of(sentence: str, key: str) -> bool:
-    first = re.search(r"``\w+``(?:(?:, | and )``\w+``)*", sentence)
-    return bool(first and f"``{key}``" in first[0])
-
-
-def _plain(text: str) -> str:
-    """A docstring's text as one line, with a full stop."""
-    return f"{' '.join(text.replace('`', '').split()).rstrip('.')}."
 
 
 def _kinds(schema: Schema, part: Any, key: str, inner: Any, value: Any) -> list[str]:
