@@ -677,6 +677,12 @@ def test_what_is_switched_on_differs_as_a_whole() -> None:
     assert compare.differences(on, weaker) == {"input_noise.deviation": (0.1, 0.05)}
 
 
+def test_a_key_that_older_versions_had_not_is_switched_off_in_their_runs() -> None:
+    runs = [run_of(DCGAN, "old"), run_of({**DCGAN, "penalty": None}, "new")]
+    (group,) = compare.group_runs(runs)
+    assert group.name == "old, new"
+
+
 def test_all_pairs_one_setting_apart_are_found() -> None:
     tricks = {
         "plain": DCGAN,
@@ -708,20 +714,32 @@ def test_more_discriminator_steps_and_other_pictures_are_one_setting() -> None:
 
 
 def test_objectives_are_compared_with_what_they_bring_along() -> None:
+    without_norm = {**DCGAN["discriminator"], "norm": "none"}
     penalised = {
         **WGAN,
-        "objective": {"name": "wasserstein_gradient_penalty", "weight": 10.0},
+        "objective": {"name": "wasserstein", "clip": None},
+        "penalty": {"name": "gradient", "weight": 10.0},
         "generator": DCGAN["generator"],
-        "discriminator": {**DCGAN["discriminator"], "normalisation": "none"},
+        "discriminator": without_norm,
     }
+    r1 = {**DCGAN, "penalty": {"name": "r1"}, "discriminator": without_norm}
     narrow = {**WGAN, "generator": {**WGAN["generator"], "width": 32}}
-    recipes = {"dcgan": DCGAN, "wgan": WGAN, "wgan_gp": penalised, "narrow": narrow}
+    slow = {**WGAN, "objective": {"name": "wasserstein", "clip": 0.1}, "discriminator_steps": 9}
+    recipes = {
+        "dcgan": DCGAN,
+        "wgan": WGAN,
+        "wgan_gp": penalised,
+        "r1": r1,
+        "narrow": narrow,
+        "slow": slow,
+    }
     groups = compare.group_runs(run_of(recipe, name) for name, recipe in recipes.items())
     pairs = compare.objectives_apart(groups)
     assert [(pair.before.name, pair.after.name) for pair in pairs] == [
-        ("dcgan", "wgan"),
-        ("dcgan", "wgan_gp"),
-        ("wgan", "wgan_gp"),
+        *(("dcgan", name) for name in ("wgan", "wgan_gp", "r1", "slow")),
+        *(("wgan", name) for name in ("wgan_gp", "r1")),  # slow has the same objective
+        *(("wgan_gp", name) for name in ("r1", "slow")),
+        ("r1", "slow"),
     ]
     assert list(pairs[0].differences) == [
         "generator.optimizer",

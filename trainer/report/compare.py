@@ -18,10 +18,17 @@ from edgegan.trainer.report.runs import RecordedRun
 # but not how a step trains.
 LABELS = ("name", "epochs", "evaluate_every")
 
-# What a published objective brings along: optimizers, the discriminator's layers and its steps.
-BROUGHT_ALONG = ("discriminator_steps", "generator.optimizer", "discriminator.")
+# What is learnt from, and what brings along the rest as it was published: optimizers, the
+# discriminator's layers and its steps.
+LEARNT_FROM = ("objective", "penalty")
+BROUGHT_ALONG = (
+    "discriminator_steps",
+    "generator.optimizer",
+    "discriminator.",
+    "objective.",
+    "penalty.",
+)
 NOT_BROUGHT_ALONG = ("discriminator.width",)
-
 
 # What the columns of an evaluation's table are, by the parts of its JSON and the keys in them.
 COLUMNS = {
@@ -285,7 +292,7 @@ def group_runs(runs: Iterable[RecordedRun]) -> list[Group]:
     """Put the runs that differ in the seed alone together, in the order in which they came."""
     groups: list[list[RecordedRun]] = []
     for run in runs:
-        same = [group for group in groups if settings(group[0]) == settings(run)]
+        same = [group for group in groups if not differences(settings(group[0]), settings(run))]
         if same:
             same[0].append(run)
         else:
@@ -299,10 +306,11 @@ def one_setting_apart(groups: Sequence[Group]) -> list[Pair]:
 
 
 def objectives_apart(groups: Sequence[Group]) -> list[Pair]:
-    """All pairs that differ in the objective and in what a published objective brings along.
+    """All pairs that differ in the objective or the penalty and in what that brings along.
 
-    A WGAN as its authors train it has another optimizer and more critic steps than a DCGAN, so the
-    two are never one setting apart. Latents, pictures, batch size and widths must be the same.
+    A WGAN as its authors train it has another optimizer and more critic steps than a DCGAN, and a
+    penalty has no batch norm beside it, so such are never one setting apart. Latents, pictures,
+    batch size and widths must be the same.
     """
 
     def is_brought_along(key: str) -> bool:
@@ -311,8 +319,8 @@ def objectives_apart(groups: Sequence[Group]) -> list[Pair]:
     return [
         pair
         for pair in _pairs(groups)
-        if "objective" in pair.differences and len(pair.differences) > 1
-        if all(map(is_brought_along, set(pair.differences) - {"objective"}))
+        if len(pair.differences) > 1 and pair.differences.keys() & set(LEARNT_FROM)
+        if all(map(is_brought_along, pair.differences.keys() - set(LEARNT_FROM)))
     ]
 
 

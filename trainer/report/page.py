@@ -63,7 +63,7 @@ def render(runs: Sequence[RecordedRun], left_out: Sequence[str] = ()) -> str:
         alone=lambda run: compare.Group((run,)),
         comparisons={
             "One setting apart": compare.one_setting_apart(groups),
-            "Objectives, each with what it brings along": compare.objectives_apart(groups),
+            "Objectives or penalties, with what they bring along": compare.objectives_apart(groups),
         },
         curves=_curves(runs),
         differing=differing,
