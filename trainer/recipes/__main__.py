@@ -82,7 +82,7 @@ def _lines(schema: Schema, part: Any, values: dict[str, Any], indent: str = "") 
 
 
 def _meanings(classes: list[type], key: str) -> list[str]:
-    """What stands under "Attributes:" of a field in the docstring of a class, or of a base of it."""
+    """What stands under "Attributes:" of a field in the docstring of a class, or of its bases."""
     for kind in (base for each in classes for base in each.__mro__):
         text = inspect.cleandoc(kind.__doc__ or "")
         entry = re.search(rf"^    {key}: (.*(?:\n {{8}}.*)*)", text, re.MULTILINE)
