@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import nullcontext
 from itertools import islice
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from edgegan.trainer.checkpoint import Checkpoint, part_of, set_network_arrays
 from edgegan.trainer.loop import Training, make_discriminator, make_generator
 from edgegan.trainer.objectives import Objective
 from edgegan.trainer.optimizer import NetworkOptimizer, trained_parameters
+from edgegan.trainer.recipe import Recipe
 from edgegan.trainer.turn import Turn
 from training_help import random_batches, skip_without_bfloat16, tiny_recipe
 
@@ -163,21 +163,28 @@ def test_a_reused_batch_teaches_what_the_same_batch_drawn_again_does(
 ) -> None:
     steps = f"discriminator_steps={discriminator_steps}"
     reused = trained_for(3, 0, steps, "generated_batches=reused").state()
-    draw = Training._draw_latents
+    draw = loop.update_latents
 
-    def drawn_for_the_last_update(self: Training, number: int, stream: Stream) -> mx.nd.NDArray:
+    def drawn_for_the_last_update(
+        recipe: Recipe, seed: int, number: int, stream: Stream
+    ) -> np.ndarray:
         if stream == Stream.GENERATOR_LATENT:
-            last = self.discriminator_optimizer.updates - 1
-            return draw(self, last, Stream.DISCRIMINATOR_LATENT)
-        return draw(self, number, stream)
+            last = (number + 1) * discriminator_steps - 1
+            return draw(recipe, seed, last, Stream.DISCRIMINATOR_LATENT)
+        return draw(recipe, seed, number, stream)
 
-    monkeypatch.setattr(Training, "_draw_latents", drawn_for_the_last_update)
+    monkeypatch.setattr(loop, "update_latents", drawn_for_the_last_update)
     assert_same(trained_for(3, 0, steps).state(), reused)
 
 
 def test_switching_gradients_off_changes_no_update(monkeypatch: pytest.MonkeyPatch) -> None:
     switched = trained_for(4).state()
-    monkeypatch.setattr(loop, "_no_gradients", lambda network: nullcontext())
+    requirement = mx.gluon.Parameter.grad_req
+
+    def never_off(parameter: mx.gluon.Parameter, asked: str) -> None:
+        requirement.fset(parameter, "write" if asked == "null" else asked)
+
+    monkeypatch.setattr(mx.gluon.Parameter, "grad_req", requirement.setter(never_off))
     assert_same(trained_for(4).state(), switched)
 
 
