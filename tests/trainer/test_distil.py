@@ -338,7 +338,7 @@ def test_what_is_no_teacher(
     expect_error(distil(of=others), "others.onnx is not a generator of this project")
     judge = make_discriminator("judge.onnx")
     expect_error(distil(of=judge), "judge.onnx is a discriminator, expected a generator")
-    expect_error(distil(of="dcgn"), "model is 'dcgn'", "did you mean dcgan?")
+    expect_error(distil(of="dcgn"), "model 'dcgn' is neither a file nor", "did you mean dcgan")
     expect_error(distil(of=tmp_path / "none.onnx"), "cannot read", "none.onnx")
     odd = make_generator("odd.onnx", replace(METADATA, value_range=(-2.0, 2.0)).to_strings())
     expect_error(distil(of=odd), "odd.onnx has the value range (-2.0, 2.0), expected one of")

@@ -239,7 +239,7 @@ def test_what_is_no_generator_is_refused(command: Command, run: Path, tmp_path: 
     (run / BEST).write_bytes((run / BEST).read_bytes()[:1000])
     refused(command(tmp_path / "empty"), "empty is a folder without a run")
     refused(command(tmp_path / "none"), "cannot read", "none")
-    refused(command("dcgam"), "model is 'dcgam'", "shipped models", "did you mean dcgan?")
+    refused(command("dcgam"), "'dcgam' is neither a file nor a shipped model", "did you mean dcgan")
     refused(command(tmp_path / "bad.onnx"), "bad.onnx", "not a whole ONNX model")
     refused(command(tmp_path / "none.onnx"), "cannot read", "none.onnx")
     refused(command(run), BEST, "truncated")
