@@ -85,7 +85,7 @@ def _add_encoder(network: nn.HybridSequential, width: int, image_size: int, code
         _add_convolution(network, inputs, outputs, stride, f"encoder{depth}")
         inputs = outputs
     network.add(nn.Flatten(prefix="flatten_"))
-    network.add(nn.Dense(code, in_units=inputs * smallest * smallest, prefix="code_"))
+    network.add(layers.dense(inputs * smallest * smallest, code, name="code"))
 
 
 def _add_decoder(
@@ -93,7 +93,7 @@ def _add_decoder(
 ) -> None:
     """Add the layers from ``inputs`` numbers to images."""
     smallest = image_size >> HALVINGS
-    network.add(nn.Dense(width * smallest * smallest, in_units=inputs, prefix="dense_"))
+    network.add(layers.dense(inputs, width * smallest * smallest, name="dense"))
     network.add(Reshape((-1, width, smallest, smallest)))
     for depth in range(2 * (HALVINGS + 1)):
         if depth and depth % 2 == 0:

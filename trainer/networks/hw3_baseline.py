@@ -46,7 +46,7 @@ class Hw3BaselineGenerator(_Architecture, networks.GeneratorArchitecture):
         network = nn.HybridSequential(prefix="generator_")
         with network.name_scope():
             network.add(
-                nn.Dense(wide * quarter * quarter, in_units=latent.size, prefix="dense_"),
+                layers.dense(latent.size, wide * quarter * quarter, name="dense"),
                 layers.activation("relu", 0),
                 Reshape((-1, wide, quarter, quarter)),
                 Nearest(),
@@ -80,6 +80,6 @@ class Hw3BaselineDiscriminator(_Architecture, networks.DiscriminatorArchitecture
                     network.add(Padding(0, 1))
                 network.add(layers.activation("relu", depth))
             network.add(nn.Flatten(prefix="flatten_"))
-            network.add(nn.Dense(1, in_units=hidden[-1] * sizes[-1] ** 2, prefix="score_"))
+            network.add(layers.dense(hidden[-1] * sizes[-1] ** 2, 1, name="score"))
             network.add(Reshape((-1,)))
         return network
