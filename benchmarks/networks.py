@@ -109,12 +109,18 @@ def random_network(model: Path) -> Callable[[Path], None]:
     """
     from edgegan.export import pipeline, translation
     from edgegan.runtime.latent import draw_latents
-    from edgegan.trainer import device, loop
+    from edgegan.trainer import device
     from edgegan.trainer.framework import autograd, mx
+    from edgegan.trainer.loop import Training
+    from edgegan.trainer.recipe import StudentRecipe
+    from edgegan.trainer.student import Distillation
 
-    metadata = peers.metadata_of(model)
-    chosen = peers.recipe_of(metadata)
-    network = loop.Training(chosen, 0, device.choose("cpu"), pictures=1).generator
+    metadata, recipe, cpu = peers.metadata_of(model), peers.recipe_of(model), device.choose("cpu")
+    network = (
+        Distillation(recipe, 0, cpu)
+        if isinstance(recipe, StudentRecipe)
+        else Training(recipe, 0, cpu, pictures=1)
+    ).generator
     for number in range(SETTLING_BATCHES):
         latents = draw_latents(
             number, SETTLING_BATCH, metadata.latent_size, metadata.latent_distribution

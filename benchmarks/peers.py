@@ -12,8 +12,8 @@ bias: it computes the same, and costs what any other does.
 
 from __future__ import annotations
 
-import dataclasses
 import functools
+import json
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import torch
 
     from edgegan.trainer.framework import HybridBlock
-    from edgegan.trainer.recipe import Recipe
+    from edgegan.trainer.recipe import Recipe, StudentRecipe
 
 OPENVINO_PRODUCTS = ("Convolution", "Deconvolution", "FullyConnected", "MatMul")
 OPENVINO_FORMATS = {"f32": "float32", "bf16": "bfloat16", "f16": "float16"}
@@ -173,24 +173,43 @@ def metadata_of(path: Path) -> ModelMetadata:
     return ModelMetadata.from_strings(strings, path)
 
 
-def recipe_of(metadata: ModelMetadata) -> Recipe:
-    """The trainer's recipe that a file names, for the latents and images that the file has.
+def recipe_of(path: Path) -> Recipe | StudentRecipe:
+    """The trainer's recipe that a generator's file names, as wide as the file's network.
 
-    It is in float32, which is what is exported; what the file says nothing of is as it comes.
+    Latents and images are the file's, in float32; what it says nothing of is as the recipe has it.
 
     Raises:
         UserError: the file's recipe is none of the trainer's.
     """
     from edgegan.trainer import recipe
 
-    shipped = recipe.load(metadata.recipe)
-    return dataclasses.replace(
-        shipped,
-        latent=dataclasses.replace(shipped.latent, size=metadata.latent_size),
-        image_size=metadata.image_size,
-        value_range={v: k for k, v in recipe.VALUE_RANGES.items()}[metadata.value_range],
-        precision="float32",
-    )
+    metadata = metadata_of(path)
+    names = {numbers: name for name, numbers in recipe.VALUE_RANGES.items()}
+    of_file = {
+        "latent": {"size": metadata.latent_size, "distribution": metadata.latent_distribution},
+        "image_size": metadata.image_size,
+        "value_range": names[metadata.value_range],
+    }
+    width = f"generator.width={width_of(path)}"
+    if metadata.objective == recipe.DISTILLATION:
+        return recipe.load_student([width], of_file)
+    overrides = [f"{key}={json.dumps(value)}" for key, value in of_file.items()]
+    return recipe.load(metadata.recipe, [width, *overrides, "precision=float32"])
+
+
+def width_of(path: Path) -> int:
+    """How many channels the last layer of a generator's file reads, in whatever numbers it is.
+
+    Every generator of the trainer has as many there as it is wide.
+    """
+    graph = _read_model(path).graph
+    made = {node.output[0]: node for node in graph.node}
+    shapes = {tensor.name: tensor.dims for tensor in graph.initializer}
+    last = [node for node in graph.node if node.op_type in ("Conv", "ConvTranspose")][-1]
+    weight = last.input[1]
+    while weight not in shapes:  # made of what is stored, by a Cast or a DequantizeLinear
+        weight = made[weight].input[0]
+    return int(shapes[weight][0 if last.op_type == "ConvTranspose" else 1])
 
 
 def gluon_network(path: Path) -> HybridBlock:
@@ -205,12 +224,7 @@ def gluon_network(path: Path) -> HybridBlock:
     layers = [_weight_and_bias(node, arrays) for node in _convolutions(nodes)]
     weights, biases = map(list, zip(*layers))
 
-    recipe = recipe_of(metadata_of(path))
-    architecture = dataclasses.replace(recipe.generator.architecture, width=len(weights[-1]))
-    generator = dataclasses.replace(recipe.generator, architecture=architecture)
-    network = loop.make_generator(
-        dataclasses.replace(recipe, generator=generator), device.choose("cpu")
-    )
+    network = loop.make_generator(recipe_of(path), device.choose("cpu"))
     for name, parameter in network.collect_params().items():
         if name.endswith("_weight"):
             parameter.set_data(weights.pop(0))

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 from benchmarks import (
@@ -27,13 +28,15 @@ from benchmarks import (
 from benchmarks.limit import Rate
 from benchmarks.measure import PeerFailed, Worker
 from benchmarks.networks import Operations
+from edgegan.export import pipeline
 from edgegan.runtime.errors import UserError
 from edgegan.runtime.generator import Generator
 from edgegan.runtime.latent import draw_latents
+from edgegan.runtime.models import find_model
 from edgegan.runtime.options import LATENCY, THROUGHPUT
 from edgegan.runtime.quality import decibels
 from edgegan.runtime.statistics import Spread
-from export_help import METADATA
+from export_help import METADATA, generator, original
 
 REPOSITORY = Path(__file__).parents[2]
 TINY = [
@@ -343,7 +346,7 @@ def test_matrix_products_are_measured(product, monkeypatch):
 
 
 def test_peers_of_a_file_in_integers_get_random_weights(make_generator, tmp_path, monkeypatch):
-    """As wide as the recipe has it, or else the network has to be given."""
+    """As wide as the file has it; where the recipe is another, the network has to be given."""
     pytest.importorskip("mxnet")
     plain, integers = make_generator(), tmp_path / "integers.onnx"
     with Worker(networks.exporter, plain, 3, threads=1) as worker:
@@ -352,10 +355,13 @@ def test_peers_of_a_file_in_integers_get_random_weights(make_generator, tmp_path
     assert networks.float_network(plain, None, tmp_path, 1).path == plain
     given = networks.float_network(integers, plain, tmp_path, 1)
     assert (given.path, given.is_the_models) == (plain, True)
-    # The recipe's 64 channels next to the picture are 128 a layer before; here they are 64.
-    message = r"first layer of .*integers.onnx takes 16384 multiply-adds, that of random weights"
-    with pytest.raises(UserError, match=message + r".* 32768: give the network"):
-        networks.float_network(integers, None, tmp_path, 1)
+    random = networks.float_network(integers, None, tmp_path, 1)
+    assert (peers.is_plain(random.path), random.is_the_models) == (True, False)
+    assert shapes_of_weights(random.path) == shapes_of_weights(plain)
+    other = find_model("wgan")
+    message = r"first layer of .*wgan.onnx takes 524288 multiply-adds, that of the weights of tiny"
+    with pytest.raises(UserError, match=message + r".* 16384: give the network"):
+        networks.float_network(other, plain, tmp_path, 1)
     with pytest.raises(UserError, match=r"integers.onnx is no chain of transposed convolutions"):
         networks.float_network(plain, integers, tmp_path, 1)
     monkeypatch.setattr(measure, "is_installed", lambda name: name != "mxnet")
@@ -366,6 +372,37 @@ def test_peers_of_a_file_in_integers_get_random_weights(make_generator, tmp_path
     monkeypatch.setattr(measure, "is_installed", lambda name: name != "onnx")
     with pytest.raises(PeerFailed, match="onnx is not installed: pip install"):
         networks.float_network(plain, None, tmp_path, 1)
+
+
+def shapes_of_weights(path: Path) -> list[tuple[int, ...]]:
+    """Those of a file's kernels, in its order."""
+    return [
+        tuple(item.dims) for item in onnx.load(str(path)).graph.initializer if len(item.dims) == 4
+    ]
+
+
+@pytest.mark.parametrize(("model", "width"), [("wgan", 32), ("student", 24)])
+def test_peers_of_a_shipped_model_are_as_wide_as_its_file(model, width, tmp_path, monkeypatch):
+    pytest.importorskip("mxnet")
+    monkeypatch.setattr(networks, "SETTLING_BATCHES", 1)
+    write = networks.random_network(find_model(model))
+    write(tmp_path / "network.onnx")
+    kernels = [(128, 8), (8, 4), (4, 2), (2, 1)]
+    assert shapes_of_weights(tmp_path / "network.onnx") == [
+        *(
+            (128 if inputs == 128 else inputs * width, outputs * width, 4, 4)
+            for inputs, outputs in kernels
+        ),
+        (width, 3, 4, 4),
+    ]
+
+
+@pytest.mark.parametrize("level", [0, 1, 2, 3])
+@pytest.mark.parametrize("float16", [False, True])
+def test_a_width_is_read_from_every_form_of_a_file(level, float16, tmp_path):
+    output = tmp_path / "made.onnx"
+    pipeline.export(original(generator()), output, "cpu", level, float16, 25)
+    assert peers.width_of(output) == 32
 
 
 def _make_operations_without_mxnet() -> Callable[[Path], Operations]:
@@ -401,8 +438,8 @@ def test_random_weights_draw_pictures_of_contrast(
     with Worker(peers.onnxruntime_plain, path, 1, threads=1) as worker:
         images = worker.call(latents)
     assert images.mean() == pytest.approx(np.mean(value_range), abs=0.05)
-    # The last layer adds 4 taps of 64 channels, half of them 0, by weights N(0, 0.02).
-    expected = 0.02 * np.sqrt(4 * 64 / 2) * slope
+    # The last layer adds 4 taps of 32 channels, half of them 0, by weights N(0, 0.02).
+    expected = 0.02 * np.sqrt(4 * 32 / 2) * slope
     assert images.std() == pytest.approx(expected, rel=0.3)
     for package, make in (("torch", peers.pytorch_batch_norm), ("mxnet", peers.mxnet)):
         if measure.is_installed(package):
@@ -566,7 +603,7 @@ def test_cold_start_reports_commands_and_parts(
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [
-        (["throughput", "--model", "dcgn"], ["'dcgn'", "shipped models"]),
+        (["throughput", "--model", "dcgn"], ["'dcgn'", "did you mean dcgan"]),
         (["throughput", "--model", "none.onnx"], ["cannot read", "none.onnx"]),
         (["throughput", "--batches", "1,x"], ["--batches is 'x'", "a whole number from 1"]),
         (["throughput", "--threads", "999999"], ["--threads is '999999'"]),
