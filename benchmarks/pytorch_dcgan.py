@@ -41,7 +41,7 @@ ONLY: dict[str, Any] = {
 }
 
 
-class Training:
+class PyTorchTraining:
     """Both networks, their optimizers and the generator's moving average, and one step of them.
 
     Args:

@@ -110,13 +110,13 @@ def edgegan(name: str, overrides: list[str]) -> Timed:
 def pytorch(
     values: dict[str, Any], threads: int, bfloat16: bool = False, compiled: bool = False
 ) -> Timed:
-    """Steps of the same training in PyTorch on the same pictures; see pytorch_dcgan.Training."""
+    """Steps of the same training in PyTorch on the same pictures; see pytorch_dcgan."""
     import torch
 
-    from benchmarks.pytorch_dcgan import Training
+    from benchmarks.pytorch_dcgan import PyTorchTraining
 
     torch.set_num_threads(threads)
-    training = Training(values, bfloat16, compiled)
+    training = PyTorchTraining(values, bfloat16, compiled)
     batches = synthetic_batches(values["batch_size"], values["image_size"])
     return lambda _: training.step(batches)
 

@@ -14,7 +14,7 @@ from edgegan.export.optimization import (
     TARGETS,
 )
 from edgegan.export.pipeline import DEFAULT_QUALITY, INPUT, Exported, Original
-from edgegan.export.sensitivity import Choice
+from edgegan.export.sensitivity import ChosenLayers
 from edgegan.export.verify import Difference
 from edgegan.runtime.errors import UserError, add_debug_option
 from edgegan.runtime.metadata import GENERATOR, ModelMetadata
@@ -127,7 +127,7 @@ def _explain(exported: Exported, original: Original) -> None:
     """Print what each pass did, or why it did nothing, and what each layer costs in integers."""
     print("\n" + explanation.table(exported.versions, original.inputs))
     print("\n" + explanation.reasons(exported.versions, exported.notes))
-    if isinstance(exported.reduction, Choice) and exported.reduction.alone:
+    if isinstance(exported.reduction, ChosenLayers) and exported.reduction.alone:
         print("\n" + sensitivity.table(exported.reduction, original.inputs))
 
 

@@ -28,7 +28,7 @@ TITLES = ("dB alone", "ms saved", "computed in")
 
 
 @dataclass(frozen=True)
-class Choice(Reduction):
+class ChosenLayers(Reduction):
     """Which layers are computed in integers, and by what they were chosen.
 
     Attributes:
@@ -49,7 +49,7 @@ def choose(
     inputs: np.ndarray,
     expected: np.ndarray,
     least_decibels: float,
-) -> Choice:
+) -> ChosenLayers:
     """Compute as many of a generator's layers in integers as the bound allows.
 
     Args:
@@ -74,7 +74,7 @@ def choose(
     while (decibels := quality(names[first:])) < least_decibels and first < len(names):
         first += 1
     chosen, rest = names[first:], names[:first]
-    return Choice(
+    return ChosenLayers(
         in_integers(chosen),
         decibels,
         bool(chosen),
@@ -86,7 +86,7 @@ def choose(
     )
 
 
-def table(choice: Choice, inputs: np.ndarray) -> str:
+def table(chosen: ChosenLayers, inputs: np.ndarray) -> str:
     """One line for each layer: its quality alone, the time that it saves, and whether it was taken.
 
     The time saved is what the model with all layers in integers takes less than that with all but
@@ -96,12 +96,12 @@ def table(choice: Choice, inputs: np.ndarray) -> str:
     Args:
         inputs: latents to measure the time on, float32 (25 or more, latent_size).
     """
-    names = list(choice.alone)
+    names = list(chosen.alone)
     tried = [names, *([other for other in names if other != name] for name in names)]
-    times = milliseconds([choice.in_integers(layers) for layers in tried], inputs)
+    times = milliseconds([chosen.in_integers(layers) for layers in tried], inputs)
     rows: list[list[object]] = [["", *TITLES]]
-    for (name, decibels), times_without in zip(choice.alone.items(), times[1:]):
-        taken = "int8" if name in choice.layers else "float32"
+    for (name, decibels), times_without in zip(chosen.alone.items(), times[1:]):
+        taken = "int8" if name in chosen.layers else "float32"
         saved = [without - with_it for without, with_it in zip(times_without, times[0])]
         rows.append([name, f"{decibels:.1f}", telling(saved), taken])
     return aligned(rows)

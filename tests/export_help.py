@@ -130,7 +130,7 @@ def original(model: onnx.ModelProto) -> Original:
     return Original("the network", model, METADATA, LATENTS, verify.output_of(model, LATENTS))
 
 
-def choose(model: onnx.ModelProto, least_decibels: float) -> sensitivity.Choice:
+def choose(model: onnx.ModelProto, least_decibels: float) -> sensitivity.ChosenLayers:
     model = matrix_product.rewrite(model)
     expected = verify.output_of(model, LATENTS)
     return sensitivity.choose(model, METADATA, LATENTS, expected, least_decibels)

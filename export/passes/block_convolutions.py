@@ -17,9 +17,9 @@ import onnx
 from onnx import helper
 
 from edgegan.export.passes.graph import (
+    ConvTranspose,
     Note,
     Stays,
-    TransposedConvolution,
     activation_after,
     copy_of,
     copy_of_node,
@@ -50,7 +50,7 @@ def rewrite(
         if node.op_type != "ConvTranspose" or node.output[0] not in outputs:
             continue
         with noting(note, node):
-            convolution = TransposedConvolution.of(node, arrays)
+            convolution = ConvTranspose.of(node, arrays)
             check_draws_blocks(convolution)
             even = all(size and size % 2 == 0 for size in known[node.input[0]][2:])
             channels = convolution.weight.shape[1] * convolution.strides[0] ** 2
@@ -65,7 +65,7 @@ def rewrite(
     return model
 
 
-def check_draws_blocks(convolution: TransposedConvolution) -> None:
+def check_draws_blocks(convolution: ConvTranspose) -> None:
     """Raise Stays unless it makes a square of stride x stride outputs of each input."""
     stride = convolution.strides[0]
     if convolution.strides[1] != stride or not all(
@@ -83,7 +83,7 @@ def check_draws_blocks(convolution: TransposedConvolution) -> None:
 def _block_nodes(
     node: onnx.NodeProto,
     relu: onnx.NodeProto | None,
-    convolution: TransposedConvolution,
+    convolution: ConvTranspose,
     inputs: int,
     arrays: dict[str, np.ndarray],
 ) -> list[onnx.NodeProto]:

@@ -35,7 +35,7 @@ def noting(note: Note, node: onnx.NodeProto) -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class TransposedConvolution:
+class ConvTranspose:
     """The constants of a ConvTranspose of pictures, one group and no dilation.
 
     Attributes:
@@ -51,7 +51,7 @@ class TransposedConvolution:
     output_padding: Sequence[int]
 
     @classmethod
-    def of(cls, node: onnx.NodeProto, arrays: Mapping[str, np.ndarray]) -> TransposedConvolution:
+    def of(cls, node: onnx.NodeProto, arrays: Mapping[str, np.ndarray]) -> ConvTranspose:
         """Those of a ConvTranspose; raises Stays where it is of another kind."""
         if not all(name in arrays for name in node.input[1:]):
             raise Stays("has weights that are computed, not constant")

@@ -11,9 +11,9 @@ import onnx
 from onnx import helper
 
 from edgegan.export.passes.graph import (
+    ConvTranspose,
     Note,
     Stays,
-    TransposedConvolution,
     activation_after,
     copy_of,
     copy_of_node,
@@ -41,7 +41,7 @@ def rewrite(model: onnx.ModelProto, *, note: Note = silent) -> onnx.ModelProto:
         if node.op_type != "ConvTranspose":
             continue
         with noting(note, node):
-            convolution = TransposedConvolution.of(node, arrays)
+            convolution = ConvTranspose.of(node, arrays)
             _check_reads_a_pixel(known.get(node.input[0], []))
             activation = activation_after(model, node.output[0])
             row = _row_of(producers.get(node.input[0]), known)
@@ -70,7 +70,7 @@ def _row_of(producer: onnx.NodeProto | None, known: dict[str, list[int | None]])
 def _product_nodes(
     node: onnx.NodeProto,
     row: str | None,
-    convolution: TransposedConvolution,
+    convolution: ConvTranspose,
     activation: onnx.NodeProto | None,
     arrays: dict[str, np.ndarray],
 ) -> list[onnx.NodeProto]:

@@ -19,9 +19,9 @@ import onnx
 from onnx import helper
 
 from edgegan.export.passes.graph import (
+    ConvTranspose,
     Note,
     Stays,
-    TransposedConvolution,
     activation_after,
     copy_of,
     copy_of_node,
@@ -65,7 +65,7 @@ def rewrite(
         if node.op_type != "ConvTranspose":
             continue
         with noting(note, node):
-            phases = _phases_of(TransposedConvolution.of(node, arrays), least_outputs)
+            phases = _phases_of(ConvTranspose.of(node, arrays), least_outputs)
             activation = activation_after(model, node.output[0])
             replaced[node.output[0]] = _phase_nodes(node, phases, activation, arrays)
             if activation:
@@ -100,7 +100,7 @@ def axis_phases(
     return phases
 
 
-def _phases_of(convolution: TransposedConvolution, least_outputs: int) -> list[tuple[Phase, Phase]]:
+def _phases_of(convolution: ConvTranspose, least_outputs: int) -> list[tuple[Phase, Phase]]:
     """The phases by rows and columns; raises Stays where the transposed convolution is to stay."""
     outputs, *kernel = convolution.weight.shape[1:]
     strides, pads = convolution.strides, convolution.pads

@@ -20,9 +20,9 @@ from onnx import helper
 from edgegan.export.passes import block_convolutions, channels_last
 from edgegan.export.passes.graph import (
     WEIGHTED,
+    ConvTranspose,
     Note,
     Stays,
-    TransposedConvolution,
     activation_after,
     attributes,
     consumers,
@@ -143,7 +143,7 @@ def _check_integer_form(
     if len(consumers(model, node.input[1])) > 1:
         raise Stays("shares its weights with another layer")
     if node.op_type == "ConvTranspose":
-        block_convolutions.check_draws_blocks(TransposedConvolution.of(node, arrays))
+        block_convolutions.check_draws_blocks(ConvTranspose.of(node, arrays))
     if node.op_type == "Gemm":
         found = attributes(node)
         if (found.get("alpha", 1), found.get("beta", 1), found.get("transA", 0)) != (1, 1, 0):

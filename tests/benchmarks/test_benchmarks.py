@@ -519,9 +519,9 @@ def test_gradient_penalty_reports_both_constraints(tmp_path, capsys, one_repetit
 def _make_parameter_shapes(framework: str, recipe: dict) -> Callable[[None], list]:
     """All trained parameters' shapes: of both networks, generator first."""
     if framework == "torch":
-        from benchmarks.pytorch_dcgan import Training
+        from benchmarks.pytorch_dcgan import PyTorchTraining
 
-        networks = Training(recipe)
+        networks = PyTorchTraining(recipe)
         pair = (networks.generator, networks.discriminator)
         return lambda _: [tuple(array.shape) for network in pair for array in network.parameters()]
     from edgegan.trainer import device, loop

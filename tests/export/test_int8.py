@@ -23,6 +23,7 @@ from edgegan.export.passes import (
 )
 from edgegan.export.passes.graph import initializers
 from edgegan.export.passes.quantise_int8 import Range
+from edgegan.export.sensitivity import ChosenLayers
 from edgegan.runtime.quality import decibels
 from export_help import LATENTS, choose, generator, residual_generator
 
@@ -36,7 +37,7 @@ def by_onnx(model: onnx.ModelProto, inputs: np.ndarray) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def chosen() -> sensitivity.Choice:
+def chosen() -> ChosenLayers:
     """All layers of a small generator in integers."""
     found = choose(generator(), 25)
     assert set(found.layers) == {"dense", "double", "to_image"}
@@ -210,7 +211,7 @@ def test_a_layer_in_integers_is_no_further_off_than_its_roundings(
 # All of it
 
 
-def test_all_between_the_layers_is_bytes(chosen: sensitivity.Choice, tmp_path: Path) -> None:
+def test_all_between_the_layers_is_bytes(chosen: ChosenLayers, tmp_path: Path) -> None:
     onnx.checker.check_model(chosen.model, full_check=True)
     operators = set(operators_as_computed(chosen.model, tmp_path))
     integers = {"QGemm", "QLinearConv"}
@@ -219,7 +220,7 @@ def test_all_between_the_layers_is_bytes(chosen: sensitivity.Choice, tmp_path: P
 
 
 @pytest.mark.parametrize("layers", ["all", "all but the second"])
-def test_onnxruntime_draws_what_the_graph_says(chosen: sensitivity.Choice, layers: str) -> None:
+def test_onnxruntime_draws_what_the_graph_says(chosen: ChosenLayers, layers: str) -> None:
     model = chosen.model if layers == "all" else chosen.in_integers(["dense", "to_image"])
     expected = by_onnx(model, LATENTS[:8])
     drawn = verify.output_of(model, LATENTS[:8])
@@ -228,7 +229,7 @@ def test_onnxruntime_draws_what_the_graph_says(chosen: sensitivity.Choice, layer
     assert decibels(drawn, expected, (-1, 1)) > 55
 
 
-def test_an_output_takes_nine_bytes_beside_its_weights(chosen: sensitivity.Choice) -> None:
+def test_an_output_takes_nine_bytes_beside_its_weights(chosen: ChosenLayers) -> None:
     """A scale, a bias, and a zero point where onnxruntime needs it stated."""
     arrays = initializers(chosen.model)
     weights = [array for array in arrays.values() if array.dtype == np.int8 and array.ndim > 1]
@@ -238,7 +239,7 @@ def test_an_output_takes_nine_bytes_beside_its_weights(chosen: sensitivity.Choic
     assert sum(array.nbytes for array in described) <= 9 * outputs
 
 
-def test_two_products_fit_in_16_bits(chosen: sensitivity.Choice) -> None:
+def test_two_products_fit_in_16_bits(chosen: ChosenLayers) -> None:
     arrays = initializers(chosen.model)
     weights = [array.astype(int) for array in arrays.values() if array.dtype == np.int8]
     most = max(np.abs(array).max() for array in weights)
@@ -249,7 +250,7 @@ def test_two_products_fit_in_16_bits(chosen: sensitivity.Choice) -> None:
 def test_a_latent_gives_the_same_bytes_in_every_batch_and_on_all_cores(
     kind: str, request: pytest.FixtureRequest
 ) -> None:
-    found: sensitivity.Choice = request.getfixturevalue(kind)
+    found: ChosenLayers = request.getfixturevalue(kind)
     sessions = []
     for threads in (1, 2):
         options = onnxruntime.SessionOptions()
@@ -282,7 +283,7 @@ def operators_as_computed(model: onnx.ModelProto, folder: Path) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def residual() -> sensitivity.Choice:
+def residual() -> ChosenLayers:
     """All layers of a small residual generator in integers."""
     found = choose(residual_generator(), 30)
     assert len(found.layers) == 1 + 4 + 1 + 2 + 1
@@ -290,7 +291,7 @@ def residual() -> sensitivity.Choice:
     return found
 
 
-def test_sums_of_residual_blocks_are_of_bytes(residual: sensitivity.Choice, tmp_path: Path) -> None:
+def test_sums_of_residual_blocks_are_of_bytes(residual: ChosenLayers, tmp_path: Path) -> None:
     onnx.checker.check_model(residual.model, full_check=True)
     operators = operators_as_computed(residual.model, tmp_path)
     assert operators.count("QLinearAdd") == 2 + 1
@@ -301,7 +302,7 @@ def test_sums_of_residual_blocks_are_of_bytes(residual: sensitivity.Choice, tmp_
     assert operators.count("DequantizeLinear") == 1
 
 
-def test_a_residual_generator_keeps_the_bound(residual: sensitivity.Choice) -> None:
+def test_a_residual_generator_keeps_the_bound(residual: ChosenLayers) -> None:
     expected = verify.output_of(residual_generator(), LATENTS)
     drawn = verify.output_of(residual.model, LATENTS)
     assert expected.std() > 0.1  # a grey picture would agree with everything
@@ -341,7 +342,7 @@ def test_a_sum_of_bytes_is_no_further_off_than_its_roundings() -> None:
 # The choice
 
 
-def test_the_same_generator_gives_the_same_file(chosen: sensitivity.Choice) -> None:
+def test_the_same_generator_gives_the_same_file(chosen: ChosenLayers) -> None:
     assert choose(generator(), 25).model.SerializeToString() == chosen.model.SerializeToString()
 
 
