@@ -34,7 +34,6 @@ OURS = "./run_gan.sh (draws and counts)"
 GENERATE = "edgegan generate (draws)"
 PYTORCH = "PyTorch script (draws)"
 ENVIRONMENT = {"MPLBACKEND": "Agg"}
-PASS_OR_FAIL = (0, 1)  # statuses of run_gan.sh where it could do its work
 
 
 @dataclass
@@ -130,7 +129,7 @@ def _resolve(model: str) -> str:
 def _first_run(command: list[str]) -> None:
     """The run before the first that counts: it makes .venv where there is none."""
     measure.progress("the first ./run_gan.sh (which sets up .venv where there is none)")
-    measure.run_checked(command, "./run_gan.sh", ENVIRONMENT, PASS_OR_FAIL)
+    measure.run_checked(command, "./run_gan.sh", ENVIRONMENT, measure.PASS_OR_FAIL)
 
 
 def _pytorch_command(network: FloatNetwork, folder: Path) -> list[str]:
@@ -149,7 +148,7 @@ def _measure_commands(commands: dict[str, list[str]], repetitions: int) -> list[
     peaks: dict[str, list[float]] = {name: [] for name in commands}
 
     def take(name: str) -> float:
-        statuses = PASS_OR_FAIL if name == OURS else (0,)
+        statuses = measure.PASS_OR_FAIL if name == OURS else (0,)
         finished = measure.run_checked(commands[name], name, ENVIRONMENT, statuses)
         peaks[name].append(finished.peak_memory)
         return finished.seconds

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
-from benchmarks import quick
+from benchmarks import measure, quick
+from edgegan.runtime.detector import PASS_ABOVE
 from edgegan.runtime.errors import UserError
 from edgegan.trainer import recipe
 from training_help import TINY, write_pictures
@@ -31,7 +33,7 @@ def test_every_seed_is_trained_exported_and_graded(
     assert [result["seed"] for result in found["results"]] == [0, 1]
     for result in found["results"]:
         assert min(result["training_seconds"], result["export_seconds"]) > 0
-        assert result["mean_faces"] <= quick.PASSING
+        assert result["mean_faces"] <= PASS_ABOVE
     slowest = max(r["training_seconds"] + r["export_seconds"] for r in found["results"])
     assert found["seconds"]["greatest"] == pytest.approx(slowest)
     assert "| 1    |" in capsys.readouterr().out
@@ -45,6 +47,16 @@ def test_what_fails_is_said(tmp_path: Path, cascade: Path) -> None:
         quick.main(
             ["--data", str(faces), "--set", "batch_size=0", "--cascade", str(cascade)],
         )
+
+
+def test_a_command_that_crashes_is_no_result(
+    tmp_path: Path, cascade: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python's status of an error that nobody caught is that of a grid that fails."""
+    crash = [sys.executable, "-c", "raise MemoryError('no room')"]
+    monkeypatch.setattr(measure, "edgegan_command", lambda *words: crash)
+    with pytest.raises(UserError, match="edgegan fit failed: MemoryError: no room"):
+        quick.main(["--data", str(tmp_path), "--cascade", str(cascade)])
 
 
 def test_the_recipe_sees_every_other_picture_once() -> None:
