@@ -63,7 +63,8 @@ def check_options(options: argparse.Namespace, part: str) -> None:
     """Raise UserError where fewer bits, or their bound, are asked for that are not to be had."""
     fewer_bits = options.optimize >= FEWER_BITS_FROM_LEVEL
     if fewer_bits and part != GENERATOR:
-        raise UserError(f"--optimize is {options.optimize} for a {part}, expected for a generator")
+        most = FEWER_BITS_FROM_LEVEL - 1
+        raise UserError(f"--optimize is {options.optimize}, expected at most {most} for a {part}")
     if options.quality is not None and not fewer_bits:
         raise UserError(
             f"--quality is {options.quality:g}dB, expected with --optimize "

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 
 from edgegan.export import command, translation
 from edgegan.export.translation import WEIGHTS
 from edgegan.runtime.errors import UserError, run_command
 from edgegan.runtime.metadata import GENERATOR, PARTS
-from edgegan.runtime.models import find_run, shipped_models
+from edgegan.runtime.models import find_run
 from edgegan.runtime.run_folder import JUDGE
 from edgegan.trainer import checkpoint
 from edgegan.trainer.checkpoint import Checkpoint
@@ -36,7 +37,7 @@ def main(argv: list[str] | None = None) -> int:
     """
     options = _parser().parse_args(argv)
     command.check_options(options, options.part)
-    _check_is_no_export(options.run)
+    _check_is_no_file(options.run)
     if options.part == GENERATOR:
         path = find_run(Path(options.run))
         source: Checkpoint = checkpoint.load(path, AnyRecipe)
@@ -55,13 +56,12 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _check_is_no_export(run: str) -> None:
-    """Raise UserError for what is an exported file already: a shipped name, or an .onnx file."""
-    shipped = run in shipped_models() and not Path(run).exists()
-    if shipped or Path(run).suffix == ".onnx":
+def _check_is_no_file(run: str) -> None:
+    """Raise UserError for an .onnx file, which another command takes."""
+    if Path(run).suffix == ".onnx":
         raise UserError(
             f"{run} is exported already, expected a run's folder or a checkpoint: "
-            f"edgegan optimize {run} writes it anew"
+            f"{shlex.join(['edgegan', 'optimize', run, '-o', 'NEW.onnx'])} writes it anew"
         )
 
 

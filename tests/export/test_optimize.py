@@ -91,7 +91,7 @@ def test_a_discriminator_is_verified_on_noise(
     low, high = METADATA.value_range
     assert images.min() == pytest.approx(low, abs=1e-3)
     assert images.max() == pytest.approx(high, abs=1e-3)
-    with pytest.raises(UserError, match="--optimize is 3 for a discriminator, expected for a gen"):
+    with pytest.raises(UserError, match="--optimize is 3, expected at most 2 for a discriminator"):
         optimize.main([str(source), "-o", str(output), "--optimize", "3"])
 
 

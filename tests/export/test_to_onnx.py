@@ -16,6 +16,7 @@ from edgegan.export.operations import multiply_adds
 from edgegan.runtime.errors import UserError
 from edgegan.runtime.generator import Generator, to_bytes
 from edgegan.runtime.latent import draw_latents
+from edgegan.runtime.metadata import PARTS
 from edgegan.runtime.run_folder import BEST
 from edgegan.trainer import checkpoint, recipe
 from edgegan.trainer.checkpoint import Checkpoint
@@ -177,14 +178,26 @@ def test_bad_input_is_one_sentence(run: Path, tmp_path: Path) -> None:
     best.write_bytes(best.read_bytes()[:5000])
     with pytest.raises(UserError, match="truncated"):
         to_onnx.main([str(run), "-o", str(tmp_path / "a.onnx")])
-    for name in ("wgan", str(tmp_path / "b.onnx")):
-        with pytest.raises(UserError) as caught:
-            to_onnx.main([name, "-o", str(tmp_path / "a.onnx")])
-        assert str(caught.value) == (
-            f"{name} is exported already, expected a run's folder or a checkpoint: "
-            f"edgegan optimize {name} writes it anew"
-        )
     assert not (tmp_path / "a.onnx").exists()
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("wgan", "wgan is a shipped model, not a run: expected a run's folder, or a checkpoint"),
+        (
+            "b.onnx",
+            "b.onnx is exported already, expected a run's folder or a checkpoint: "
+            "edgegan optimize b.onnx -o NEW.onnx writes it anew",
+        ),
+    ],
+)
+def test_what_is_exported_already_is_refused(
+    name: str, sentence: str, part: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match=f"^{re.escape(sentence)}"):
+        to_onnx.main([name, "-o", str(tmp_path / "a.onnx"), "--part", part])
 
 
 @pytest.mark.parametrize("choice", [["--optimize", "4"], ["--target", "gpu"]])
@@ -296,7 +309,7 @@ def test_a_bound_that_cannot_be_kept_writes_nothing(run: Path, tmp_path: Path) -
     [
         (
             ["--optimize=3", "--part=discriminator"],
-            "--optimize is 3 for a discriminator, expected for a generator",
+            "--optimize is 3, expected at most 2 for a discriminator",
         ),
         (["--quality=40dB"], "--quality is 40dB, expected with --optimize 3 only"),
         (["--optimize=3", "--quality=best"], "--quality is 'best', expected a positive number"),
