@@ -148,7 +148,15 @@ def _contents(folder: Path) -> list[str]:
     grids = len(list((folder / GRIDS).glob("*.png")))
     events = len(list(folder.glob(f"{EVENTS}*")))
     evaluation = [EVALUATION] if (folder / EVALUATION).is_file() else []
-    return [*files, f"{GRIDS}/ ({grids} pictures)", f"{EVENTS}* ({events} files)", *evaluation]
+    counted = [
+        f"{GRIDS}/ ({_counted(grids, 'picture')})",
+        f"{EVENTS}* ({_counted(events, 'file')})",
+    ]
+    return [*files, *counted, *evaluation]
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
 def _of(facts: dict[str, Any], done: str, total: str) -> str:

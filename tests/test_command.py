@@ -249,7 +249,7 @@ def test_a_run(run: Path, show: Callable[..., dict[str, str]]) -> None:
         "best faces": "20.50 of 25",
         "pictures": "1,234",
         "began with": "recipe lsgan, step 2,000, 64,000 images seen",
-        "holds": "last.npz, best.npz, judge.npz, grids/ (2 pictures), events* (1 files), "
+        "holds": "last.npz, best.npz, judge.npz, grids/ (2 pictures), events* (1 file), "
         "evaluation.json",
         "to use it": f"edgegan export {run} -o run.onnx",
     }
