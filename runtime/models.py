@@ -53,13 +53,15 @@ def identify(name: str | Path) -> Named:
     if str(name) in shipped:
         return Named(SHIPPED, shipped[str(name)])
     path = Path(name)
-    if path.is_dir():
+    if str(name) and path.is_dir():
         if not is_run(path):
             raise UserError(f"{path} is a folder without a run: no checkpoint is in it")
         return Named(RUN, path)
     if path.suffix == CHECKPOINT_SUFFIX:
+        if not path.exists():
+            raise UserError(f"no such checkpoint: {path}")
         return Named(CHECKPOINT, path)
-    if path.exists() or path.suffix == ".onnx" or len(path.parts) > 1:
+    if (str(name) and path.exists()) or path.suffix == ".onnx" or len(path.parts) > 1:
         return Named(FILE, path)  # whatever is wrong with it, who reads it says so
     raise UserError(
         f"model {str(name)!r} is neither a file nor a shipped model: {suggestion(name, shipped)}, "

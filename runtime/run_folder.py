@@ -89,4 +89,5 @@ def find_checkpoint(run: Path) -> Path:
     for name in (BEST, LAST):
         if (run / name).is_file():
             return run / name
-    raise UserError(f"no checkpoint in {run}: expected a run's folder, or a checkpoint")
+    found = "no checkpoint in" if run.is_dir() else "no such file or folder:"
+    raise UserError(f"{found} {run}, expected a run's folder, or a checkpoint in one")

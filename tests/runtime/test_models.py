@@ -79,11 +79,14 @@ def test_what_takes_a_run_is_told_what_it_was_given(run: Path) -> None:
     assert find_run(run / LAST) == run / LAST
     assert refusal(find_run, "dcgan").startswith("dcgan is a shipped model, not a run: expected")
     assert refusal(find_run, "a.onnx").startswith("a.onnx is an exported file, not a run: expected")
-    assert refusal(find_run, "runs").startswith("no checkpoint in runs: expected")
+    assert refusal(find_run, "runs").startswith("no checkpoint in runs, expected")
+    assert refusal(find_run, "none").startswith("no such file or folder: none, expected a run's")
 
 
 def test_what_is_nothing(run: Path) -> None:
     assert refusal(identify, "dcgn").endswith("or the path of an .onnx file")
+    assert refusal(identify, "").startswith("model '' is neither a file nor a shipped model")
+    assert refusal(find_model, "runs/none.npz") == "no such checkpoint: runs/none.npz"
     assert refusal(identify, "runs") == "runs is a folder without a run: no checkpoint is in it"
 
 
