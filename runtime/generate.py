@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 import numpy as np
 
-from edgegan.runtime.errors import add_debug_option, run_command
+from edgegan.runtime.errors import UserError, add_debug_option, run_command
 from edgegan.runtime.generator import Generator
 from edgegan.runtime.grid import BASELINE_IMAGES, baseline_grid, tight_grid, write_png
 from edgegan.runtime.options import (
     add_best_of_option,
     add_model_options,
     add_seed_option,
+    named_path,
+    png_file,
     whole_number,
 )
 
@@ -24,6 +25,10 @@ examples:
   edgegan generate --model runs/dcgan.onnx --images faces/ --count 100000
   edgegan generate --model runs/dcgan.onnx --best-of 4 --output best.png
 """
+# A grid is drawn in memory as a whole, and a PNG can be a million pixels wide.
+MOST_TILES = 10_000
+MOST_IN_A_ROW = 1_000
+MOST_GAP = 256
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -46,7 +51,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _draw_grid(generator: Generator, options: argparse.Namespace) -> np.ndarray:
-    if options.layout == "baseline":
+    if options.layout != "tight":
         return baseline_grid(generator.images(options.seed, BASELINE_IMAGES))
     images = generator.images(options.seed, options.rows * options.columns)
     return tight_grid(images, options.rows, options.columns, options.gap)
@@ -68,34 +73,38 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     add_model_options(parser)
     add_seed_option(parser)
     add_best_of_option(parser)
-    parser.add_argument("--output", type=Path, metavar="FILE", help="write a grid to this PNG file")
+    parser.add_argument(
+        "--output",
+        type=png_file("--output"),
+        metavar="FILE",
+        help="write a grid to this PNG file",
+    )
     parser.add_argument(
         "--layout",
         choices=("baseline", "tight"),
-        default="baseline",
         help="lay the grid out as the graders do, 5 x 5, or as tiles side by side (baseline)",
     )
     parser.add_argument(
         "--rows",
-        type=whole_number("--rows", 1),
+        type=whole_number("--rows", 1, MOST_IN_A_ROW),
         metavar="R",
         help="so many rows in a tight grid (5)",
     )
     parser.add_argument(
         "--columns",
-        type=whole_number("--columns", 1),
+        type=whole_number("--columns", 1, MOST_IN_A_ROW),
         metavar="C",
         help="so many columns in a tight grid (5)",
     )
     parser.add_argument(
         "--gap",
-        type=whole_number("--gap", 0),
+        type=whole_number("--gap", 0, MOST_GAP),
         metavar="P",
         help="so many pixels between the tiles of a tight grid (2)",
     )
     parser.add_argument(
         "--images",
-        type=Path,
+        type=named_path("--images"),
         metavar="DIR",
         help="write single images to this folder, but for those that are there from the same job",
     )
@@ -112,6 +121,8 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         parser.error("nothing to write: give --output FILE for a grid, or --images DIR")
     if options.images is None and options.count is not None:
         parser.error("--count is for --images only")
+    if options.output is None and options.layout is not None:
+        parser.error("--layout is for --output only")
     for name, default in (("rows", 5), ("columns", 5), ("gap", 2)):
         if getattr(options, name) is None:
             setattr(options, name, default)
@@ -119,6 +130,11 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
             parser.error(f"--{name} is for --output with --layout tight only")
     if options.count is None:
         options.count = 25
+    if options.rows * options.columns > MOST_TILES:
+        raise UserError(
+            f"--rows and --columns make {options.rows * options.columns} faces, expected at most "
+            f"{MOST_TILES} in a grid"
+        )
     return options
 
 

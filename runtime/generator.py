@@ -13,7 +13,7 @@ from edgegan.runtime.errors import UserError
 from edgegan.runtime.files import read_bytes
 from edgegan.runtime.latent import draw_latents
 from edgegan.runtime.metadata import DISCRIMINATOR, GENERATOR
-from edgegan.runtime.models import DISCRIMINATOR_SUFFIX, find_model
+from edgegan.runtime.models import DISCRIMINATOR_SUFFIX, find_model, shipped_models
 from edgegan.runtime.network import Network
 from edgegan.runtime.options import DEFAULT_MODEL, PREFERENCES, THROUGHPUT
 from edgegan.runtime.session import BATCH
@@ -193,6 +193,11 @@ def _discriminator_of(generator: Network, prefer: str) -> Network:
     """
     path = generator.path.with_name(generator.path.stem + DISCRIMINATOR_SUFFIX)
     if not path.exists():
+        if generator.path in shipped_models().values():
+            raise UserError(
+                f"the shipped model {generator.path.stem} comes without a discriminator to choose "
+                "faces by, expected a model of your own, exported with its discriminator"
+            )
         raise UserError(
             f"{generator.path} has no discriminator beside it to choose by: make {path} with "
             f"edgegan export RUN -o {path} --part {DISCRIMINATOR}"

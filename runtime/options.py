@@ -46,6 +46,31 @@ def positive_number(option: str) -> Callable[[str], float]:
     return parse
 
 
+def named_path(option: str) -> Callable[[str], Path]:
+    """An argparse type: a path, or a UserError that names the option where it is empty text.
+
+    Empty text, such as a shell's variable that is not set, would be the folder one is in.
+    """
+
+    def parse(text: str) -> Path:
+        if not text:
+            raise UserError(f"{option} is empty, expected the path of a file or folder")
+        return Path(text)
+
+    return parse
+
+
+def png_file(option: str) -> Callable[[str], Path]:
+    """An argparse type: the path of a .png file, or a UserError that names the option."""
+
+    def parse(text: str) -> Path:
+        if Path(text).suffix.lower() != ".png":
+            raise UserError(f"{option} is {text!r}, expected a .png file")
+        return Path(text)
+
+    return parse
+
+
 def parse_seeds(text: str) -> list[int]:
     """Read seeds such as 3, 0-99 or 0-9,20 from the command line."""
     seeds: list[int] = []

@@ -11,7 +11,12 @@ from edgegan.runtime.detector import PASS_ABOVE, Detector, find_cascade
 from edgegan.runtime.errors import UserError, add_debug_option, run_command
 from edgegan.runtime.generator import Generator
 from edgegan.runtime.grid import BASELINE_IMAGES, baseline_grid, read_picture, write_png
-from edgegan.runtime.options import add_cascade_option, add_model_options, add_seed_option
+from edgegan.runtime.options import (
+    add_cascade_option,
+    add_model_options,
+    add_seed_option,
+    png_file,
+)
 
 EXAMPLES = """\
 examples:
@@ -73,7 +78,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     add_seed_option(parser)
     parser.add_argument(
         "--output",
-        type=Path,
+        type=png_file("--output"),
         required=True,
         metavar="FILE",
         help="write the grid to this PNG (samples/gan.png)",

@@ -16,6 +16,7 @@ import numpy as np
 
 from edgegan.runtime.detector import PASS_ABOVE, Detector, find_cascade
 from edgegan.runtime.errors import UserError, add_debug_option, run_command
+from edgegan.runtime.files import make_folder
 from edgegan.runtime.generator import Generator
 from edgegan.runtime.grid import BASELINE_IMAGES, baseline_grid, read_picture, write_png
 from edgegan.runtime.options import (
@@ -23,6 +24,7 @@ from edgegan.runtime.options import (
     add_cascade_option,
     add_device_options,
     add_model_option,
+    named_path,
     parse_seeds,
 )
 
@@ -52,7 +54,8 @@ class Score:
         return self.faces > PASS_ABOVE
 
     def __str__(self) -> str:
-        return f"{self.name}: {self.faces} faces, {'PASS' if self.passes else 'FAIL'}"
+        faces = f"{self.faces} face{'s' * (self.faces != 1)}"
+        return f"{self.name}: {faces}, {'PASS' if self.passes else 'FAIL'}"
 
 
 def score_images(images: np.ndarray, detector: Detector) -> int:
@@ -85,6 +88,8 @@ def main(argv: list[str] | None = None) -> int:
     else:
         grids = _grids_of_pictures(options.pictures)
 
+    if options.annotate is not None:
+        _check_annotation(options.annotate, [name for name, _ in grids])
     if generator is not None and not options.json:
         print(generator.provider_line)
     scores = []
@@ -95,10 +100,10 @@ def main(argv: list[str] | None = None) -> int:
         if not options.json:
             print(scores[-1], flush=True)
         if options.annotate is not None:
-            path = _annotation_path(options.annotate, name, index, len(grids))
-            write_png(path, annotate(grid, rectangles))
+            annotated = _annotation_path(options.annotate, name, index)
+            write_png(annotated, annotate(grid, rectangles))
             if not options.json:
-                print(f"wrote {path}", flush=True)
+                print(f"wrote {annotated}", flush=True)
 
     provider_line = None if generator is None else generator.provider_line
     summary = summarise(scores)
@@ -153,15 +158,23 @@ def _grids_of_pictures(paths: Iterable[Path]) -> list[NamedGrid]:
     return [(str(picture), partial(read_picture, picture)) for picture in pictures]
 
 
-def _annotation_path(target: Path, name: str, index: int, count: int) -> Path:
-    """Return where an annotated grid goes: `target` itself if it is a PNG, else a file in it."""
+def _check_annotation(target: Path, names: list[str]) -> None:
+    """Raise UserError where annotated grids of these names cannot go to `target`."""
     if target.suffix.lower() != ".png":
-        return target / f"{index:03}-{Path(name).stem}.png"  # numbered: two may share a stem
-    if count > 1:
-        raise UserError(f"--annotate is the file {target}, expected a folder for {count} grids")
-    if target.resolve() == Path(name).resolve():
+        make_folder(target)
+    elif len(names) > 1:
+        raise UserError(
+            f"--annotate is the file {target}, expected a folder for {len(names)} grids"
+        )
+    elif target.resolve() == Path(names[0]).resolve():
         raise UserError(f"--annotate is {target}, the picture itself, expected another file")
-    return target
+
+
+def _annotation_path(target: Path, name: str, index: int) -> Path:
+    """Return where an annotated grid goes: `target` itself if it is a PNG, else a file in it."""
+    if target.suffix.lower() == ".png":
+        return target
+    return target / f"{index:03}-{Path(name).stem}.png"  # numbered: two may share a stem
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
@@ -193,7 +206,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--annotate",
-        type=Path,
+        type=named_path("--annotate"),
         metavar="PATH",
         help="write the pictures with the faces found drawn on them: to a .png, or a folder",
     )

@@ -94,6 +94,8 @@ def test_without_a_discriminator_a_sentence_says_how_to_make_it(make_generator: 
         f"{path} has no discriminator beside it to choose by: make {beside} with "
         f"edgegan export RUN -o {beside} --part discriminator"
     )
+    with pytest.raises(UserError, match="the shipped model wgan comes without a discriminator"):
+        Generator.load("wgan", "cpu", best_of=2)
 
 
 def test_shipped_names_are_those_of_generators(

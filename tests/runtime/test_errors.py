@@ -47,7 +47,7 @@ def assert_one_sentence(finished: subprocess.CompletedProcess, *parts: str) -> N
             ["--model", "ours.onnx", "--best-of", "4"],
             ["ours.onnx has no discriminator beside it", "make ours.discriminator.onnx with"],
         ),
-        (["--model", "ours.onnx", "--output", "."], ["cannot write .: it is a folder"]),
+        (["--model", "ours.onnx", "--output", "."], ["--output is '.', expected a .png file"]),
         (["--model", "ours.onnx", "--output", "ours.onnx/grid.png"], ["a file is in its place"]),
         (["--model", "ours.onnx", "--images", "ours.onnx"], ["a file is in its place"]),
     ],

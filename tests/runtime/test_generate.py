@@ -297,7 +297,8 @@ def test_the_command_writes_single_images(make_generator, tmp_path):
         ([], "nothing to write"),
         (["--output", "x.png", "--count", "3"], "--count is for --images only"),
         (["--output", "x.png", "--rows", "3"], "--rows is for --output with --layout tight"),
-        (["--images", "x", "--layout", "tight", "--gap", "0"], "--gap is for --output"),
+        (["--images", "x", "--gap", "0"], "--gap is for --output"),
+        (["--images", "x", "--layout", "tight"], "--layout is for --output only"),
         (["--output", "x.png", "--provider", "tpu"], "invalid choice: 'tpu'"),
     ],
 )
@@ -316,6 +317,27 @@ def test_numbers_out_of_range_are_named(option, value, least):
     sentence = f"{option} is '{value}', expected a whole number from {least}"
     with pytest.raises(UserError, match=re.escape(sentence)):
         main(["--output", "x.png", "--layout", "tight", f"{option}={value}"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--output", "x.jpg"], "--output is 'x.jpg', expected a .png file"),
+        (["--output", ""], "--output is '', expected a .png file"),
+        (["--images", ""], "--images is empty, expected the path of a file or folder"),
+        (
+            ["--output", "x.png", "--layout", "tight", "--rows", "101", "--columns", "100"],
+            "--rows and --columns make 10100 faces, expected at most 10000 in a grid",
+        ),
+    ],
+)
+def test_what_cannot_be_written_is_refused_before_it_is_drawn(
+    arguments, sentence, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=re.escape(sentence)):
+        main(arguments)
+    assert not list(tmp_path.iterdir())
 
 
 def imported(program: str) -> set[str]:

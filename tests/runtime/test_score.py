@@ -200,7 +200,7 @@ def test_annotating_leaves_the_grid_as_it_was():
 
 
 @pytest.mark.usefixtures("fake_detector")
-def test_annotations_never_replace_the_picture(grid_file):
+def test_annotations_never_replace_the_picture(grid_file, capsys):
     path, other = grid_file(10), grid_file(11)
     before = path.read_bytes()
     with pytest.raises(UserError, match="the picture itself, expected another file"):
@@ -208,6 +208,7 @@ def test_annotations_never_replace_the_picture(grid_file):
     with pytest.raises(UserError, match="expected a folder for 2 grids"):
         main([str(path), str(other), "--annotate", str(path)])
     assert path.read_bytes() == before
+    assert not capsys.readouterr().out  # nothing was graded in vain
 
 
 @pytest.mark.usefixtures("fake_detector")
