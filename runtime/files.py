@@ -88,6 +88,15 @@ def make_folder(path: str | Path) -> None:
         raise UserError(f"cannot make the folder {path}: {error.strerror or error}") from error
 
 
+def check_folder(path: Path) -> None:
+    """Raise UserError where a folder neither is nor could be made: before long work, not after."""
+    there = next(place for place in (path, *path.absolute().parents) if os.path.lexists(place))
+    if not there.is_dir():
+        raise UserError(f"cannot make the folder {path}: a file is in its place")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise UserError(f"cannot write to the folder {path}: no permission to write in {there}")
+
+
 def cache_directory() -> Path:
     """Return the user's cache for this program: $EDGEGAN_CACHE, else the system's own place."""
     chosen = os.environ.get("EDGEGAN_CACHE")

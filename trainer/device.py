@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from edgegan.runtime.errors import UserError
 from edgegan.trainer.framework import bfloat16, mx
+
+# As mxnet says it of an array, of the CPU and of a GPU.
+OUT_OF_MEMORY = re.compile(r"larger than 2\^31|bad_alloc|[Mm]emory alloc|out of memory")
 
 
 def choose(name: str, precision: str = "float32") -> mx.Context:
@@ -38,6 +43,24 @@ def check_bfloat16(where: mx.Context) -> None:
         raise UserError(
             f"precision is bfloat16, which mxnet cannot compute with on this {where.device_type} "
             "(it needs AVX-512): expected float32"
+        ) from error
+
+
+@contextmanager
+def enough_memory() -> Iterator[None]:
+    """Tell the user where mxnet has no memory for the networks or for a batch.
+
+    Raises:
+        UserError: it said so.
+    """
+    try:
+        yield
+    except mx.MXNetError as error:
+        if not OUT_OF_MEMORY.search(str(error)):
+            raise
+        raise UserError(
+            "the networks or a batch do not fit in memory, expected a smaller generator.width, "
+            "discriminator.width, latent.size, image_size or batch_size"
         ) from error
 
 

@@ -37,7 +37,7 @@ def main(argv: list[str] | None = None) -> int:
             training that diverged.
     """
     options = _parser().parse_args(argv)
-    folder = Path(options.out)
+    folder: Path = options.out
     last = last_checkpoint(folder, options.resume, StudentRecipe)
     where = device.choose(options.device)
     provider = "cpu" if where.device_type == "cpu" else "auto"
@@ -49,7 +49,8 @@ def main(argv: list[str] | None = None) -> int:
     seed = agree("seed", last and last.facts["seed"], options.seed, default=0)
     teacher = Teacher(generator, digest, chosen, seed)
     detector = find_detector(options.cascade)
-    training = Distillation(chosen, seed, where)
+    with device.enough_memory():
+        training = Distillation(chosen, seed, where)
     if last:
         training.set_state(last.facts["step"], last.arrays)
     total_steps = options.steps or (last.facts["total_steps"] if last else chosen.steps)
@@ -74,7 +75,7 @@ def _choose_recipe(
     """The recipe asked for, which has to be that of the run that goes on."""
     if last:
         asked = recipe.override(last.recipe, options.set)
-        check_same_recipe(Path(options.out), last.recipe, asked)
+        check_same_recipe(options.out, last.recipe, asked)
         return asked
     value_range = next((k for k, v in VALUE_RANGES.items() if v == teacher.value_range), None)
     if value_range is None:

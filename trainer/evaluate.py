@@ -21,7 +21,7 @@ from edgegan.runtime.generator import Generator, to_bytes
 from edgegan.runtime.grid import BASELINE_IMAGES
 from edgegan.runtime.latent import Stream, draw_latents, parse_seed, philox
 from edgegan.runtime.models import identify
-from edgegan.runtime.options import DEFAULT_SEED, add_cascade_option, whole_number
+from edgegan.runtime.options import DEFAULT_SEED, add_cascade_option, named_path, whole_number
 from edgegan.runtime.run_folder import EVALUATION, find_checkpoint
 from edgegan.runtime.score import score_images
 from edgegan.runtime.tables import aligned
@@ -286,7 +286,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--data",
-        type=Path,
+        type=named_path("--data"),
         required=True,
         help="measure against the pictures of this folder, zip or .rec file that are held out",
     )

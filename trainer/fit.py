@@ -41,15 +41,16 @@ def main(argv: list[str] | None = None) -> int:
         UserError: bad options, pictures, recipe or checkpoint, or a training that diverged.
     """
     options = _parser().parse_args(argv)
-    folder = Path(options.out)
+    folder: Path = options.out
     last = last_checkpoint(folder, options.resume, Recipe)
     start = checkpoint.load(find_run(options.start_from)) if options.start_from else None
     chosen = _choose_recipe(last, start, options)
     seed = agree("seed", last and last.facts["seed"], options.seed, default=0)
     where = device.choose(options.device, chosen.precision)
-    batches = real_batches(Path(options.data), options.skip_bad, chosen, seed, last)
+    batches = real_batches(options.data, options.skip_bad, chosen, seed, last)
     detector = find_detector(options.cascade)
-    training = Training(chosen, seed, where, len(batches.indices))
+    with device.enough_memory():
+        training = Training(chosen, seed, where, len(batches.indices))
     if last:
         training.set_state(last.facts["step"], last.arrays)
     if start:
@@ -59,7 +60,7 @@ def main(argv: list[str] | None = None) -> int:
     run = Run(training, batches, folder, detector, total_steps, last, start)
     if batches.pictures.skipped and not options.dry_run:
         _write_skipped(folder, batches.pictures)
-    pictures = batches.describe(Path(options.data), chosen.held_out)
+    pictures = batches.describe(options.data, chosen.held_out)
     about = [device.describe(where), *pictures]
     carry_out(run, about, options.minutes, options.dry_run, _resume_command(options))
     return 0
@@ -69,15 +70,15 @@ def _choose_recipe(
     last: Checkpoint | None, start: Checkpoint | None, options: argparse.Namespace
 ) -> Recipe:
     """The recipe asked for, which has to be that of the run that goes on."""
-    if start and not options.recipe:
+    if start and options.recipe is None:
         return recipe.override(start.recipe, options.set)
     if not last:
-        return recipe.load(options.recipe or DEFAULT_RECIPE, options.set)
-    if options.recipe:
+        return recipe.load(DEFAULT_RECIPE if options.recipe is None else options.recipe, options.set)
+    if options.recipe is not None:
         asked = recipe.load(options.recipe, options.set)
     else:
         asked = recipe.override(last.recipe, options.set)
-    check_same_recipe(Path(options.out), last.recipe, asked)
+    check_same_recipe(options.out, last.recipe, asked)
     return asked
 
 
@@ -101,7 +102,8 @@ def _write_skipped(folder: Path, pictures: PackedPictures) -> None:
 
 def _resume_command(options: argparse.Namespace) -> str:
     """What goes on with this run, as a shell takes it."""
-    command = ["edgegan", "fit", "--resume", "--data", options.data, *resumed_options(options)]
+    command = ["edgegan", "fit", "--resume", "--data", str(options.data)]
+    command += resumed_options(options)
     return shlex.join(command + ["--skip-bad"] * options.skip_bad)
 
 

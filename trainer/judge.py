@@ -11,7 +11,6 @@ import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
@@ -51,7 +50,7 @@ def main(argv: list[str] | None = None) -> int:
     checkpoint.check_scores_pictures(source, path)
     recipe, seed = source.recipe, source.facts["seed"]
     where = device.choose(options.device, recipe.precision)
-    batches = real_batches(Path(options.data), options.skip_bad, recipe, seed, source)
+    batches = real_batches(options.data, options.skip_bad, recipe, seed, source)
     training = Training(recipe, seed, where, len(batches.indices))
     training.set_state(source.facts["step"], source.arrays)
     judge = path.parent / JUDGE
@@ -59,7 +58,7 @@ def main(argv: list[str] | None = None) -> int:
         f"training: the discriminator of {path} alone, {options.steps} updates, "
         f"{recipe.batch_size} pictures a batch",
         device.describe(where),
-        *batches.describe(Path(options.data), recipe.held_out),
+        *batches.describe(options.data, recipe.held_out),
         f"results: {judge}",
     )
     remove_leftovers(judge)

@@ -7,13 +7,14 @@ import math
 
 from edgegan.runtime.errors import add_debug_option
 from edgegan.runtime.latent import parse_seed
-from edgegan.runtime.options import add_cascade_option, positive_number
+from edgegan.runtime.options import add_cascade_option, named_path, positive_number
 
 
 def add_data_options(parser: argparse.ArgumentParser, purpose: str) -> None:
     """Declare --data and --skip-bad; ``purpose`` begins the help of the first."""
     parser.add_argument(
         "--data",
+        type=named_path("--data"),
         required=True,
         metavar="PICTURES",
         help=f"{purpose} this folder, zip or RecordIO file (.rec): JPEG or PNG",
@@ -34,7 +35,9 @@ def add_device_option(parser: argparse.ArgumentParser) -> None:
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
     """Declare what every run can be told, whatever it trains."""
-    parser.add_argument("--out", required=True, help="keep the run in this folder")
+    parser.add_argument(
+        "--out", type=named_path("--out"), required=True, help="keep the run in this folder"
+    )
     parser.add_argument(
         "--set",
         action="append",
@@ -63,7 +66,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
 
 def resumed_options(options: argparse.Namespace) -> list[str]:
     """What of a run's options has to be said again to go on with it; its folder has the rest."""
-    again = ["--out", options.out]
+    again = ["--out", str(options.out)]
     if options.device != "auto":
         again += ["--device", options.device]
     if options.cascade:

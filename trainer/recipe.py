@@ -26,12 +26,16 @@ from edgegan.trainer.schema import Choice, Schema
 
 FOLDER = Path(__file__).parent / "recipes"
 STUDENT = Path(__file__).parent / "student.yaml"
+SUFFIXES = (".yaml", ".yml")
 BATCHES = ("apart", "mixed")
 GENERATED_BATCHES = ("fresh", "reused")
 PRECISIONS = ("float32", "bfloat16")
 IMAGE_SIZES = (8, 16, 32, 64, 128, 256, 512)
 VALUE_RANGES = {"signed": (-1.0, 1.0), "unit": (0.0, 1.0)}  # of black and white
-MOST_CROP_FROM = 1024  # keeps a mistyped number from filling the memory
+# These keep a mistyped number from filling the memory.
+MOST_CROP_FROM = 1024
+MOST_LATENT_SIZE = 65_536
+MOST_BATCH_SIZE = 65_536
 DISTILLATION = "distillation"  # a student's objective
 
 
@@ -99,9 +103,9 @@ class AnyRecipe:
     value_range: str
 
     def __post_init__(self) -> None:
-        _check_at_least("latent.size", self.latent.size, 1)
+        _check_between("latent.size", self.latent.size, 1, MOST_LATENT_SIZE)
         check_choice("latent.distribution", self.latent.distribution, DISTRIBUTIONS)
-        _check_at_least("batch_size", self.batch_size, 1)
+        _check_between("batch_size", self.batch_size, 1, MOST_BATCH_SIZE)
         _check_at_least("evaluate_every", self.evaluate_every, 1)
         _check_fraction("ema_decay", self.ema_decay)
         check_choice("value_range", self.value_range, tuple(VALUE_RANGES))
@@ -292,7 +296,7 @@ def load(name: str, overrides: list[str] | None = None) -> Recipe:
     """
     path = _path_of(name, Path())
     if not path.is_file():
-        raise UserError(f"recipe {name!r} does not exist: {suggestion(name, names())}")
+        raise UserError(_missing(name))
     origin = str(path) if Path(name) == path else f"recipe {name}"
     mapping = _with_overrides({"name": path.stem, **_read_file(path)}, overrides or [])
     return from_mapping(mapping, origin)
@@ -357,7 +361,19 @@ def _of_kind(kind: type[R], mapping: dict[str, Any], origin: str) -> R:
 
 def _path_of(name: str, folder: Path) -> Path:
     """Where a recipe called that is: a shipped one, or a path from ``folder``."""
-    return folder / name if name.endswith((".yaml", ".yml")) else FOLDER / f"{name}.yaml"
+    return folder / name if name.endswith(SUFFIXES) else FOLDER / f"{name}.yaml"
+
+
+def _missing(name: str) -> str:
+    """What is said where there is no recipe of that name."""
+    if name == STUDENT.stem:
+        return f"recipe {name} is of {StudentRecipe.made_by}, expected one of {Recipe.made_by}"
+    if Path(name).exists():
+        return f"{name!r} is no recipe, expected the name of one or a YAML file (.yaml)"
+    if name.endswith(SUFFIXES):
+        return f"no such recipe: {name}"
+    known = suggestion(name, names())
+    return f"recipe {name!r} does not exist: {known}, or the path of a YAML file"
 
 
 def _read_file(path: Path, children: tuple[Path, ...] = ()) -> dict[str, Any]:
@@ -374,7 +390,8 @@ def _read_file(path: Path, children: tuple[Path, ...] = ()) -> dict[str, Any]:
             f"recipe {path} is no valid YAML: {' '.join(str(error).split())}"
         ) from error
     if not isinstance(mapping, dict):
-        raise UserError(f"{path} holds {type(mapping).__name__}, expected keys and values")
+        found = "nothing" if mapping is None else f"a {type(mapping).__name__}"
+        raise UserError(f"{path} holds {found}, expected keys and values")
     if "extends" not in mapping:
         return mapping
     name = mapping.pop("extends")
@@ -407,18 +424,18 @@ def _apply_override(mapping: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     *parents, last = key.split(".")
     if not equals or not all([*parents, last]):
-        raise UserError(f"override {override!r} is not understood: expected key=value")
+        raise UserError(f"--set {override!r} is not understood: expected key=value")
     for parent in parents:
         if mapping.get(parent) is None:
             mapping[parent] = {}
         if not isinstance(mapping[parent], dict):
             found = mapping[parent]
-            raise UserError(f"override {override!r}: {parent} is {found!r} and has no keys in it")
+            raise UserError(f"--set {override!r}: {parent} is {found!r} and has no keys in it")
         mapping = mapping[parent]
     try:
         mapping[last] = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError) as error:  # ValueError: of a date such as 2000-99-99
-        raise UserError(f"override {override!r}: {text!r} is no YAML value") from error
+        raise UserError(f"--set {override!r}: {text!r} is no YAML value") from error
     _forget_others(mapping, parents, last)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from edgegan.runtime.errors import UserError
+from edgegan.runtime.files import check_folder
 from edgegan.runtime.run_folder import LAST
 from edgegan.trainer import checkpoint, recipe
 from edgegan.trainer.checkpoint import Checkpoint
@@ -18,9 +19,10 @@ def last_checkpoint(folder: Path, resume: bool, kind: type[R]) -> Checkpoint[R] 
     """The checkpoint to go on from; None for a new run.
 
     Raises:
-        UserError: there is none to resume, it is of another kind of recipe, or there is one that a
-            new run would overwrite.
+        UserError: the folder cannot be made or written to, there is no checkpoint to resume, it is
+            of another kind of recipe, or there is one that a new run would overwrite.
     """
+    check_folder(folder)
     path = folder / LAST
     if resume and not path.exists():
         raise UserError(f"{folder} holds no run to resume: no such file as {path}")

@@ -22,6 +22,7 @@ from edgegan.runtime.latent import Stream, draw_latents
 from edgegan.runtime.run_folder import BEST, GRIDS, LAST, RECIPE, read_header
 from edgegan.runtime.score import score_images
 from edgegan.trainer.checkpoint import Checkpoint
+from edgegan.trainer.device import enough_memory
 from edgegan.trainer.loop import GeneratorTraining
 from edgegan.trainer.monitor import Monitor, TrainingFailed
 from edgegan.trainer.recipe import VALUE_RANGES
@@ -247,7 +248,8 @@ def carry_out(run: Run, about: list[str], minutes: float, dry_run: bool, resume:
     if dry_run:
         say(f"dry run: nothing was written to {run.folder}")
         return
-    run.fit(minutes)
+    with enough_memory():
+        run.fit(minutes)
     say(*run.outcome(resume))
 
 

@@ -657,6 +657,13 @@ def test_bad_options(fit: Command, tmp_path: Path) -> None:
         fit("--set", "widht=3"),
         "unknown key 'widht': did you mean generator.width or discriminator.width? The keys of a",
     )
+    expect_error(fit("--recipe", str(REPOSITORY)), "is no recipe, expected the name of one or a")
+    expect_error(fit("--recipe", ""), "'' is no recipe")
+    expect_error(fit("--recipe", "none.yaml"), "no such recipe: none.yaml")
+    expect_error(fit("--recipe", "student"), "recipe student is of edgegan distil, expected one of")
+    expect_error(fit("--set", "epochs"), "--set 'epochs' is not understood: expected key=value")
+    expect_error(fit("--out", ""), "--out is empty")
+    expect_error(fit("--data", ""), "--data is empty")
     expect_error(fit("--set", "image_size=x"), "image_size")
     expect_error(fit("--set", "batch_size=0"), "batch_size is 0")
     expect_error(fit("--set", "held_out=1"), "held_out is 1.0")
@@ -702,7 +709,16 @@ def test_bad_pictures(fit: Command, tmp_path: Path) -> None:
 def test_an_out_that_is_a_file(fit: Command, tmp_path: Path) -> None:
     (tmp_path / "run").write_text("a file")
     expect_error(fit("--steps", "1", *SETTINGS), "a file is in its place")
+    expect_error(fit("--steps", "1", *SETTINGS, "--dry-run"), "a file is in its place")
+    expect_error(fit("--steps", "1", out="run/within"), "a file is in its place")
+    assert not cache_directory().exists()  # it is told before the pictures are packed
     assert (tmp_path / "run").read_text() == "a file"
+
+
+def test_networks_that_do_not_fit_in_memory(fit: Command, tmp_path: Path) -> None:
+    huge = ["--set", "generator.width=4096", "--set", "image_size=64"]
+    expect_error(fit(*SETTINGS, *huge, "--dry-run"), "do not fit in memory, expected a smaller")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_cascade_that_is_another_file(

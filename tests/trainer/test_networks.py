@@ -505,7 +505,7 @@ def test_a_training_draws_what_is_dropped() -> None:
         ),
         (dcgan.DcganGenerator, {"dropout": 1.0}, "dropout is 1.0, expected 0 up to"),
         (dcgan.DcganGenerator, {"dropout": -0.1}, "dropout is -0.1"),
-        (dcgan.DcganGenerator, {"width": 0}, "width is 0, expected at least 1"),
+        (dcgan.DcganGenerator, {"width": 0}, "width is 0, expected 1 to 4096"),
         (dcgan.DcganDiscriminator, {"kernel": 6}, "kernel 6 is unknown: it is one of 4, 5"),
         (
             dcgan.DcganDiscriminator,

@@ -11,6 +11,7 @@ import numpy as np
 from edgegan.trainer.framework import HybridBlock
 
 INITIAL_DEVIATION = 0.02  # of all weights; DCGAN, section 4
+MOST_WIDTH = 4096  # keeps a mistyped number from filling the memory
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,8 @@ class Architecture:
     width: int = 64
 
     def __post_init__(self) -> None:
-        if self.width < 1:
-            raise ValueError(f"width is {self.width}, expected at least 1")
+        if not 1 <= self.width <= MOST_WIDTH:
+            raise ValueError(f"width is {self.width}, expected 1 to {MOST_WIDTH}")
 
     @property
     def network(self) -> str:
