@@ -73,7 +73,9 @@ def _choose_recipe(
     if start and options.recipe is None:
         return recipe.override(start.recipe, options.set)
     if not last:
-        return recipe.load(DEFAULT_RECIPE if options.recipe is None else options.recipe, options.set)
+        return recipe.load(
+            DEFAULT_RECIPE if options.recipe is None else options.recipe, options.set
+        )
     if options.recipe is not None:
         asked = recipe.load(options.recipe, options.set)
     else:
