@@ -17,5 +17,5 @@ def suggestion(value: object, choices: Collection[object]) -> str:
 
     names = [str(choice) for choice in choices]
     near = get_close_matches(str(value), names, cutoff=0.5)
-    listed = f"t is one of {', '.join(names)}"
-    return f"did you mean {' or '.join(near)}? I{listed}" if near else f"i{listed}"
+    listed = f"xpected one of {', '.join(names)}"
+    return f"did you mean {' or '.join(near)}? E{listed}" if near else f"e{listed}"

@@ -105,7 +105,7 @@ def test_shipped_names_are_those_of_generators(
     make_discriminator("dcgan.discriminator.onnx")
     monkeypatch.setattr(edgegan.runtime.models, "MODELS", folder)
     assert Generator.load("dcgan", "cpu", best_of=2).images(0, 1).shape == (1, 16, 16, 3)
-    with pytest.raises(UserError, match=r"it is one of dcgan, or the path of an .onnx file$"):
+    with pytest.raises(UserError, match=r"expected one of dcgan, or the path of an .onnx file$"):
         Generator.load("dcgan.discriminator")
 
 

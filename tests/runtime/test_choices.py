@@ -17,10 +17,14 @@ def test_a_choice_is_taken(value: str) -> None:
 @pytest.mark.parametrize(
     ("value", "choices", "expected"),
     [
-        ("spectrl", NORMS, "'spectrl' is unknown: did you mean spectral? It is one of batch, "),
-        ("mean", ("man", "men", "x"), "'mean' is unknown: did you mean men or man? It is one of "),
-        ("weight", NORMS, "'weight' is unknown: it is one of batch, instance, spectral, none"),
-        (3, (4, 5), "3 is unknown: it is one of 4, 5"),
+        ("spectrl", NORMS, "'spectrl' is unknown: did you mean spectral? Expected one of batch, "),
+        (
+            "mean",
+            ("man", "men", "x"),
+            "'mean' is unknown: did you mean men or man? Expected one of ",
+        ),
+        ("weight", NORMS, "'weight' is unknown: expected one of batch, instance, spectral, none"),
+        (3, (4, 5), "3 is unknown: expected one of 4, 5"),
     ],
 )
 def test_another_value_is_told_what_is_near_it_and_what_there_is(

@@ -487,11 +487,11 @@ def test_a_training_draws_what_is_dropped() -> None:
 @pytest.mark.parametrize(
     ("kind", "values", "sentence"),
     [
-        (dcgan.DcganGenerator, {"kernel": 3}, "kernel 3 is unknown: it is one of 4, 5"),
+        (dcgan.DcganGenerator, {"kernel": 3}, "kernel 3 is unknown: expected one of 4, 5"),
         (
             dcgan.DcganGenerator,
             {"norm": "spectral"},
-            "norm 'spectral' is unknown: it is one of batch",
+            "norm 'spectral' is unknown: expected one of batch",
         ),
         (
             dcgan.DcganGenerator,
@@ -501,16 +501,16 @@ def test_a_training_draws_what_is_dropped() -> None:
         (
             dcgan.DcganGenerator,
             {"upsampling": "cubic"},
-            "upsampling 'cubic' is unknown: it is one of dec",
+            "upsampling 'cubic' is unknown: expected one of dec",
         ),
         (dcgan.DcganGenerator, {"dropout": 1.0}, "dropout is 1.0, expected 0 up to"),
         (dcgan.DcganGenerator, {"dropout": -0.1}, "dropout is -0.1"),
         (dcgan.DcganGenerator, {"width": 0}, "width is 0, expected 1 to 4096"),
-        (dcgan.DcganDiscriminator, {"kernel": 6}, "kernel 6 is unknown: it is one of 4, 5"),
+        (dcgan.DcganDiscriminator, {"kernel": 6}, "kernel 6 is unknown: expected one of 4, 5"),
         (
             dcgan.DcganDiscriminator,
             {"norm": "layer"},
-            "norm 'layer' is unknown: it is one of batch, in",
+            "norm 'layer' is unknown: expected one of batch, in",
         ),
         (
             dcgan.DcganDiscriminator,
@@ -527,7 +527,7 @@ def test_a_training_draws_what_is_dropped() -> None:
         ),
         (began.BeganDiscriminator, {"code": 0}, "code is 0, expected at least 1"),
         (resnet.ResnetGenerator, {"blocks": 0}, "blocks is 0, expected at least 1"),
-        (resnet.ResnetDiscriminator, {"norm": "batch"}, "norm 'batch' is unknown: it is one of"),
+        (resnet.ResnetDiscriminator, {"norm": "batch"}, "norm 'batch' is unknown: expected one of"),
     ],
 )
 def test_impossible_values_are_refused(

@@ -109,7 +109,7 @@ def test_a_number_may_be_text_as_yaml_has_it(number: object) -> None:
         ({**drawing(), 3: 4}, "unknown key '3': the keys of a recipe are title, first, second"),
         (
             {**drawing(), "second": {"kind": "squar"}},
-            "second.kind 'squar' is unknown: did you mean square? It is one of circle, square",
+            "second.kind 'squar' is unknown: did you mean square? Expected one of circle, square",
         ),
         ({**drawing(), "second": {}}, "second is {}, expected keys such as {kind: circle}"),
         ({**drawing(), "second": 3}, "second is 3, expected keys such as {kind: circle}"),
