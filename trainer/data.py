@@ -172,7 +172,7 @@ def _signature(source: Path) -> str:
     The time of change counts too: it is all that moves when a file is made readable.
     """
     if not source.exists():
-        raise UserError(f"no such folder or file: {source}, expected pictures to train on")
+        raise UserError(f"no such folder or file: {source}, expected pictures")
     files = _picture_files(source) if source.is_dir() else [source]
     stats = ((path, path.stat()) for path in files)
     return "\n".join(

@@ -21,7 +21,7 @@ from edgegan.runtime.generator import Generator, to_bytes
 from edgegan.runtime.grid import BASELINE_IMAGES
 from edgegan.runtime.latent import Stream, draw_latents, parse_seed, philox
 from edgegan.runtime.models import identify
-from edgegan.runtime.options import DEFAULT_SEED, add_cascade_option, named_path, whole_number
+from edgegan.runtime.options import DEFAULT_SEED, add_cascade_option, whole_number
 from edgegan.runtime.run_folder import EVALUATION, find_checkpoint
 from edgegan.runtime.score import score_images
 from edgegan.runtime.tables import aligned
@@ -31,6 +31,7 @@ from edgegan.trainer.features import Extractor, find_extractors
 from edgegan.trainer.framework import mx
 from edgegan.trainer.metrics import find_columns, find_metrics
 from edgegan.trainer.metrics.faces import summarise
+from edgegan.trainer.options import add_data_options
 from edgegan.trainer.recipe import VALUE_RANGES, AnyRecipe, Recipe
 
 EXAMPLES = """\
@@ -126,7 +127,7 @@ def main(argv: list[str] | None = None) -> int:
     generators = [open_generator(name, options.seed) for name in options.generators]
     examiner = Examiner(find_extractors()[options.features](), find_detector(options.cascade))
     references = {
-        pictures: read_reference(options.data, pictures, options.images, examiner)
+        pictures: read_reference(options.data, pictures, options.images, examiner, options.skip_bad)
         for pictures in dict.fromkeys(generator.pictures for generator in generators)
     }
     evaluations = []
@@ -181,7 +182,9 @@ def open_generator(name: str, seed: int) -> MeasuredGenerator:
     return (_open_export if named.is_onnx else _open_checkpoint)(name, named.path, seed)
 
 
-def read_reference(source: Path, which: Pictures, images: int, examiner: Examiner) -> Reference:
+def read_reference(
+    source: Path, which: Pictures, images: int, examiner: Examiner, skip_bad: bool = False
+) -> Reference:
     """The pictures of ``source`` that are held out, and as many trained on as are generated.
 
     Both in random order, which the metrics ask for, and at most MOST_PICTURES.
@@ -190,7 +193,7 @@ def read_reference(source: Path, which: Pictures, images: int, examiner: Examine
         UserError: there are no pictures, fewer than LEAST_PICTURES are held out, or they are all
             alike.
     """
-    pictures = pack(source, which.image_size, crop_from=which.crop_from)
+    pictures = pack(source, which.image_size, skip_bad, which.crop_from)
     parts = split(pictures.count, which.held_out)
     training, held_out = (
         philox(0, Stream.SHUFFLE, number).permutation(part)[:most]
@@ -284,12 +287,7 @@ def _parser() -> argparse.ArgumentParser:
         help="measure this: a run (its best checkpoint), a checkpoint, an .onnx file or a shipped "
         "model's name",
     )
-    parser.add_argument(
-        "--data",
-        type=named_path("--data"),
-        required=True,
-        help="measure against the pictures of this folder, zip or .rec file that are held out",
-    )
+    add_data_options(parser, "measure against the held-out pictures of")
     parser.add_argument(
         "--images",
         type=whole_number("--images", LEAST_PICTURES, MOST_PICTURES),

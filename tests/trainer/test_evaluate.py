@@ -252,6 +252,11 @@ def test_pictures_that_will_not_do_are_refused(command: Command, run: Path, tmp_
     refused(command(run, data=few), "few.zip has 2 pictures held out of 20", "at least 100")
     refused(command(run, data=alike), "alike.zip: no picture differs", "expected pictures")
     refused(command(run, data=tmp_path / "none"), "no such folder or file")
+    damaged = write_zip(tmp_path / "damaged.zip", range(20))
+    with zipfile.ZipFile(damaged, "a") as archive:
+        archive.writestr("damaged.png", b"no picture")
+    refused(command(run, data=damaged), "1 of 21 pictures", "leave them out with --skip-bad")
+    refused(command(run, "--skip-bad", data=damaged), "has 2 pictures held out of 20")
     assert not (run / EVALUATION).exists()
 
 
