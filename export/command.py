@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from edgegan.export import explanation, pipeline, sensitivity, verify
 from edgegan.export.optimization import (
@@ -18,12 +17,18 @@ from edgegan.export.sensitivity import ChosenLayers
 from edgegan.export.verify import Difference
 from edgegan.runtime.errors import UserError, add_debug_option
 from edgegan.runtime.metadata import GENERATOR, ModelMetadata
-from edgegan.runtime.options import positive_number
+from edgegan.runtime.options import file_ending_in, positive_number
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Declare what to write, how far to optimise it, and what to say of it."""
-    parser.add_argument("-o", "--output", required=True, help="the .onnx file to write")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=file_ending_in(".onnx", "--output"),
+        required=True,
+        help="the .onnx file to write",
+    )
     parser.add_argument(
         "--target",
         choices=TARGETS,
@@ -83,13 +88,13 @@ def write(original: Original, options: argparse.Namespace, origin: str) -> None:
     """
     exported = pipeline.export(
         original,
-        Path(options.output),
+        options.output,
         options.target,
         options.optimize,
         options.float16,
         options.quality or DEFAULT_QUALITY,
     )
-    size = Path(options.output).stat().st_size / 1e6
+    size = options.output.stat().st_size / 1e6
     print(f"{options.output}: {size:.2f} MB from {origin}")
     _tell(exported, original)
     if options.explain:

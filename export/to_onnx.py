@@ -58,7 +58,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _check_is_no_file(run: str) -> None:
     """Raise UserError for an .onnx file, which another command takes."""
-    if Path(run).suffix == ".onnx":
+    if Path(run).suffix == ".onnx" and Path(run).is_file():
         raise UserError(
             f"{run} is exported already, expected a run's folder or a checkpoint: "
             f"{shlex.join(['edgegan', 'optimize', run, '-o', 'NEW.onnx'])} writes it anew"

@@ -13,8 +13,8 @@ from edgegan.runtime.options import (
     add_best_of_option,
     add_model_options,
     add_seed_option,
+    file_ending_in,
     named_path,
-    png_file,
     whole_number,
 )
 
@@ -75,7 +75,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     add_best_of_option(parser)
     parser.add_argument(
         "--output",
-        type=png_file("--output"),
+        type=file_ending_in(".png", "--output"),
         metavar="FILE",
         help="write a grid to this PNG file",
     )

@@ -97,7 +97,7 @@ def find_run(name: str | Path) -> Path:
         raise UserError(
             f"{name} is {SHIPPED}, not a run: expected a run's folder, or a checkpoint in one"
         )
-    if path.suffix == ".onnx":
+    if path.suffix == ".onnx" and path.is_file():
         raise UserError(
             f"{name} is {FILE}, not a run: expected a run's folder, or a checkpoint in one"
         )

@@ -60,12 +60,12 @@ def named_path(option: str) -> Callable[[str], Path]:
     return parse
 
 
-def png_file(option: str) -> Callable[[str], Path]:
-    """An argparse type: the path of a .png file, or a UserError that names the option."""
+def file_ending_in(suffix: str, option: str) -> Callable[[str], Path]:
+    """An argparse type: the path of a file of that kind, or a UserError that names the option."""
 
     def parse(text: str) -> Path:
-        if Path(text).suffix.lower() != ".png":
-            raise UserError(f"{option} is {text!r}, expected a .png file")
+        if Path(text).suffix.lower() != suffix:
+            raise UserError(f"{option} is {text!r}, expected a {suffix} file")
         return Path(text)
 
     return parse

@@ -15,7 +15,7 @@ from edgegan.runtime.options import (
     add_cascade_option,
     add_model_options,
     add_seed_option,
-    png_file,
+    file_ending_in,
 )
 
 EXAMPLES = """\
@@ -78,7 +78,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     add_seed_option(parser)
     parser.add_argument(
         "--output",
-        type=png_file("--output"),
+        type=file_ending_in(".png", "--output"),
         required=True,
         metavar="FILE",
         help="write the grid to this PNG (samples/gan.png)",

@@ -43,8 +43,11 @@ def main(argv: list[str] | None = None) -> int:
     provider = "cpu" if where.device_type == "cpu" else "auto"
     generator = Generator.load(options.teacher, provider)
     digest = digest_of(generator)
-    if last:
-        agree("teacher of digest", last.facts["teacher"], digest)
+    if last and last.facts["teacher"] != digest:
+        raise UserError(
+            f"{options.teacher} is another teacher than that of the run in {folder}: its SHA-256 "
+            f"is {digest[0]}, expected {last.facts['teacher'][0]}"
+        )
     chosen = _choose_recipe(last, generator.metadata, options)
     seed = agree("seed", last and last.facts["seed"], options.seed, default=0)
     teacher = Teacher(generator, digest, chosen, seed)

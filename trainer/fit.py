@@ -8,7 +8,7 @@ import shlex
 from pathlib import Path
 
 from edgegan.runtime.detector import find_detector
-from edgegan.runtime.errors import run_command
+from edgegan.runtime.errors import UserError, run_command
 from edgegan.runtime.files import atomic_write
 from edgegan.runtime.models import find_run
 from edgegan.runtime.options import whole_number
@@ -54,8 +54,7 @@ def main(argv: list[str] | None = None) -> int:
     if last:
         training.set_state(last.facts["step"], last.arrays)
     if start:
-        before, now = start.recipe.discriminator, chosen.discriminator
-        training.start_from(start.arrays, before.architecture == now.architecture)
+        _start_from(start, training, options.start_from)
     total_steps = _total_steps(options, chosen, len(batches.indices), last)
     run = Run(training, batches, folder, detector, total_steps, last, start)
     if batches.pictures.skipped and not options.dry_run:
@@ -73,15 +72,30 @@ def _choose_recipe(
     if start and options.recipe is None:
         return recipe.override(start.recipe, options.set)
     if not last:
-        return recipe.load(
-            DEFAULT_RECIPE if options.recipe is None else options.recipe, options.set
-        )
+        name = DEFAULT_RECIPE if options.recipe is None else options.recipe
+        return recipe.load(name, options.set)
     if options.recipe is not None:
         asked = recipe.load(options.recipe, options.set)
     else:
         asked = recipe.override(last.recipe, options.set)
     check_same_recipe(options.out, last.recipe, asked)
     return asked
+
+
+def _start_from(start: Checkpoint, training: Training, name: Path) -> None:
+    """Begin with the networks of the checkpoint that ``name`` is of.
+
+    Raises:
+        UserError: they are others than the recipe's.
+    """
+    before, now = start.recipe.discriminator, training.recipe.discriminator
+    try:
+        training.start_from(start.arrays, before.architecture == now.architecture)
+    except UserError as error:
+        raise UserError(
+            f"--start-from is {name}, which has another generator than was asked for ({error}): "
+            "expected its network, width, latent.size and image_size"
+        ) from error
 
 
 def _total_steps(

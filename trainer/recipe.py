@@ -103,6 +103,8 @@ class AnyRecipe:
     value_range: str
 
     def __post_init__(self) -> None:
+        if not self.name:
+            raise ValueError("name is empty, expected what the recipe is called")
         _check_between("latent.size", self.latent.size, 1, MOST_LATENT_SIZE)
         check_choice("latent.distribution", self.latent.distribution, DISTRIBUTIONS)
         _check_between("batch_size", self.batch_size, 1, MOST_BATCH_SIZE)

@@ -36,12 +36,13 @@ def check_same_recipe(folder: Path, before: AnyRecipe, asked: AnyRecipe) -> None
     if asked != before:
         raise UserError(
             f"{folder / LAST} is of another recipe than was asked for: it has "
-            f"{recipe.first_difference(before, asked)}"
+            f"{recipe.first_difference(before, asked)}: go on without what changes it, or choose "
+            "another --out"
         )
 
 
 def agree(what: str, before: T | None, asked: T | None, default: T | None = None) -> T:
     """What the run had before, unless something else is asked for now."""
     if before is not None and asked is not None and before != asked:
-        raise UserError(f"the run to resume has {what} {before}, found {asked}")
+        raise UserError(f"the run has {what} {before}, found {asked}")
     return next(value for value in (before, asked, default) if value is not None)

@@ -117,9 +117,10 @@ class Run:
         Args:
             resume: the command that goes on with the run.
         """
-        step = self.training.step_count
+        step, total = self.training.step_count, self.total_steps
+        reached = f"step {step} of {total}" if step == total else f"step {step}, past step {total}"
         return (
-            f"{self.folder} is finished: it is at step {step} of {self.total_steps}; to train on: "
+            f"{self.folder} is finished: it is at {reached}; to train on: "
             f"{resume} --steps {2 * step}"
         )
 

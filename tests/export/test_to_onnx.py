@@ -172,12 +172,14 @@ def test_difference_is_the_peak_signal_to_noise_ratio() -> None:
 
 
 def test_bad_input_is_one_sentence(run: Path, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no checkpoint in"):
+    with pytest.raises(UserError, match=r"no such file or folder: .*nowhere"):
         to_onnx.main([str(tmp_path / "nowhere"), "-o", str(tmp_path / "a.onnx")])
     best = run / BEST
     best.write_bytes(best.read_bytes()[:5000])
     with pytest.raises(UserError, match="truncated"):
         to_onnx.main([str(run), "-o", str(tmp_path / "a.onnx")])
+    with pytest.raises(UserError, match=r"--output is '.*best\.npz', expected a \.onnx file"):
+        to_onnx.main([str(run), "-o", str(best)])
     assert not (tmp_path / "a.onnx").exists()
 
 

@@ -78,6 +78,8 @@ def test_what_takes_a_run_is_told_what_it_was_given(run: Path) -> None:
     assert find_run("runs/faces") == run / BEST
     assert find_run(run / LAST) == run / LAST
     assert refusal(find_run, "dcgan").startswith("dcgan is a shipped model, not a run: expected")
+    Path("a.onnx").touch()
+    assert refusal(find_run, "none.onnx").startswith("no such file or folder: none.onnx, expected")
     assert refusal(find_run, "a.onnx").startswith("a.onnx is an exported file, not a run: expected")
     assert refusal(find_run, "runs").startswith("no checkpoint in runs, expected")
     assert refusal(find_run, "none").startswith("no such file or folder: none, expected a run's")

@@ -287,7 +287,7 @@ def test_a_run_keeps_the_digest_of_the_file_that_taught_it(
     digest = [hashlib.sha256(taught).hexdigest()]
     for name in (BEST, LAST):
         assert load(tmp_path / "run" / name).facts["teacher"] == digest
-    expect_error(distil("--resume", of=other), "the run to resume has teacher of digest")
+    expect_error(distil("--resume", of=other), "is another teacher than that of the run in")
     teacher.write_bytes(taught)
     expect_success(distil("--resume", "--steps", "13"))
 
@@ -375,7 +375,7 @@ def test_a_run_is_not_mixed_up_with_another(
     )
     expect_error(distil("--resume", "--seed", "4"), "has seed 0, found 4")
     other = make_generator("other.onnx", replace(METADATA, recipe="wgan").to_strings())
-    expect_error(distil("--resume", of=other), "the run to resume has teacher of digest")
+    expect_error(distil("--resume", of=other), "is another teacher than that of the run in")
     assert (tmp_path / "run" / LAST).read_bytes() == before
 
 

@@ -382,6 +382,7 @@ def test_a_finished_run_says_so_and_how_to_train_on(fit: Command, tmp_path: Path
     assert told[:2] == ["edgegan", "fit"]
     assert fit_main(told[2:]) == 0
     assert checkpoint.load(tmp_path / "run" / LAST).facts["step"] == 14
+    assert "it is at step 14, past step 3; to train on: " in fit("--resume", "--steps", "3")[1]
 
 
 def test_a_run_that_was_stopped_says_how_to_go_on(
@@ -411,14 +412,14 @@ def test_a_run_is_gone_on_with_as_it_was(fit: Command, tmp_path: Path) -> None:
     expect_success(fit("--steps", "2", "--seed", "3", *SETTINGS))
     before = (tmp_path / "run" / LAST).read_bytes()
     other = "is of another recipe than was asked for: it has "
-    expect_error(fit("--resume", "--recipe", "wgan"), f"{other}name dcgan, not wgan")
+    expect_error(fit("--resume", "--recipe", "wgan"), f"{other}name dcgan, not wgan: go on without")
     expect_error(fit("--resume", "--set", "generator.width=5"), f"{other}generator.width 4, not 5")
     expect_error(fit("--resume", "--seed", "4"), "has seed 3, found 4")
     more = write_pictures(tmp_path / "more", 11)
     expect_error(fit("--resume", data=more), "number of pictures 10, found 11")
     others = write_pictures(tmp_path / "others", 10)
     (others / "000.png").write_bytes((more / "010.png").read_bytes())
-    expect_error(fit("--resume", data=others), "the run to resume has pictures of digest")
+    expect_error(fit("--resume", data=others), "the run has pictures of digest")
     assert (tmp_path / "run" / LAST).read_bytes() == before
     expect_success(fit("--resume", "--seed", "3", "--steps", "3", "--recipe", "dcgan", *SETTINGS))
     expect_success(fit("--resume", "--steps", "4"))
@@ -452,7 +453,7 @@ def test_a_run_goes_on_with_the_pictures_that_it_selected(
     expect_success(fit("--resume", "--steps", "6"))
     monkeypatch.setattr("edgegan.trainer.batches.select", others)
     kept = path.read_bytes()
-    refused = "the run to resume has pictures chosen to train on of digest"
+    refused = "the run has pictures chosen to train on of digest"
     expect_error(fit("--resume", "--steps", "7"), refused, before.facts["chosen_digest"])
     assert path.read_bytes() == kept
     expect_success(fit("--start-from", str(path), "--steps", "1", out="second"))
@@ -548,8 +549,12 @@ def test_a_discriminator_of_another_architecture_begins_untrained(
 def test_what_cannot_be_started_from(fit: Command, tmp_path: Path) -> None:
     expect_success(fit("--steps", "2", *SETTINGS, out="first"))
     first = ["--start-from", str(tmp_path / "first")]
-    expect_error(fit("--start-from", str(tmp_path / "none")), "no checkpoint in", "none")
-    expect_error(fit(*first, "--set", "generator.width=5"), "checkpoint is of another network")
+    expect_error(fit("--start-from", str(tmp_path / "none")), "no such file or folder", "none")
+    expect_error(
+        fit(*first, "--set", "generator.width=5"),
+        "first, which has another generator than was asked for",
+        "expected its network, width, latent.size and image_size",
+    )
     expect_error(fit(*first, out="first"), "first holds a run already")
     assert fit(*first, "--resume")[0] == 2
     assert not (tmp_path / "run").exists()

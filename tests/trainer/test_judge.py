@@ -179,7 +179,7 @@ def test_ctrl_c_says_that_nothing_was_written(
 
 
 def test_bad_options(run: Path, judge: Command, tmp_path: Path) -> None:
-    expect_error(judge(tmp_path / "none"), "no checkpoint in", "none", "expected a run's folder")
+    expect_error(judge(tmp_path / "none"), "no such file or folder", "none", "expected a run's folder")
     expect_error(judge(run, "--steps", "0"), "--steps is '0'", "a whole number from 1")
     expect_error(judge(run, "--device", "tpu"), "device 'tpu' is unknown")
     assert not (run / JUDGE).exists()
@@ -188,7 +188,7 @@ def test_bad_options(run: Path, judge: Command, tmp_path: Path) -> None:
 def test_bad_pictures(run: Path, judge: Command, tmp_path: Path) -> None:
     expect_error(judge(run, data=tmp_path / "no"), "no such folder or file", "no")
     others = write_pictures(tmp_path / "others", 11)
-    expect_error(judge(run, data=others), "the run to resume has number of pictures 10, found 11")
+    expect_error(judge(run, data=others), "the run has number of pictures 10, found 11")
     assert not (run / JUDGE).exists()
 
 

@@ -618,8 +618,12 @@ def test_what_is_no_folder_of_a_run(tmp_path: Path) -> None:
 
 def test_page_that_cannot_be_written(tmp_path: Path) -> None:
     run = make_run(tmp_path / "a")
-    with pytest.raises(UserError, match=r"cannot write .*a: it is a folder"):
-        main([str(run), "-o", str(run)])
+    page = tmp_path / "page.html"
+    page.mkdir()
+    with pytest.raises(UserError, match=r"cannot write .*page.html: it is a folder"):
+        main([str(run), "-o", str(page)])
+    with pytest.raises(UserError, match=r"--output is 'page\.png', expected a \.html file"):
+        main([str(run), "-o", "page.png"])
 
 
 @pytest.mark.parametrize("arguments", [["-o", "page.html"], ["runs/a"]])

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from edgegan.runtime.errors import run_command
+from edgegan.runtime.errors import add_debug_option, run_command
 from edgegan.trainer import recipe
 from edgegan.trainer.schema import Schema
 
@@ -115,6 +115,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("name", nargs="?", metavar="NAME", help="a recipe's name, or a YAML file")
+    add_debug_option(parser)
     return parser
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edgegan.runtime.errors import UserError, add_debug_option, run_command
 from edgegan.runtime.files import write_bytes
+from edgegan.runtime.options import file_ending_in
 from edgegan.trainer.report.page import render
 from edgegan.trainer.report.runs import read_runs
 
@@ -51,7 +52,11 @@ def _parser() -> argparse.ArgumentParser:
         help="show the run of this folder; what cannot be read is left out, and said",
     )
     parser.add_argument(
-        "-o", "--output", type=Path, required=True, help="write the page to this .html file"
+        "-o",
+        "--output",
+        type=file_ending_in(".html", "--output"),
+        required=True,
+        help="write the page to this .html file",
     )
     add_debug_option(parser)
     return parser
