@@ -39,7 +39,9 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("model", help="the .onnx file to start from, or a shipped model's name")
+    parser.add_argument(
+        "model", help="the .onnx file to start from, whose layers are not in integers"
+    )
     command.add_options(parser)
     return parser
 

@@ -179,7 +179,7 @@ def test_ctrl_c_says_that_nothing_was_written(
 
 
 def test_bad_options(run: Path, judge: Command, tmp_path: Path) -> None:
-    expect_error(judge(tmp_path / "none"), "no such file or folder", "none", "expected a run's folder")
+    expect_error(judge(tmp_path / "none"), "no such file or folder", "none, expected a run's")
     expect_error(judge(run, "--steps", "0"), "--steps is '0'", "a whole number from 1")
     expect_error(judge(run, "--device", "tpu"), "device 'tpu' is unknown")
     assert not (run / JUDGE).exists()
