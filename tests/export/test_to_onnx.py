@@ -196,8 +196,12 @@ def test_bad_input_is_one_sentence(run: Path, tmp_path: Path) -> None:
     ],
 )
 def test_what_is_exported_already_is_refused(
-    name: str, sentence: str, part: str, tmp_path: Path
+    name: str, sentence: str, part: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"^no such file or folder: b"):
+        to_onnx.main(["b.onnx", "-o", "a.onnx", "--part", part])
+    Path("b.onnx").touch()
     with pytest.raises(UserError, match=f"^{re.escape(sentence)}"):
         to_onnx.main([name, "-o", str(tmp_path / "a.onnx"), "--part", part])
 
