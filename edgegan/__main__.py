@@ -48,7 +48,9 @@ COMMANDS = {
         "edgegan.trainer.distil", "teach a small generator what a large one draws", TRAINER
     ),
     "export": Command(
-        "edgegan.export.to_onnx", "write a trained network as one ONNX file", ("mxnet", "onnx")
+        "edgegan.export.to_onnx",
+        "write a trained network as one ONNX file",
+        ("mxnet", "yaml", "pydantic", "onnx"),
     ),
     "optimize": Command(
         "edgegan.export.optimize", "make one of our ONNX files smaller or faster", ("onnx",)

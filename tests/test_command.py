@@ -125,6 +125,14 @@ def test_what_is_not_installed_is_named_with_how_to_install_it(name: str) -> Non
     assert len(err.splitlines()) == 1
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_what_is_not_named_is_not_needed(name: str) -> None:
+    """mxnet's own imports apart, which are installed with it."""
+    others = {"yaml", "tensorboardX", "tensorboard", "matplotlib", "jinja2", "gluoncv"}
+    without = ",".join(sorted(others - set(COMMANDS[name].needs)))
+    assert edgegan(name, "--help", without=without)[0] == 0
+
+
 def test_what_draws_needs_nothing_that_trains(tmp_path: Path) -> None:
     training = "mxnet,onnx,yaml,gluoncv,tensorboardX,matplotlib,jinja2"
     for arguments in (["--help"], ["--version"], ["show", "dcgan"], ["providers", "--help"]):
