@@ -1,6 +1,7 @@
 """How a generator is named, everywhere: a shipped name, an .onnx file, a run or a checkpoint of it.
 
-A shipped name comes first: a folder of the same name is written ./NAME.
+A shipped name comes first: a folder of the same name is written ./NAME, but where only a run can be
+meant.
 """
 
 from __future__ import annotations
