@@ -23,7 +23,7 @@ NETWORKS = ("generator", "discriminator")  # what the names of filter banks begi
 
 
 @dataclass(frozen=True)
-class Network:
+class FilterBanks:
     """The filter banks of a network: histograms by bank and run, and a picture of them by run."""
 
     name: str
@@ -109,7 +109,7 @@ def _shown(run: RecordedRun, grid: Grid, side: int) -> dict[str, Any]:
     }
 
 
-def _network(runs: Sequence[RecordedRun], name: str) -> Network:
+def _network(runs: Sequence[RecordedRun], name: str) -> FilterBanks:
     prefix = f"{name}_"
     banks: dict[str, dict[str, tuple[Histogram, Histogram]]] = {}
     pictures = {}
@@ -123,7 +123,7 @@ def _network(runs: Sequence[RecordedRun], name: str) -> Network:
             banks.setdefault(bank, {})[run.name] = histograms
         if own:
             pictures[run.name] = drawing.histograms(own)
-    return Network(name, banks, pictures)
+    return FilterBanks(name, banks, pictures)
 
 
 def _curves(runs: Sequence[RecordedRun]) -> list[tuple[str, tuple[str, str]]]:
