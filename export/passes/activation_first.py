@@ -31,7 +31,9 @@ def rewrite(model: onnx.ModelProto, *, note: Note = silent) -> onnx.ModelProto:
             with noting(note, node):
                 activation = activation_after(model, node.output[0])
                 if activation is None:
-                    raise Stays("has no activation right after it, or another reader too")
+                    raise Stays(
+                        f"({node.op_type}) is not followed by an activation and nothing else"
+                    )
                 active = f"{activation.output[0]}_unmoved"
                 replaced[node.output[0]] = [
                     copy_of_node(activation, node.input[0], active),

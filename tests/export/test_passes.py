@@ -212,7 +212,7 @@ def test_an_activation_that_is_not_the_only_reader_stays() -> None:
     model.graph.output[0].name = "sum"
     notes: list[str] = []
     assert activation_first.rewrite(model, note=notes.append) == model
-    assert notes == ["net_n_fwd has no activation right after it, or another reader too"]
+    assert notes == ["net_n_fwd (DepthToSpace) is not followed by an activation and nothing else"]
 
 
 def test_what_is_computed_from_constants_becomes_a_constant() -> None:

@@ -136,7 +136,7 @@ def test_explain_tells_what_each_pass_did(
         "fold_constants: nothing is computed from constants alone",
         "matrix_product: deconvolution1 reads maps of 4 x 4 pixels, not of one",
         "matrix_product: to_image reads maps of 8 x 8 pixels, not of one",
-        "activation_first: relu0 has no activation right after it, or another reader too",
+        "activation_first: relu0 (Reshape) is not followed by an activation and nothing else",
         "phase_convolutions: to_image has 3 output channels, fewer than 64: "
         "onnxruntime computes it sooner as it is",
         "quantise_int8: from --optimize 3 on",
