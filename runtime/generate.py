@@ -22,8 +22,8 @@ EXAMPLES = """\
 examples:
   edgegan generate --seed 7 --output grid.png
   edgegan generate --model wgan --layout tight --rows 4 --columns 8 --output wall.png
-  edgegan generate --model runs/dcgan.onnx --images faces/ --count 100000
-  edgegan generate --model runs/dcgan.onnx --best-of 4 --output best.png
+  edgegan generate --model dcgan.onnx --images drawn/ --count 100000
+  edgegan generate --model dcgan.onnx --best-of 4 --output best.png
 """
 # A grid is drawn in memory as a whole, and a PNG can be a million pixels wide.
 MOST_TILES = 10_000

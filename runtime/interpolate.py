@@ -96,7 +96,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         type=Path,
         required=True,
         metavar="FILE",
-        help="write to this file: a .png is a strip of all frames; a .gif or .webp is animated",
+        help="write to this file: a .png shows all frames, ten to a row; a .gif or .webp moves",
     )
     add_debug_option(parser)
 
