@@ -81,6 +81,6 @@ def test_every_key_with_a_value_has_its_meaning_above(
 
 def test_an_unknown_recipe_is_answered_with_those_like_it() -> None:
     with pytest.raises(
-        UserError, match=r"'wagn' does not exist: did you mean wgan or .* It is one"
+        UserError, match=r"'wagn' does not exist: did you mean wgan or .* Expected one"
     ):
         main(["recipes", "wagn"])
