@@ -160,9 +160,10 @@ def test_a_judge_learns_to_tell_the_generators_pictures() -> None:
     assert np.mean(losses[-5:]) < 0.5 * np.mean(losses[:5])
 
 
-def test_a_judge_is_trained_of_a_run_alone(judge: Command) -> None:
+def test_a_judge_is_trained_of_a_run_alone(judge: Command, tmp_path: Path) -> None:
     expect_error(judge(Path("dcgan")), "dcgan is a shipped model, not a run: expected")
-    expect_error(judge(Path("x.onnx")), "x.onnx is an exported file, not a run: expected")
+    (tmp_path / "x.onnx").touch()
+    expect_error(judge(tmp_path / "x.onnx"), "x.onnx is an exported file, not a run: expected")
 
 
 def test_ctrl_c_says_that_nothing_was_written(
