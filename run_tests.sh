@@ -11,4 +11,5 @@ cd "$root"
 mkdir -p "$venv/mypy/edgegan" # where mypy finds the packages under their import names
 ln -sfn "$root"/{trainer,export,runtime} "$root"/edgegan/*.py "$venv/mypy/edgegan/"
 "$venv/bin/python" -m mypy
-exec "$venv/bin/python" -m pytest "$@"
+# As many processes as cores, so each computes on one.
+OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}" exec "$venv/bin/python" -m pytest --numprocesses auto --dist worksteal "$@"

@@ -77,6 +77,7 @@ CUDA_11 = [
 
 TEST = [
     "pytest>=8.4,<10",
+    "pytest-xdist>=3.8,<4",
     "hypothesis>=6.141,<7",
     "html5lib>=1.1,<2",
     "ruff>=0.17,<0.18",

@@ -14,6 +14,7 @@ import pytest
 import setuptools
 
 ROOT = Path(__file__).resolve().parent.parent
+PYTEST = "-m pytest --numprocesses auto --dist worksteal"
 TOOLS = ("bash", "env", "dirname", "cksum", "find", "grep", "mkdir", "rmdir", "cat", "ln", "touch")
 
 # Notes its calls in $CALLS, and fails at those that $FAILS names, until one that $UNTIL names.
@@ -182,7 +183,7 @@ def test_training_environment_serves_the_runtime(checkout: Checkout) -> None:
     assert not checkout.calls("-m venv")
     assert checkout.calls("-m pip")[0].endswith("-e .[train,test]")
     tools = [call for call in checkout.calls() if call.startswith("-m ") and "pip" not in call]
-    assert tools == ["-m ruff check", "-m ruff format --check", "-m mypy", "-m pytest -k some test"]
+    assert tools == ["-m ruff check", "-m ruff format --check", "-m mypy", PYTEST + " -k some test"]
     checkout.run("run_gan.sh")
     assert not checkout.calls("-m pip")
 

@@ -615,7 +615,7 @@ def test_cold_start_reports_commands_and_parts(
         (["training", "--repetitions", "4"], ["--repetitions is '4'", "a whole number from 5"]),
         (["training", "--pictures", "-1"], ["--pictures is '-1'"]),
         (["training", "--recipe", "dcgn"], ["recipe 'dcgn' does not exist", "dcgan"]),
-        (["training", "--set", "batch_size=0"], ["batch_size is 0", "at least 1"]),
+        (["training", "--set", "batch_size=0"], ["batch_size is 0", "expected 1 to"]),
         (["gradient_penalty", "--repetitions", "4"], ["--repetitions is '4'"]),
         (
             ["gradient_penalty", "--set", "discriminator.norm=batch"],
