@@ -129,9 +129,9 @@ def test_a_recipe_of_ones_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("dcgn", "did you mean dcgan.* Expected one of began, "),
-        ("wgan_gq", "did you mean wgan.* Expected one of began, "),
-        ("xyz", "expected one of began, "),
+        ("dcgn", "did you mean dcgan.* Expected one of .*began"),
+        ("wgan_gq", "did you mean wgan.* Expected one of .*began"),
+        ("xyz", "expected one of .*began"),
     ],
 )
 def test_an_unknown_recipe_is_answered_with_the_nearest(name: str, expected: str) -> None:
@@ -186,7 +186,7 @@ def test_an_unknown_recipe_is_answered_with_the_nearest(name: str, expected: str
         ("objective=wasserstein", "objective is 'wasserstein', expected keys such as {name: "),
         (
             "objective.name=3",
-            "objective.name 3 is unknown: expected one of boundary_equilibrium, hinge, ",
+            "objective.name 3 is unknown: expected one of .*boundary_equilibrium",
         ),
         ("objective.name=[hinge]", r"objective.name \['hinge'\] is unknown: "),
         ("name=3", "name is 3, expected text"),
@@ -221,11 +221,11 @@ def test_an_unknown_recipe_is_answered_with_the_nearest(name: str, expected: str
         ("generator.width=0", "generator.width is 0, expected 1 to 4096"),
         (
             "generator.network=dcgam",
-            "generator.network 'dcgam' is unknown: did you mean dcgan. Expected one of began, ",
+            "generator.network 'dcgam' is unknown: did you mean dcgan. Expected one of .*began",
         ),
         (
             "generator.optimizer.name=adamm",
-            "generator.optimizer.name 'adamm' is unknown: did you mean adam. Expected one of a",
+            "generator.optimizer.name 'adamm' is unknown: did you mean adam. Expected one of .*ad",
         ),
         ("generator.optimizer.learning_rate=0", "learning_rate is 0.0, expected a positive"),
         ("generator.optimizer.learning_rate=-1e-3", "learning_rate is -0.001"),
@@ -341,11 +341,11 @@ def test_what_is_wrong_is_said_in_one_sentence(override: str, sentence: str) -> 
         # optimizers
         (
             "generator.optimizer.name=sdg",
-            "'sdg' is unknown: did you mean sgd. Expected one of adam, ",
+            "'sdg' is unknown: did you mean sgd. Expected one of .*adam",
         ),
         (
             "generator.optimizer.name=3",
-            "generator.optimizer.name 3 is unknown: expected one of adam",
+            "generator.optimizer.name 3 is unknown: expected one of .*adam",
         ),
         (
             "generator={network: dcgan}",
