@@ -15,6 +15,7 @@ from edgegan.runtime.errors import UserError
 from edgegan.runtime.latent import DISTRIBUTIONS
 from edgegan.trainer import bfloat16, networks, plugins
 from edgegan.trainer.augmentation import TRANSFORMATIONS
+from edgegan.trainer.checks import check_at_least, check_between, check_fraction, check_positive
 from edgegan.trainer.mappings import flat, merged
 from edgegan.trainer.networks import Latent
 from edgegan.trainer.objectives import Objective
@@ -71,8 +72,8 @@ class InputNoise:
     steps: int
 
     def __post_init__(self) -> None:
-        _check_positive("input_noise.deviation", self.deviation)
-        _check_at_least("input_noise.steps", self.steps, 1)
+        check_positive("input_noise.deviation", self.deviation)
+        check_at_least("input_noise.steps", self.steps, 1)
 
 
 class AnyRecipe:
@@ -105,11 +106,11 @@ class AnyRecipe:
     def __post_init__(self) -> None:
         if not self.name:
             raise ValueError("name is empty, expected what the recipe is called")
-        _check_between("latent.size", self.latent.size, 1, MOST_LATENT_SIZE)
+        check_between("latent.size", self.latent.size, 1, MOST_LATENT_SIZE)
         check_choice("latent.distribution", self.latent.distribution, DISTRIBUTIONS)
-        _check_between("batch_size", self.batch_size, 1, MOST_BATCH_SIZE)
-        _check_at_least("evaluate_every", self.evaluate_every, 1)
-        _check_fraction("ema_decay", self.ema_decay)
+        check_between("batch_size", self.batch_size, 1, MOST_BATCH_SIZE)
+        check_at_least("evaluate_every", self.evaluate_every, 1)
+        check_fraction("ema_decay", self.ema_decay)
         check_choice("value_range", self.value_range, tuple(VALUE_RANGES))
         if self.image_size not in IMAGE_SIZES:
             raise ValueError(f"image_size is {self.image_size}, expected one of {IMAGE_SIZES}")
@@ -189,10 +190,10 @@ class Recipe(AnyRecipe):
         check_choice("precision", self.precision, PRECISIONS)
         for transformation in self.augmentation:
             check_choice("augmentation", transformation, list(TRANSFORMATIONS))
-        _check_at_least("discriminator_steps", self.discriminator_steps, 1)
-        _check_positive("epochs", self.epochs)
-        _check_between("rotation_degrees", self.rotation_degrees, 0, 180)
-        _check_fraction("held_out", self.held_out)
+        check_at_least("discriminator_steps", self.discriminator_steps, 1)
+        check_positive("epochs", self.epochs)
+        check_between("rotation_degrees", self.rotation_degrees, 0, 180)
+        check_fraction("held_out", self.held_out)
         if not 0 < self.instance_selection <= 1:
             raise ValueError(
                 f"instance_selection is {self.instance_selection}, expected more than 0, up to 1"
@@ -212,7 +213,7 @@ class Recipe(AnyRecipe):
             )
             bfloat16.check(self.discriminator.architecture.build(self.image_size))
         if self.crop_from is not None:
-            _check_between("crop_from", self.crop_from, self.image_size, MOST_CROP_FROM)
+            check_between("crop_from", self.crop_from, self.image_size, MOST_CROP_FROM)
 
     @property
     def objective_name(self) -> str:
@@ -242,7 +243,7 @@ class StudentRecipe(AnyRecipe):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        _check_at_least("steps", self.steps, 1)
+        check_at_least("steps", self.steps, 1)
         if self.generator.optimizer.schedule:
             raise ValueError(
                 "generator.optimizer.schedule counts epochs, expected null: a student has no epochs"
@@ -449,23 +450,3 @@ def _forget_others(mapping: dict[str, Any], path: list[str], key: str) -> None:
     if path and kind and key == table.choices[part].key:
         for other in mapping.keys() - table.fields(part, kind).keys():
             del mapping[other]
-
-
-def _check_at_least(key: str, value: int, least: int) -> None:
-    if value < least:
-        raise ValueError(f"{key} is {value}, expected at least {least}")
-
-
-def _check_between(key: str, value: float, least: int, most: int) -> None:
-    if not least <= value <= most:
-        raise ValueError(f"{key} is {value}, expected {least} to {most}")
-
-
-def _check_positive(key: str, value: float) -> None:
-    if not 0 < value < float("inf"):
-        raise ValueError(f"{key} is {value}, expected a positive number")
-
-
-def _check_fraction(key: str, value: float) -> None:
-    if not 0 <= value < 1:
-        raise ValueError(f"{key} is {value}, expected 0 up to but not including 1")

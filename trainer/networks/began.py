@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from edgegan.trainer import layers, networks
+from edgegan.trainer.checks import check_at_least
 from edgegan.trainer.framework import HybridBlock, nn
 from edgegan.trainer.layers import Nearest, Reshape
 
@@ -52,8 +53,7 @@ class BeganDiscriminator(_Architecture, networks.DiscriminatorArchitecture):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.code < 1:
-            raise ValueError(f"code is {self.code}, expected at least 1")
+        check_at_least("code", self.code, 1)
 
     def build(self, image_size: int) -> HybridBlock:
         network = ReconstructionError()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from edgegan.trainer.checks import check_at_least
 from edgegan.trainer.framework import HybridBlock, nn
 from edgegan.trainer.layers import Reshape
 from edgegan.trainer.networks import dcgan
@@ -30,8 +31,7 @@ class MinibatchDiscriminator(dcgan.DcganDiscriminator):
     def __post_init__(self) -> None:
         super().__post_init__()
         for key in ("kernels", "dimensions"):
-            if getattr(self, key) < 1:
-                raise ValueError(f"{key} is {getattr(self, key)}, expected at least 1")
+            check_at_least(key, getattr(self, key), 1)
 
     def build(self, image_size: int) -> HybridBlock:
         network = nn.HybridSequential(prefix="discriminator_")

@@ -15,6 +15,7 @@ import numpy as np
 
 from edgegan.runtime.choices import check_choice
 from edgegan.trainer import layers, networks
+from edgegan.trainer.checks import check_at_least
 from edgegan.trainer.framework import HybridBlock, nn
 from edgegan.trainer.layers import AveragePooling, GlobalSum, PixelShuffle, Reshape, Residual
 
@@ -51,8 +52,7 @@ class ResnetGenerator(_Architecture, networks.GeneratorArchitecture):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.blocks < 1:
-            raise ValueError(f"blocks is {self.blocks}, expected at least 1")
+        check_at_least("blocks", self.blocks, 1)
 
     def build(self, latent: networks.Latent, image_size: int, value_range: str) -> HybridBlock:
         width, start = self.width, min(START, image_size)

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Optional
 
+from edgegan.trainer.checks import check_positive
 from edgegan.trainer.framework import NDArray, Parameter, mx
 from edgegan.trainer.objectives import Objective
 from edgegan.trainer.turn import Turn
@@ -26,8 +27,8 @@ class Wasserstein(Objective):
     clip: Optional[float] = 0.01  # noqa: UP045 (pydantic evaluates it, on Python 3.9 too)
 
     def __post_init__(self) -> None:
-        if self.clip is not None and not 0 < self.clip < float("inf"):
-            raise ValueError(f"objective.clip is {self.clip!r}, expected a positive number")
+        if self.clip is not None:
+            check_positive("objective.clip", self.clip)
 
     @property
     def allows_penalty(self) -> bool:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from edgegan.trainer.checks import check_fraction
 from edgegan.trainer.framework import mx
-from edgegan.trainer.optimizers import Optimizer, check_fraction
+from edgegan.trainer.optimizers import Optimizer
 
 
 @dataclass(frozen=True)

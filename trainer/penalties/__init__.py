@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edgegan.trainer import input_gradient
+from edgegan.trainer.checks import check_at_least, check_positive
 from edgegan.trainer.framework import NDArray
 from edgegan.trainer.turn import Turn
 
@@ -33,10 +34,8 @@ class Penalty(ABC):
     every: int = 1
 
     def __post_init__(self) -> None:
-        if not 0 < self.weight < float("inf"):
-            raise ValueError(f"penalty.weight is {self.weight!r}, expected a positive number")
-        if self.every < 1:
-            raise ValueError(f"penalty.every is {self.every!r}, expected at least 1")
+        check_positive("penalty.weight", self.weight)
+        check_at_least("penalty.every", self.every, 1)
 
     @property
     def name(self) -> str:

@@ -65,12 +65,6 @@ class Schedule(ABC):
         """gluoncv's LRScheduler for the updates from number ``first`` on."""
 
 
-def check_positive(key: str, value: float) -> None:
-    """Raise ValueError unless ``value`` is a positive number."""
-    if not 0 < value < float("inf"):
-        raise ValueError(f"{key} is {value}, expected a positive number")
-
-
 @cache
 def scheduler_module() -> Any:
     """gluoncv.utils.lr_scheduler, alone.

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from edgegan.trainer.schedules import Pace, Schedule, check_positive, scheduler_module
+from edgegan.trainer.checks import check_positive
+from edgegan.trainer.schedules import Pace, Schedule, scheduler_module
 
 
 @dataclass(frozen=True)
