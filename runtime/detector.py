@@ -88,7 +88,7 @@ def find_cascade(explicit: str | Path | None = None) -> Path:
         _read_cascade(Path(named))
         return Path(named)
     cached = cache_directory() / CASCADE_NAME
-    if not (cached.is_file() and _fingerprint(read_bytes(cached)) == CASCADE_SHA256):
+    if not (cached.is_file() and fingerprint(read_bytes(cached)) == CASCADE_SHA256):
         write_bytes(cached, _fetch())
     return cached
 
@@ -108,7 +108,7 @@ def find_detector(cascade: str | Path | None = None) -> Detector | None:
 
 def _read_cascade(path: Path) -> bytes:
     content = read_bytes(path)
-    found = _fingerprint(content)
+    found = fingerprint(content)
     if found != CASCADE_SHA256:
         raise UserError(
             f"{path} is not the known cascade: SHA-256 without white space is {found}, "
@@ -117,7 +117,8 @@ def _read_cascade(path: Path) -> bytes:
     return content
 
 
-def _fingerprint(content: bytes) -> str:
+def fingerprint(content: bytes) -> str:
+    """A cascade's SHA-256 without white space, in which the copies in circulation differ."""
     return hashlib.sha256(content.translate(None, b" \t\r\n")).hexdigest()
 
 
@@ -133,7 +134,7 @@ def _fetch() -> bytes:
         except Exception as error:  # whatever is wrong with one source, the next may do
             failures.append(f"{source}: {error}")
             continue
-        if _fingerprint(content) == CASCADE_SHA256:
+        if fingerprint(content) == CASCADE_SHA256:
             return content
         failures.append(f"{source}: another file than the known one")
     raise CascadeNotFound(

@@ -270,7 +270,7 @@ def _write_records(
             _encoded_pictures(source), desc="packing", unit="picture", disable=None
         ):
             try:
-                picture = _decode(read(), image_size, crop_from)
+                picture = decode(read(), image_size, crop_from)
             except Exception:  # Pillow, zipfile and zlib raise many kinds on what is damaged
                 skipped.append(name)
                 continue
@@ -292,7 +292,7 @@ def _write_records(
     return count, digest.hexdigest()
 
 
-def _decode(content: bytes, image_size: int, crop_from: int | None) -> np.ndarray:
+def decode(content: bytes, image_size: int, crop_from: int | None) -> np.ndarray:
     """One picture as uint8 (S, S, 3), RGB; raises what Pillow raises where it cannot."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of odd metadata in pictures that decode well

@@ -65,7 +65,7 @@ def enough_memory() -> Iterator[None]:
 
 
 def _find(name: str) -> mx.Context:
-    gpus = _count_gpus()
+    gpus = count_gpus()
     if name == "auto":
         return mx.gpu(0) if gpus else mx.cpu()
     if name == "cpu":
@@ -78,7 +78,7 @@ def _find(name: str) -> mx.Context:
     return mx.gpu(int(number or 0))
 
 
-def _count_gpus() -> int:
+def count_gpus() -> int:
     """How many GPUs mxnet can use: none without CUDA, or with a driver that does not work."""
     if mx.runtime.Features().is_enabled("CUDA"):
         with suppress(mx.MXNetError):

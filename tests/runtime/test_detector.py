@@ -71,7 +71,7 @@ def sources(tmp_path, monkeypatch):
 def known(tmp_path, monkeypatch):
     """A small stand-in for the cascade's content, with the hash that is accepted."""
     content = b"<cascade> known </cascade>\r\n"
-    monkeypatch.setattr(detector, "CASCADE_SHA256", detector._fingerprint(content))
+    monkeypatch.setattr(detector, "CASCADE_SHA256", detector.fingerprint(content))
     return content
 
 

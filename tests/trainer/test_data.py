@@ -46,13 +46,13 @@ def faces(tmp_path: Path) -> Path:
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """A list that grows by the length of every file decoded."""
     lengths: list[int] = []
-    decode = data._decode
+    decode = data.decode
 
     def counted(content: bytes, *form: int | None) -> np.ndarray:
         lengths.append(len(content))
         return decode(content, *form)
 
-    monkeypatch.setattr(data, "_decode", counted)
+    monkeypatch.setattr(data, "decode", counted)
     return lengths
 
 
@@ -304,7 +304,7 @@ def test_16_bit_colour_and_a_transparent_colour(tmp_path: Path) -> None:
 )
 def test_pictures_of_every_size(height: int, width: int, kind: str, crop_from: int | None) -> None:
     picture = np.full((height, width, 3), (10, 120, 200), np.uint8)
-    found = data._decode(encode(picture, kind), SIZE, crop_from)
+    found = data.decode(encode(picture, kind), SIZE, crop_from)
     assert found.shape == (SIZE, SIZE, 3)
     assert found.dtype == np.uint8
     assert np.abs(found.astype(int) - (10, 120, 200)).max() <= 3

@@ -62,7 +62,7 @@ def test_unknown_devices_are_told(name: str) -> None:
 
 
 def test_without_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(device, "_count_gpus", lambda: 0)
+    monkeypatch.setattr(device, "count_gpus", lambda: 0)
     assert device.choose("auto") == mx.cpu()
     for name in ("gpu", "gpu:0", "gpu:7"):
         with pytest.raises(UserError, match=f"device '{name}' is not here: mxnet sees 0 GPU"):
@@ -70,7 +70,7 @@ def test_without_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_with_two_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(device, "_count_gpus", lambda: 2)
+    monkeypatch.setattr(device, "count_gpus", lambda: 2)
     assert device.choose("auto") == mx.gpu(0)
     assert device.choose("gpu") == mx.gpu(0)
     assert device.choose("gpu:1") == mx.gpu(1)
@@ -107,7 +107,7 @@ def test_cuda_mxnet_without_a_driver_is_one_sentence(
     def no_driver(name: str, mode: int) -> None:
         raise OSError(f"{name}: cannot open shared object file: No such file or directory")
 
-    monkeypatch.setattr(framework, "_is_installed", lambda distribution: True)
+    monkeypatch.setattr("importlib.metadata.version", lambda distribution: "1.9.1")
     monkeypatch.setattr(ctypes, "CDLL", no_driver)
     with pytest.raises(SystemExit) as ended:
         framework.prepare()
@@ -151,7 +151,7 @@ def test_cuda_libraries_are_loaded_from_their_packages_for_all_to_see(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loaded: list[tuple[str, int]] = []
-    monkeypatch.setattr(framework, "_is_installed", lambda distribution: True)
+    monkeypatch.setattr("importlib.metadata.version", lambda distribution: "1.9.1")
     monkeypatch.setattr(ctypes, "CDLL", lambda name, mode: loaded.append((name, mode)))
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
     for library in framework.CUDA_LIBRARIES:
