@@ -63,7 +63,7 @@ def _write_images(generator: Generator, options: argparse.Namespace) -> int:
     return write_images(generator, options.seed, options.count, options.images)
 
 
-def _parse(argv: list[str] | None) -> argparse.Namespace:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="edgegan generate",
         description="Generate faces from a seed. A seed always gives the same pictures.",
@@ -115,7 +115,11 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         help="write so many single images (25)",
     )
     add_debug_option(parser)
+    return parser
 
+
+def _parse(argv: list[str] | None) -> argparse.Namespace:
+    parser = _parser()
     options = parser.parse_args(argv)
     if options.output is None and options.images is None:
         parser.error("nothing to write: give --output FILE for a grid, or --images DIR")

@@ -34,6 +34,8 @@ from training_help import (
 )
 
 Arguments = list[str]
+pytestmark = pytest.mark.usefixtures("apart")
+
 Command = Callable[..., tuple[int, str, str]]
 REPOSITORY = Path(__file__).parents[2]
 SETTINGS = [word for override in [*TINY, "evaluate_every=5"] for word in ("--set", override)]
@@ -63,19 +65,6 @@ def replace_or_die(source, target):
 os.replace = replace_or_die
 run_command(edgegan.trainer.fit.main)
 """
-
-
-@pytest.fixture(autouse=True)
-def apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cache of the test's own, and no face detector: it is slow and may not be there."""
-    monkeypatch.setenv("EDGEGAN_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("edgegan.trainer.fit.find_detector", lambda cascade: None)
-    monkeypatch.setattr("edgegan.trainer.run.VALIDATION_GRIDS", 1)
-
-
-@pytest.fixture
-def faces(tmp_path: Path) -> Path:
-    return write_pictures(tmp_path / "faces", 10)
 
 
 @pytest.fixture

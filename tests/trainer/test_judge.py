@@ -27,21 +27,10 @@ from training_help import (
     write_pictures,
 )
 
+pytestmark = pytest.mark.usefixtures("apart")
+
 Command = Callable[..., tuple[int, str, str]]
 SETTINGS = [word for override in [*TINY, "evaluate_every=3"] for word in ("--set", override)]
-
-
-@pytest.fixture(autouse=True)
-def apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cache of the test's own, and no face detector: it is slow and may not be there."""
-    monkeypatch.setenv("EDGEGAN_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("edgegan.trainer.fit.find_detector", lambda cascade: None)
-    monkeypatch.setattr("edgegan.trainer.run.VALIDATION_GRIDS", 1)
-
-
-@pytest.fixture
-def faces(tmp_path: Path) -> Path:
-    return write_pictures(tmp_path / "faces", 10)
 
 
 @pytest.fixture
