@@ -34,6 +34,7 @@ RUNTIME = [
     "opencv-python>=4.10,<5",  # OpenCV 5 has no CascadeClassifier in its main module
     "pillow>=10,<14",  # for animations, of which OpenCV 4.10 writes none
     "platformdirs>=4,<5",
+    "simplejpeg>=1.9,<2",  # for libjpeg's warnings of damage, which no other decoder here gives
     "tqdm>=4.64,<5",
 ]
 

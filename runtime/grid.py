@@ -21,9 +21,7 @@ BASELINE_TOPS = (57, 134, 210, 287, 363)
 BASELINE_HIDDEN = (57, 210)  # rows of pixels that rounding puts above the panels they belong to
 WHITE = 255
 
-# How each kind begins and how it ends: OpenCV would make up what a truncated file lacks.
-PNG_START, PNG_END = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
-JPEG_START, JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
+PNG_END = b"IEND\xaeB`\x82"
 
 
 def baseline_grid(images: np.ndarray) -> np.ndarray:
@@ -92,14 +90,20 @@ def read_picture(path: str | Path) -> np.ndarray:
     Raises:
         UserError: the file cannot be read, is neither PNG nor JPEG, or is damaged.
     """
+    from edgegan.runtime.damage import JPEG_START, PNG_START, BadPicture, check  # for this only
+
     content = read_bytes(path)  # cv2.imread itself takes no Chinese name on Windows
-    if content.startswith(PNG_START):
-        whole = PNG_END in content
-    elif content.startswith(JPEG_START):
-        whole = JPEG_END in content[-1024:]
-    else:
+    if not content.startswith((PNG_START, JPEG_START)):
         raise UserError(f"{path} is neither a PNG nor a JPEG picture")
-    picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if whole else None
+    try:
+        check(content)
+        picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+    except BadPicture as error:
+        raise UserError(f"{path} is a damaged or truncated picture: {error}") from error
+    except cv2.error as error:
+        if error.code == cv2.Error.StsNoMem:
+            raise MemoryError(str(error)) from error
+        picture = None
     if picture is None:
-        raise UserError(f"{path} is a damaged or truncated picture ({len(content)} bytes read)")
+        raise UserError(f"{path} is a picture that OpenCV cannot decode")
     return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)

@@ -1,0 +1,179 @@
+"""What a JPEG or PNG file is made of, and whether it is whole.
+
+Decoders make up what a damaged file lacks, and fail over text and profiles that have nothing to do
+with its pixels. So files are looked at here before they are decoded.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import NamedTuple
+
+PNG_START, JPEG_START = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
+MOST_PROFILE = 1 << 24  # bytes of a colour profile, unpacked
+
+# Of a PNG's chunks, those that its pixels are made of: text is left out.
+PIXELS = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
+GREY, COLOURS, PALETTE = 0, 2, 3  # a PNG's colour types that can have a transparent colour
+
+# Of a JPEG's markers, those before its pixels that are no more than metadata.
+APPLICATION, JFIF, ADOBE, COMMENT = range(0xE0, 0xF0), 0xE0, 0xEE, 0xFE
+EXIF, PROFILE, SCAN, END = 0xE1, 0xE2, 0xDA, 0xD9
+PROFILE_NAME = b"ICC_PROFILE\0"
+DAMAGE = ("Corrupt JPEG data", "Premature end of JPEG file")  # how libjpeg's warnings of it begin
+
+
+class BadPicture(Exception):  # noqa: N818 (it is no error of the program or of its user)
+    """A picture that cannot be had, by its own fault; the text is the reason in a few words."""
+
+
+class Parts(NamedTuple):
+    """What a picture file is made of.
+
+    Attributes:
+        pixels: the file without its metadata.
+        exif, profile: what it says about its orientation and its colours, or None.
+        key: the sample or samples of the transparent colour, of a grey or RGB PNG, or None.
+        depth: bits of a sample.
+    """
+
+    pixels: bytes
+    exif: bytes | None
+    profile: bytes | None
+    key: tuple[int, ...] | None = None
+    depth: int = 8
+
+
+def check(content: bytes) -> None:
+    """Raise BadPicture where a PNG or JPEG file is damaged or cut off; bytes behind it may follow.
+
+    A PNG's own check sums say so, and the warnings that libjpeg has for a JPEG's compressed data.
+    """
+    if content.startswith(PNG_START):
+        png_parts(content)
+    else:
+        check_jpeg(content)
+
+
+def check_jpeg(content: bytes) -> None:
+    """Raise BadPicture where libjpeg warns of damage, or comes to the end before the picture's."""
+    import simplejpeg  # in no other decoder at hand can the warnings be had
+
+    try:  # an eighth of the size, since only the compressed data matter here
+        simplejpeg.decode_jpeg(content, "GRAY", min_height=1, min_width=1, strict=True)
+    except ValueError as error:
+        kind, _, detail = str(error).partition(": ")
+        if kind == DAMAGE[1]:
+            raise BadPicture("truncated JPEG") from None
+        if kind == DAMAGE[0]:
+            raise BadPicture(f"damaged JPEG: {detail}") from None
+        # What else libjpeg finds is for the decoder to say, which may know more kinds of JPEG.
+
+
+def jpeg_parts(content: bytes) -> Parts:
+    """Take a JPEG apart; raises BadPicture where no picture begins in it."""
+    kept, exif = [content[:2]], None
+    profiles: dict[int, bytes] = {}  # a profile comes in numbered parts
+    position = 2
+    for marker, start, end in _jpeg_segments(content):
+        body = content[start:end]
+        if marker == EXIF and body.startswith(b"Exif\0"):
+            exif = exif or body
+        elif marker == PROFILE and body.startswith(PROFILE_NAME) and len(body) > 13:
+            profiles[body[12]] = body[14:]
+        if not _is_jpeg_metadata(marker, body):
+            kept.append(content[position:end])
+        position = end
+    profile = b"".join(profiles[number] for number in sorted(profiles)) or None
+    return Parts(b"".join([*kept, content[position:]]), exif, profile)
+
+
+def _jpeg_segments(content: bytes) -> Iterator[tuple[int, int, int]]:
+    """Marker, and start and end of the body, of every segment before the compressed data."""
+    position = 2
+    while True:
+        start = position
+        while content[position : position + 1] == b"\xff":
+            position += 1
+        marker = content[position : position + 1]
+        if not marker:
+            raise BadPicture("truncated JPEG")
+        if position == start or marker[0] == END:
+            raise BadPicture("damaged JPEG: no picture in it")
+        if marker[0] == SCAN:
+            return
+        length = int.from_bytes(content[position + 1 : position + 3], "big")
+        if length < 2:
+            raise BadPicture("damaged JPEG: a segment without a length")
+        yield marker[0], position + 3, position + 1 + length
+        position += 1 + length
+
+
+def _is_jpeg_metadata(marker: int, body: bytes) -> bool:
+    """Whether a segment has no say in the pixels; JFIF's and Adobe's tell how colours are kept."""
+    if marker == JFIF:
+        return not (body.startswith(b"JFIF\0") and len(body) >= 14)
+    if marker == ADOBE:
+        return not (body.startswith(b"Adobe") and len(body) >= 12)
+    return marker in APPLICATION or marker == COMMENT
+
+
+def png_parts(content: bytes) -> Parts:
+    """Take a PNG apart; raises BadPicture where what its pixels are made of is not whole."""
+    kept = [PNG_START]
+    metadata: dict[bytes, bytes] = {}
+    header = b""
+    for kind, start, end in _png_chunks(content):
+        if kind == b"IHDR" or not header:
+            header = content[start:end]
+            if kind != b"IHDR" or len(header) != 13:
+                raise BadPicture("damaged PNG: no header")
+        if kind in PIXELS or (kind == b"tRNS" and header[9] == PALETTE):
+            kept.append(content[start - 8 : end + 4])
+        else:
+            metadata.setdefault(kind, content[start:end])
+    depth, colour_type = header[8], header[9]
+    key = _colour_key(metadata.get(b"tRNS", b""), depth, colour_type)
+    profile = _unpacked_profile(metadata.get(b"iCCP", b""))
+    return Parts(b"".join(kept), metadata.get(b"eXIf"), profile, key, depth)
+
+
+def _png_chunks(content: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Kind, and start and end of the body, of every chunk to the last; not of damaged metadata."""
+    position, kind = len(PNG_START), b""
+    while kind != b"IEND":
+        if len(content) < position + 12:
+            raise BadPicture("truncated PNG")
+        length, kind = struct.unpack(">I4s", content[position : position + 8])
+        start, end = position + 8, position + 8 + length
+        if not kind.isalpha():
+            raise BadPicture("damaged PNG: no chunk where one should be")
+        if len(content) < end + 4:
+            raise BadPicture("truncated PNG")
+        position = end + 4
+        if zlib.crc32(memoryview(content)[start - 4 : end]) == int.from_bytes(
+            content[end:position], "big"
+        ):
+            yield kind, start, end
+        elif kind[:1].isupper() or kind == b"tRNS":
+            raise BadPicture(f"damaged PNG: wrong check sum of its {kind.decode()}")
+
+
+def _colour_key(transparency: bytes, depth: int, colour_type: int) -> tuple[int, ...] | None:
+    """The transparent colour's samples, one of a grey picture and three of an RGB one."""
+    samples = {GREY: 1, COLOURS: 3}.get(colour_type, 0)
+    if not samples or len(transparency) < 2 * samples:
+        return None
+    largest = (1 << depth) - 1  # higher bits are to be ignored
+    return tuple(value & largest for value in struct.unpack_from(f">{samples}H", transparency))
+
+
+def _unpacked_profile(chunk: bytes) -> bytes | None:
+    """The colour profile in a PNG's chunk: a name, a zero, the method 0, and what zlib packed."""
+    _, _, packed = chunk.partition(b"\0")
+    try:
+        return zlib.decompressobj().decompress(packed[1:], MOST_PROFILE) or None
+    except zlib.error:  # a broken profile costs no picture
+        return None
