@@ -93,7 +93,7 @@ class Batches:
         """What of ``source`` is trained on, what is held out and what left out, a line each."""
         training, measuring = (len(part) for part in split(self.pictures.count, held_out))
         selected = "" if len(self.indices) == training else f", the likeliest of {training}"
-        without = left_out(source, self.pictures)
+        without = left_out(self.pictures)
         return [
             f"pictures: {len(self.indices)} to train on{selected}, {measuring} held out to "
             f"measure with, from {source}",

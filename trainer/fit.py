@@ -9,7 +9,7 @@ from pathlib import Path
 
 from edgegan.runtime.detector import find_detector
 from edgegan.runtime.errors import UserError, run_command
-from edgegan.runtime.files import atomic_write
+from edgegan.runtime.files import write_bytes
 from edgegan.runtime.models import find_run
 from edgegan.runtime.options import whole_number
 from edgegan.runtime.run_folder import SKIPPED
@@ -57,7 +57,7 @@ def main(argv: list[str] | None = None) -> int:
         _start_from(start, training, options.start_from)
     total_steps = _total_steps(options, chosen, len(batches.indices), last)
     run = Run(training, batches, folder, detector, total_steps, last, start)
-    if batches.pictures.skipped and not options.dry_run:
+    if not options.dry_run:
         _write_skipped(folder, batches.pictures)
     pictures = batches.describe(options.data, chosen.held_out)
     about = [device.describe(where), *pictures]
@@ -111,9 +111,11 @@ def _total_steps(
 
 
 def _write_skipped(folder: Path, pictures: PackedPictures) -> None:
-    """Name the pictures that cannot be read."""
-    with atomic_write(folder / SKIPPED) as temporary:
-        temporary.write_text("\n".join(pictures.skipped) + "\n", encoding="utf-8")
+    """Name what of the source is not trained on, each with its reason."""
+    everything = [*pictures.left_out, *pictures.skipped]
+    if everything:
+        lines = "".join(f"{name}: {reason}\n" for name, reason in everything)
+        write_bytes(folder / SKIPPED, lines.encode("utf-8", "surrogateescape"))
 
 
 def _resume_command(options: argparse.Namespace) -> str:
