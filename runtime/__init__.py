@@ -1,4 +1,4 @@
 """The edge: a generator's ONNX file and a seed in; images, grids and face counts out.
 
-Needs numpy, onnxruntime, OpenCV, Pillow, platformdirs and tqdm, and nothing that trains.
+Needs numpy, onnxruntime, OpenCV, Pillow, platformdirs, simplejpeg and tqdm; nothing that trains.
 """

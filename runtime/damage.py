@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 PNG_START, JPEG_START = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
+MOST_PIXELS = 178_956_970  # of one picture, as Pillow has it
 MOST_PROFILE = 1 << 24  # bytes of a colour profile, unpacked
 
 # Of a PNG's chunks, those that its pixels are made of: text is left out.
@@ -21,6 +22,7 @@ GREY, COLOURS, PALETTE = 0, 2, 3  # a PNG's colour types that can have a transpa
 # Of a JPEG's markers, those before its pixels that are no more than metadata.
 APPLICATION, JFIF, ADOBE, COMMENT = range(0xE0, 0xF0), 0xE0, 0xEE, 0xFE
 EXIF, PROFILE, SCAN, END = 0xE1, 0xE2, 0xDA, 0xD9
+FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # they begin a picture, and say its size
 PROFILE_NAME = b"ICC_PROFILE\0"
 DAMAGE = ("Corrupt JPEG data", "Premature end of JPEG file")  # how libjpeg's warnings of it begin
 
@@ -47,22 +49,33 @@ class Parts(NamedTuple):
 
 
 def check(content: bytes) -> None:
-    """Raise BadPicture where a PNG or JPEG file is damaged or cut off; bytes behind it may follow.
+    """Raise BadPicture where a PNG or JPEG file is damaged, cut off or too large.
+
+    What follows the picture in it does not matter.
 
     A PNG's own check sums say so, and the warnings that libjpeg has for a JPEG's compressed data.
     """
     if content.startswith(PNG_START):
         png_parts(content)
     else:
-        check_jpeg(content)
+        check_jpeg(jpeg_parts(content))
 
 
-def check_jpeg(content: bytes) -> None:
-    """Raise BadPicture where libjpeg warns of damage, or comes to the end before the picture's."""
+def check_size(width: int, height: int) -> None:
+    """Raise BadPicture where a picture has more than MOST_PIXELS, before there is memory for it."""
+    if width * height > MOST_PIXELS:
+        raise BadPicture(f"{width * height} pixels, expected at most {MOST_PIXELS}")
+
+
+def check_jpeg(parts: Parts) -> None:
+    """Raise BadPicture where libjpeg warns of damage, or comes to the end before the picture's.
+
+    Of metadata it warns in the same words, so it gets to see none.
+    """
     import simplejpeg  # in no other decoder at hand can the warnings be had
 
     try:  # an eighth of the size, since only the compressed data matter here
-        simplejpeg.decode_jpeg(content, "GRAY", min_height=1, min_width=1, strict=True)
+        simplejpeg.decode_jpeg(parts.pixels, "GRAY", min_height=1, min_width=1, strict=True)
     except ValueError as error:
         kind, _, detail = str(error).partition(": ")
         if kind == DAMAGE[1]:
@@ -73,7 +86,7 @@ def check_jpeg(content: bytes) -> None:
 
 
 def jpeg_parts(content: bytes) -> Parts:
-    """Take a JPEG apart; raises BadPicture where no picture begins in it."""
+    """Take a JPEG apart; raises BadPicture where no picture begins in it, or too large a one."""
     kept, exif = [content[:2]], None
     profiles: dict[int, bytes] = {}  # a profile comes in numbered parts
     position = 2
@@ -83,6 +96,8 @@ def jpeg_parts(content: bytes) -> Parts:
             exif = exif or body
         elif marker == PROFILE and body.startswith(PROFILE_NAME) and len(body) > 13:
             profiles[body[12]] = body[14:]
+        if marker in FRAMES and len(body) >= 5:
+            check_size(*struct.unpack_from(">HH", body, 1))
         if not _is_jpeg_metadata(marker, body):
             kept.append(content[position:end])
         position = end
@@ -121,7 +136,7 @@ def _is_jpeg_metadata(marker: int, body: bytes) -> bool:
 
 
 def png_parts(content: bytes) -> Parts:
-    """Take a PNG apart; raises BadPicture where what its pixels are made of is not whole."""
+    """Take a PNG apart; raises BadPicture where its pixels are not whole, or are too many."""
     kept = [PNG_START]
     metadata: dict[bytes, bytes] = {}
     header = b""
@@ -130,6 +145,7 @@ def png_parts(content: bytes) -> Parts:
             header = content[start:end]
             if kind != b"IHDR" or len(header) != 13:
                 raise BadPicture("damaged PNG: no header")
+            check_size(*struct.unpack_from(">II", header))
         if kind in PIXELS or (kind == b"tRNS" and header[9] == PALETTE):
             kept.append(content[start - 8 : end + 4])
         else:

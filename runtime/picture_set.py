@@ -156,7 +156,8 @@ def _open_folder(root: Path) -> PictureSet:
     found: dict[str, str] = {}  # what tells a picture file from a changed one, by its name
     left_out: dict[str, str] = {}
     seen: set[tuple[int, int]] = set()
-    folders, links = [""], list[str]()
+    folders: list[str] = [""]
+    links: list[str] = []
     while folders or links:
         # Links come last: a folder that is within the set keeps the name that it has there.
         folder = folders.pop() if folders else links.pop(0)
@@ -164,7 +165,7 @@ def _open_folder(root: Path) -> PictureSet:
         try:
             status = place.stat()
             with os.scandir(place) as listing:
-                entries = list(listing)
+                entries = sorted(listing, key=lambda entry: os.fsencode(entry.name))
         except OSError as error:
             if not folder or error.errno not in REASONS:
                 raise

@@ -14,10 +14,12 @@ from PIL import Image, ImageCms, features
 
 from edgegan.runtime.damage import (
     JPEG_START,
+    MOST_PIXELS,
     PNG_START,
     BadPicture,
     Parts,
     check_jpeg,
+    check_size,
     jpeg_parts,
     png_parts,
 )
@@ -32,7 +34,6 @@ KINDS = "JPEG, PNG, WebP, BMP, GIF" + (" or AVIF" if ".avif" in SUFFIXES else ""
 
 BMP_HEADERS = (12, 40, 52, 56, 64, 108, 124)  # how long they can be
 BEGINNING = 32  # bytes that tell a kind
-MOST_PIXELS = 178_956_970  # of one picture, as Pillow has it
 ORIENTATION = 0x0112  # the tag in EXIF
 COLOUR_SPACES = {"L": "GRAY", "RGB": "RGB", "CMYK": "CMYK"}  # of modes, as profiles name them
 SAME_COLOURS = 2  # levels of 255 between a profile's sRGB and that of Pillow
@@ -81,7 +82,7 @@ def decode(content: bytes) -> np.ndarray:
     """
     kind = kind_of(content[:BEGINNING])
     if kind is None:
-        raise BadPicture(f"not {KINDS}" if content else "an empty file")
+        raise BadPicture("of no known kind" if content else "an empty file")
     if kind == "JPEG":
         parts = jpeg_parts(content)
     elif kind == "PNG":
@@ -91,25 +92,22 @@ def decode(content: bytes) -> np.ndarray:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of pictures that decode well
-            pixels, exif = _decode(kind, content, parts)
+            return _decode(kind, parts)
     except (BadPicture, MemoryError):
         raise
     except Image.DecompressionBombError as error:
-        raise BadPicture(f"more than {MOST_PIXELS} pixels") from error
+        raise BadPicture(f"too many pixels, expected at most {MOST_PIXELS}") from error
     except Exception as error:  # Pillow raises many kinds on what is damaged
         if "out of memory" in str(error):
             raise MemoryError(str(error)) from error
         raise BadPicture(_reason(kind, error)) from error
-    return np.ascontiguousarray(UPRIGHT.get(_orientation(exif), np.asarray)(pixels))
 
 
-def _decode(kind: str, content: bytes, parts: Parts) -> tuple[np.ndarray, bytes | None]:
-    """Pixels, uint8 (H, W, 3), as they lie in the file, and its EXIF."""
+def _decode(kind: str, parts: Parts) -> np.ndarray:
     with Image.open(io.BytesIO(parts.pixels), formats=(kind,)) as image:
-        if image.width * image.height > MOST_PIXELS:
-            raise BadPicture(f"{image.width} x {image.height} pixels, more than {MOST_PIXELS}")
+        check_size(*image.size)
         if kind == "JPEG":
-            check_jpeg(content)
+            check_jpeg(parts)
         image.load()
         colours, opacity = _colours_and_opacity(image)
         if parts.key is not None:
@@ -118,7 +116,9 @@ def _decode(kind: str, content: bytes, parts: Parts) -> tuple[np.ndarray, bytes 
         picture = _to_srgb(colours, profile)
         if opacity is not None:
             picture = Image.composite(picture, Image.new("RGB", picture.size, "white"), opacity)
-        return np.asarray(picture), parts.exif or image.info.get("exif")
+        orientation = _orientation(parts.exif or image.info.get("exif"))
+    upright = UPRIGHT.get(orientation, np.asarray)
+    return np.ascontiguousarray(upright(np.asarray(picture)))
 
 
 def _colours_and_opacity(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import shlex
+from contextlib import suppress
 from pathlib import Path
 
 from edgegan.runtime.detector import find_detector
@@ -32,6 +33,7 @@ examples:
       --set generator.optimizer.learning_rate=1e-5
 """
 DEFAULT_RECIPE = "dcgan"
+LINE_ENDS = {ord("\n"): "\\n", ord("\r"): "\\r"}  # a name may hold them
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -111,11 +113,14 @@ def _total_steps(
 
 
 def _write_skipped(folder: Path, pictures: PackedPictures) -> None:
-    """Name what of the source is not trained on, each with its reason."""
+    """Name what of the source is not among its pictures, each with the reason."""
     everything = [*pictures.left_out, *pictures.skipped]
     if everything:
-        lines = "".join(f"{name}: {reason}\n" for name, reason in everything)
-        write_bytes(folder / SKIPPED, lines.encode("utf-8", "surrogateescape"))
+        lines = (f"{name}: {reason}".translate(LINE_ENDS) for name, reason in everything)
+        write_bytes(folder / SKIPPED, "\n".join([*lines, ""]).encode("utf-8", "surrogateescape"))
+    else:  # of an earlier start
+        with suppress(OSError):
+            (folder / SKIPPED).unlink()
 
 
 def _resume_command(options: argparse.Namespace) -> str:

@@ -17,7 +17,8 @@ def add_data_options(parser: argparse.ArgumentParser, purpose: str) -> None:
         type=named_path("--data"),
         required=True,
         metavar="PICTURES",
-        help=f"{purpose} this folder, zip or RecordIO file (.rec): JPEG or PNG",
+        help=f"{purpose} this folder, zip or RecordIO file (.rec): JPEG, PNG, WebP, BMP, "
+        "GIF or AVIF",
     )
     parser.add_argument(
         "--skip-bad",

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import struct
+import zlib
+
 import cv2
 import matplotlib
 import numpy as np
@@ -128,7 +131,39 @@ def test_a_truncated_picture_is_an_error(tmp_path, suffix, share):
     content = cv2.imencode(suffix, random_images(1)[0])[1].tobytes()
     path = tmp_path / f"half{suffix}"
     path.write_bytes(content[: int(len(content) * share)])
-    with pytest.raises(UserError, match=f"{path} is a damaged or truncated picture"):
+    with pytest.raises(UserError, match=f"{path} is a damaged or truncated picture: truncated"):
+        read_picture(path)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+def test_what_follows_a_whole_picture_is_not_read(tmp_path, suffix):
+    content = cv2.imencode(suffix, random_images(1, 64, 64)[0])[1].tobytes()
+    whole, longer = tmp_path / f"whole{suffix}", tmp_path / f"longer{suffix}"
+    whole.write_bytes(content)
+    expected = cv2.imread(str(whole))[..., ::-1]
+    for behind in (b"\0", b"a video" * 1000, content):
+        longer.write_bytes(content + behind)
+        np.testing.assert_array_equal(read_picture(longer), expected)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+@pytest.mark.parametrize(("start", "end"), [(0.4, 0.6), (0.5, 1), (0.5, 0.99)])
+def test_a_picture_with_zeros_in_it_is_an_error(tmp_path, suffix, start, end):
+    content = cv2.imencode(suffix, random_images(1, 64, 64)[0])[1].tobytes()
+    first, last = int(len(content) * start), int(len(content) * end)
+    path = tmp_path / f"zeros{suffix}"
+    path.write_bytes(content[:first] + bytes(last - first) + content[last:])
+    with pytest.raises(UserError, match=f"{path} is a damaged or truncated picture: "):
+        read_picture(path)
+
+
+def test_a_picture_of_too_many_pixels_is_an_error(tmp_path):
+    content = cv2.imencode(".png", random_images(1)[0])[1].tobytes()
+    header = b"IHDR" + struct.pack(">II", 1 << 16, 1 << 15) + content[24:29]
+    path = tmp_path / "huge.png"
+    sized = content[:12] + header + struct.pack(">I", zlib.crc32(header)) + content[33:]
+    path.write_bytes(sized)
+    with pytest.raises(UserError, match=f"{path} is a damaged or truncated picture: .* pixels"):
         read_picture(path)
 
 

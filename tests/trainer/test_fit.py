@@ -317,7 +317,7 @@ def test_ctrl_c_saves_and_ends_well(
 def test_a_run_says_what_it_does_and_what_comes_next(
     fit: Command, faces: Path, tmp_path: Path
 ) -> None:
-    (faces / "other.webp").write_bytes(b"")
+    (faces / "other.tiff").write_bytes(b"")
     (faces / "gone.png").symlink_to(tmp_path / "none")
     status, out, _ = fit("--steps", "7", *SETTINGS, "--set", "held_out=0.2")
     assert status == 0
@@ -327,7 +327,7 @@ def test_a_run_says_what_it_does_and_what_comes_next(
         f"device: CPU, {os.environ['OMP_NUM_THREADS']} thread"
         + "s" * (os.environ["OMP_NUM_THREADS"] != "1"),
         f"pictures: 8 to train on, 2 held out to measure with, from {faces}",
-        "left out: 1 .webp, 1 dead link",
+        "left out: 1 x .tiff, 1 x dead link",
         f"results: {run}; faces are not counted, so the best is the last",
         f"wrote {run}: last.npz (step 7), best.npz (step 7), recipe.yaml, grids/, "
         "events for TensorBoard",
@@ -557,11 +557,13 @@ def test_there_has_to_be_a_run_to_resume(fit: Command, tmp_path: Path) -> None:
 def test_all_pictures_that_were_skipped_are_listed(
     fit: Command, faces: Path, tmp_path: Path
 ) -> None:
-    bad = [str(faces / f"bad{number}.png") for number in range(7)]
-    for path in bad:
-        Path(path).write_text("no picture")
+    bad = [f"bad{number}.png" for number in range(7)]
+    for name in bad:
+        (faces / name).write_text("no picture")
     expect_success(fit("--steps", "1", "--skip-bad", *SETTINGS))
-    assert (tmp_path / "run" / "skipped.txt").read_text().splitlines() == bad
+    assert (tmp_path / "run" / "skipped.txt").read_text() == "".join(
+        f"{name}: of no known kind\n" for name in bad
+    )
 
 
 def test_a_damaged_checkpoint_is_told(fit: Command, tmp_path: Path) -> None:
@@ -697,7 +699,34 @@ def test_bad_pictures(fit: Command, tmp_path: Path) -> None:
     status, out, err = fit("--skip-bad", "--steps", "1", *SETTINGS, data=mixed)
     assert status == 0
     assert "skipped 2 of 5 pictures" in err
-    assert "left out: 2 unreadable pictures" in out
+    assert "left out: 1 x of no known kind, 1 x truncated JPEG" in out
+
+
+def test_what_is_left_out_is_written_with_its_reason(fit: Command, tmp_path: Path) -> None:
+    pictures = write_pictures(tmp_path / "mixed", 3)
+    (pictures / "notes.txt").write_text("text")
+    (pictures / ".thumbnails").mkdir()
+    (pictures / os.fsdecode(b"no\nutf\xff.png")).write_bytes(b"")
+    (pictures / "gone.png").symlink_to(tmp_path / "nowhere")
+    arguments = ["--skip-bad", "--steps", "1", *SETTINGS]
+    status, out, _ = fit(*arguments, data=pictures)
+    assert status == 0
+    assert "left out: 1 x .txt, 1 x an empty file, 1 x dead link, 1 x hidden folder" in out
+    assert (tmp_path / "run" / "skipped.txt").read_bytes().splitlines() == [
+        b".thumbnails/: hidden folder",
+        b"gone.png: dead link",
+        b"notes.txt: .txt",
+        b"no\\nutf\xff.png: an empty file",
+    ]
+
+
+def test_a_run_in_the_folder_of_its_pictures_goes_on(fit: Command, tmp_path: Path) -> None:
+    pictures = write_pictures(tmp_path / "pictures", 6)
+    for out in ("pictures/run", "pictures"):
+        expect_success(fit("--steps", "2", *SETTINGS, data=pictures, out=out))
+        status, told, _ = fit("--resume", "--steps", "3", data=pictures, out=out)
+        assert status == 0
+        assert "folder of a run" in told or "grids of a run" in told
 
 
 def test_an_out_that_is_a_file(fit: Command, tmp_path: Path) -> None:
