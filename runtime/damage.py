@@ -115,7 +115,9 @@ def _jpeg_segments(content: bytes) -> Iterator[tuple[int, int, int]]:
         marker = content[position : position + 1]
         if not marker:
             raise BadPicture("truncated JPEG")
-        if position == start or marker[0] == END:
+        if position == start:
+            raise BadPicture("damaged JPEG: no segment where one should be")
+        if marker[0] == END:
             raise BadPicture("damaged JPEG: no picture in it")
         if marker[0] == SCAN:
             return

@@ -26,6 +26,14 @@ UTF8 = 0x800  # the flag of a zip member whose name is UTF-8
 SUFFIX = re.compile(r"\.(?=.*[a-z])[a-z0-9_~-]{1,10}")  # and not the end of a name like "St. 4"
 SETS = {".zip", ".cbz", ".rec"}
 HIDDEN = {"@eaDir", "__MACOSX"}  # folders of thumbnails and the like without a dot before the name
+REASONS = {  # what a file or folder within a set is left out for, by what the system says
+    errno.ENOENT: "dead link",
+    errno.ENOTDIR: "dead link",
+    errno.ELOOP: "dead link",
+    errno.EACCES: "no permission",
+    errno.EPERM: "no permission",
+    errno.ENAMETOOLONG: "path too long",
+}
 
 
 class LeftOut(NamedTuple):
@@ -79,12 +87,13 @@ def open_set(source: Path) -> PictureSet:
         UserError: there is no such folder or zip, or it cannot be read.
     """
     with reading(source):
-        if stat.S_ISDIR(source.stat().st_mode):
+        if source.is_dir():
             return _open_folder(source)
-        with source.open("rb") as file:  # which says why it cannot be read, where it cannot
-            is_zip = zipfile.is_zipfile(file)
-        if is_zip:
-            return _open_zip(source)
+        if stat.S_ISREG(source.stat().st_mode):  # a pipe would be waited for
+            with source.open("rb") as file:  # zipfile would not say why it cannot be read
+                is_zip = zipfile.is_zipfile(file)
+            if is_zip:
+                return _open_zip(source)
     raise UserError(f"{source} is no folder, zip or RecordIO (.rec) file of pictures")
 
 
@@ -108,15 +117,6 @@ def reading(path: str | Path) -> Iterator[None]:
 def _describe(status: os.stat_result) -> str:
     return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
 
-
-REASONS = {  # what a file or folder within a set is left out for, by what the system says
-    errno.ENOENT: "dead link",
-    errno.ENOTDIR: "dead link",
-    errno.ELOOP: "dead link",
-    errno.EACCES: "no permission",
-    errno.EPERM: "no permission",
-    errno.ENAMETOOLONG: "path too long",
-}
 
 # Which names are of pictures, in folders and in zips alike.
 
@@ -177,32 +177,39 @@ def _open_folder(root: Path) -> PictureSet:
             continue
         seen.add((status.st_dev, status.st_ino))
         for entry in entries:
-            name = folder + entry.name
-            try:
-                status = entry.stat()  # of what a link leads to
-                if stat.S_ISDIR(status.st_mode):
-                    name += "/"
-                    reason = _folder_left_out(entry.name, in_run)
-                elif stat.S_ISREG(status.st_mode):
-                    reason = _file_left_out(entry.name, partial(_beginning, root / name))
-                else:
-                    reason = "no regular file"
-            except OSError as error:
-                if error.errno not in REASONS:
-                    raise
-                reason = REASONS[error.errno]
+            name, reason, description = _look_at(entry, folder, in_run)
             if reason is not None:
                 left_out[name] = reason
             elif name.endswith("/"):
                 (links if entry.is_symlink() else folders).append(name)
             else:
-                found[name] = _describe(status)
+                found[name] = description
     names = sorted(found, key=os.fsencode)
     return PictureSet(
         [Entry(name, partial(_read_file, root / name)) for name in names],
         [LeftOut(name, left_out[name]) for name in sorted(left_out, key=os.fsencode)],
         "\n".join([str(root.resolve()), *(f"{name} {found[name]}" for name in names)]),
     )
+
+
+def _look_at(entry: os.DirEntry[str], folder: str, in_run: bool) -> tuple[str, str | None, str]:
+    """An entry's name within the set, why it is left out or None, and its size and times.
+
+    Names of folders end with a slash.
+    """
+    name = folder + entry.name
+    try:
+        status = entry.stat()  # of what a link leads to
+        if stat.S_ISDIR(status.st_mode):
+            return f"{name}/", _folder_left_out(entry.name, in_run), ""
+        if not stat.S_ISREG(status.st_mode):
+            return name, "no regular file", ""
+        reason = _file_left_out(entry.name, partial(_beginning, Path(entry.path)))
+        return name, reason, _describe(status)
+    except OSError as error:
+        if error.errno not in REASONS:
+            raise
+        return name, REASONS[error.errno], ""
 
 
 def _beginning(path: Path) -> bytes:

@@ -261,6 +261,9 @@ def test_what_is_no_set(tmp_path: Path) -> None:
         (tmp_path / "file").write_bytes(content)
         with pytest.raises(UserError, match="file is no folder, zip or RecordIO"):
             open_set(tmp_path / "file")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UserError, match="pipe is no folder, zip or RecordIO"):
+        open_set(tmp_path / "pipe")
 
 
 def test_a_set_changes_where_a_picture_does(tmp_path: Path) -> None:

@@ -578,6 +578,28 @@ def test_what_is_left_out_is_counted_by_reason(faces: Path, tmp_path: Path) -> N
     assert left_out(pack(faces, SIZE, skip_bad=True)) == left_out(packed)
 
 
+def test_damage_is_found_wherever_the_file_is(tmp_path: Path) -> None:
+    middle = len(PNG) // 2
+    contents = {
+        "0.jpg": JPEG,
+        "1.jpg": JPEG[: len(JPEG) // 2] + bytes(len(JPEG) - len(JPEG) // 2),
+        "2.jpg": JPEG[:-2],
+        "3.png": PNG[: middle - 40] + bytes(80) + PNG[middle + 40 :],
+        "4.png": PNG + b"what follows it",
+    }
+    folder = some_bad(tmp_path, 0, contents)
+    archive = write_zip(tmp_path / "faces.zip", contents)
+    records = write_records(tmp_path / "faces.rec", list(contents.values()))
+    for source in (folder, archive, records):
+        packed = pack(source, SIZE, skip_bad=True)
+        assert packed.count == 2
+        assert [bad.reason for bad in packed.skipped] == [
+            "damaged JPEG: no segment where one should be",
+            "truncated JPEG",
+            "damaged PNG: wrong check sum of its IDAT",
+        ]
+
+
 def test_of_many_reasons_the_first_are_told(faces: Path) -> None:
     for number in range(12):
         (faces / f"a.{chr(97 + number)}").write_bytes(b"")
