@@ -51,9 +51,7 @@ class Parts(NamedTuple):
 def check(content: bytes) -> None:
     """Raise BadPicture where a PNG or JPEG file is damaged, cut off or too large.
 
-    What follows the picture in it does not matter.
-
-    A PNG's own check sums say so, and the warnings that libjpeg has for a JPEG's compressed data.
+    A PNG's own check sums say so, and libjpeg's warnings. What follows the picture does not matter.
     """
     if content.startswith(PNG_START):
         png_parts(content)
@@ -171,9 +169,8 @@ def _png_chunks(content: bytes) -> Iterator[tuple[bytes, int, int]]:
         if len(content) < end + 4:
             raise BadPicture("truncated PNG")
         position = end + 4
-        if zlib.crc32(memoryview(content)[start - 4 : end]) == int.from_bytes(
-            content[end:position], "big"
-        ):
+        (expected,) = struct.unpack(">I", content[end:position])
+        if zlib.crc32(memoryview(content)[start - 4 : end]) == expected:
             yield kind, start, end
         elif kind[:1].isupper() or kind == b"tRNS":
             raise BadPicture(f"damaged PNG: wrong check sum of its {kind.decode()}")

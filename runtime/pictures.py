@@ -24,13 +24,13 @@ from edgegan.runtime.damage import (
     png_parts,
 )
 
-__all__ = ["SUFFIXES", "BadPicture", "decode", "fit", "kind_of"]
-
-# By suffix; what is within decides how a file is read. AVIF is read where Pillow can (11.3).
+# By suffix; what is within decides how a file is read.
 SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".bmp", ".gif"}
-if "avif" in features.modules and features.check("avif"):
+KINDS = "JPEG, PNG, WebP, BMP or GIF"
+AVIF = "avif" in features.modules and features.check("avif")  # in Pillow 11.3 and newer
+if AVIF:
     SUFFIXES.add(".avif")
-KINDS = "JPEG, PNG, WebP, BMP, GIF" + (" or AVIF" if ".avif" in SUFFIXES else "")
+    KINDS = "JPEG, PNG, WebP, BMP, GIF or AVIF"
 
 BMP_HEADERS = (12, 40, 52, 56, 64, 108, 124)  # how long they can be
 BEGINNING = 32  # bytes that tell a kind
@@ -60,7 +60,7 @@ def kind_of(beginning: bytes) -> str | None:
         return "GIF"
     if beginning.startswith(b"RIFF") and beginning[8:12] == b"WEBP":
         return "WEBP"
-    if beginning[4:12] in (b"ftypavif", b"ftypavis") and ".avif" in SUFFIXES:
+    if beginning[4:8] == b"ftyp" and (b"avif" in beginning or b"avis" in beginning) and AVIF:
         return "AVIF"
     if beginning.startswith(b"BM") and int.from_bytes(beginning[14:18], "little") in BMP_HEADERS:
         return "BMP"
@@ -191,7 +191,7 @@ def _sample_colours(mode: str) -> Image.Image:
     levels = np.linspace(0, 255, 9).astype(np.uint8)
     bands = len(Image.new(mode, (1, 1)).getbands())
     grid = np.stack(np.meshgrid(*[levels] * bands), axis=-1).reshape(1, -1, bands)
-    return Image.fromarray(grid[..., 0] if bands == 1 else grid, mode)
+    return Image.frombytes(mode, (grid.shape[1], 1), grid.tobytes())
 
 
 def _orientation(exif: bytes | None) -> Any:

@@ -214,7 +214,7 @@ def fixed(value: float) -> bytes:
     return struct.pack(">i", round(value * 65536))
 
 
-def profile(space: bytes, tags: dict[bytes, bytes]) -> bytes:
+def profile(space: bytes, tags: dict[bytes, bytes], connection: bytes = b"XYZ ") -> bytes:
     """An ICC profile, version 2.1, of a display."""
     white = b"XYZ \0\0\0\0" + b"".join(map(fixed, D50))
     text = b"desc\0\0\0\0" + struct.pack(">I", 5) + b"test\0" + bytes(78)
@@ -226,7 +226,7 @@ def profile(space: bytes, tags: dict[bytes, bytes]) -> bytes:
         bodies += body + bytes(-len(body) % 4)
     size = 132 + len(table) + len(bodies)
     date = struct.pack(">6H", 2020, 1, 1, 0, 0, 0)
-    head = struct.pack(">I4sI4s4s4s", size, bytes(4), 0x02100000, b"mntr", space, b"XYZ ") + date
+    head = struct.pack(">I4sI4s4s4s", size, bytes(4), 0x02100000, b"mntr", space, connection) + date
     head += b"acsp" + bytes(28) + b"".join(map(fixed, D50)) + bytes(48)
     return head + struct.pack(">I", len(tags)) + table + bodies
 
@@ -287,6 +287,23 @@ def test_greyscale_by_its_profile() -> None:
     for picture in (grey, grey.astype(np.uint16) * 257, np.dstack([grey, np.full_like(grey, 255)])):
         found = decode(encode(Image.fromarray(picture), icc_profile=bright))
         assert np.abs(found - expected[..., None]).max() <= 2
+
+
+def test_cmyk_by_its_profile() -> None:
+    """One that sees black ink alone: L* is what is left of it."""
+    inks = np.stack(np.meshgrid(*[[0, 1]] * 4, indexing="ij"), axis=-1).reshape(-1, 4)
+    table = [[255 * (1 - black), 128, 128] for black in inks[:, 3]]
+    curve = bytes(range(256))
+    body = b"mft1\0\0\0\0\x04\x03\x02\0" + b"".join(map(fixed, np.eye(3).ravel()))
+    body += curve * 4 + np.array(table, np.uint8).tobytes() + curve * 3
+    black_alone = profile(b"CMYK", {b"A2B0": body}, b"Lab ")
+    black = np.tile(np.arange(0, 256, 17, dtype=np.uint8), (16, 1))
+    picture = np.dstack([np.full_like(black, 200), black.T, np.full_like(black, 30), black])
+    content = encode(Image.fromarray(picture, "CMYK"), "JPEG", icc_profile=black_alone, quality=100)
+    lightness = 100 * (1 - black / 255)
+    linear = np.where(lightness > 8, ((lightness + 16) / 116) ** 3, lightness / 903.3)
+    expected = 255 * srgb_curve(linear)
+    assert np.abs(decode(content) - expected[..., None]).max() <= 4
 
 
 def test_srgb_and_broken_profiles_and_those_of_another_mode_change_nothing() -> None:
