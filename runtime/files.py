@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 from edgegan.runtime.errors import UserError
 
 TOKEN_BYTES = 4  # of a temporary file's name
+MOST_NAME_BYTES = 255  # of a file's name, on nearly every file system
 
 
 @contextmanager
@@ -23,24 +25,26 @@ def atomic_write(path: str | Path, flush: bool = True) -> Iterator[Path]:
 
     Missing parent folders are made. The temporary name ends as `path` does, since some libraries
     choose the format by it. If anything fails, the temporary file is removed and what stood at
-    `path` is untouched. A symbolic link is followed, not replaced. Without `flush` a power cut may
-    still leave less than was written, at a fraction of the time.
+    `path` is untouched. A symbolic link is followed, not replaced. What stood there hands on its
+    mode and, where that is allowed, its owner. Without `flush` a power cut may still leave less
+    than was written, at a fraction of the time.
 
     Raises:
         UserError: the file cannot be written (permission, no such folder, full disk, `path` is
             a folder or a device); the sentence names `path` and the reason.
     """
     target = Path(os.path.realpath(path))
-    if target.is_dir():
-        raise UserError(f"cannot write {path}: it is a folder, and a file was expected")
-    if target.exists() and not target.is_file():
-        raise UserError(f"cannot write {path}: it is no regular file")
+    before = _regular_file(target, path)
     make_folder(target.parent)
-    temporary = target.with_name(f".{secrets.token_hex(TOKEN_BYTES)}-{target.name}")
+    temporary = target.with_name(f".{secrets.token_hex(TOKEN_BYTES)}-{_end_of(target.name)}")
     try:
+        if before:  # nobody reads the new content who could not read the old
+            os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         yield temporary
         if flush:
             _flush_to_disk(temporary)
+        if before:
+            _hand_on(before, temporary)
         os.replace(temporary, target)  # noqa: PTH105 (tests let it fail)
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror or error}") from error
@@ -58,8 +62,11 @@ def remove_leftovers(path: str | Path) -> None:
     """
     target = Path(os.path.realpath(path))
     token = "[0-9a-f]" * (2 * TOKEN_BYTES)
-    folder, name = (target, "*") if target.is_dir() else (target.parent, glob.escape(target.name))
-    for leftover in folder.glob(f".{token}-{name}"):
+    if target.is_dir():
+        folder, pattern = target, f".{token}-*"
+    else:
+        folder, pattern = target.parent, f".{token}-{glob.escape(_end_of(target.name))}"
+    for leftover in folder.glob(pattern):
         with suppress(OSError):
             leftover.unlink()
 
@@ -105,6 +112,42 @@ def cache_directory() -> Path:
     import platformdirs  # for this only
 
     return Path(platformdirs.user_cache_dir("edgegan"))
+
+
+def _regular_file(target: Path, path: str | Path) -> os.stat_result | None:
+    """What is known of the file at `target`, None where there is none.
+
+    Raises:
+        UserError: a folder or a device is there, or it cannot be told; the sentence names `path`.
+    """
+    try:
+        found = target.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
+    if stat.S_ISDIR(found.st_mode):
+        raise UserError(f"cannot write {path}: it is a folder, and a file was expected")
+    if not stat.S_ISREG(found.st_mode):
+        raise UserError(f"cannot write {path}: it is no regular file")
+    return found
+
+
+def _end_of(name: str) -> str:
+    """As much of the end of a name as fits behind a token."""
+    room = MOST_NAME_BYTES - 2 * TOKEN_BYTES - len(".-")
+    while len(os.fsencode(name)) > room:
+        name = name[1:]
+    return name
+
+
+def _hand_on(before: os.stat_result, temporary: Path) -> None:
+    """Give a file the group and the owner, where allowed, and the mode of the one it replaces."""
+    if hasattr(os, "chown"):  # not on Windows
+        for user, group in ((-1, before.st_gid), (before.st_uid, -1)):
+            with suppress(OSError):
+                os.chown(temporary, user, group)
+    temporary.chmod(stat.S_IMODE(before.st_mode))
 
 
 def _flush_to_disk(path: Path) -> None:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
+import stat
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from edgegan.runtime.files import (
     cache_directory,
     make_folder,
     read_bytes,
+    remove_leftovers,
     write_bytes,
 )
 
@@ -118,6 +121,74 @@ def test_a_link_is_followed_and_not_replaced(tmp_path):
     write_bytes(link, b"new")
     assert link.is_symlink()
     assert target.read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o664])
+def test_a_file_that_is_overwritten_keeps_its_mode(tmp_path, mode):
+    path = tmp_path / "checkpoint"
+    path.write_bytes(b"old")
+    path.chmod(mode)
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(b"new")
+        assert stat.S_IMODE(temporary.stat().st_mode) & ~0o600 == 0  # nobody else may read it yet
+    assert path.read_bytes() == b"new"
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root may give")
+def test_a_file_that_is_overwritten_keeps_its_owner(tmp_path):
+    path = tmp_path / "checkpoint"
+    path.write_bytes(b"old")
+    os.chown(path, 1234, 2345)
+    write_bytes(path, b"new")
+    assert (path.stat().st_uid, path.stat().st_gid) == (1234, 2345)
+
+
+def test_an_owner_that_may_not_be_given_costs_nothing(tmp_path, monkeypatch):
+    def not_permitted(*_):
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    path = tmp_path / "checkpoint"
+    path.write_bytes(b"old")
+    monkeypatch.setattr(os, "chown", not_permitted)
+    write_bytes(path, b"new")
+    assert path.read_bytes() == b"new"
+
+
+def test_a_new_file_follows_the_umask(tmp_path):
+    before = os.umask(0o027)
+    try:
+        write_bytes(tmp_path / "new", b"x")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o640
+
+
+@pytest.mark.parametrize("name", ["x" * 251 + ".npz", "脸" * 83 + ".png"])
+def test_a_name_as_long_as_they_go_is_written(tmp_path, name):
+    path = tmp_path / name
+    write_bytes(path, b"new")
+    with atomic_write(path) as temporary:
+        assert temporary.suffix == path.suffix
+        temporary.write_bytes(b"newer")
+        killed = temporary.with_name(temporary.name)
+        shutil.copy(temporary, tmp_path / "copy")
+    assert path.read_bytes() == b"newer"
+    (tmp_path / "copy").rename(killed)  # as a process that was killed leaves it
+    remove_leftovers(path)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_name_that_is_too_long_is_told(tmp_path):
+    with pytest.raises(UserError, match=r"cannot write .*: File name too long"):
+        write_bytes(tmp_path / ("x" * 300), b"x")
+
+
+def test_links_in_a_circle_are_told(tmp_path):
+    (tmp_path / "one").symlink_to(tmp_path / "two")
+    (tmp_path / "two").symlink_to(tmp_path / "one")
+    with pytest.raises(UserError, match=r"cannot write .*/one: Too many levels"):
+        write_bytes(tmp_path / "one", b"x")
 
 
 def test_a_missing_file_is_named(tmp_path):
