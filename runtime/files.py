@@ -6,14 +6,21 @@ import glob
 import os
 import secrets
 import stat
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from edgegan.runtime.errors import UserError
 
+if sys.platform != "win32":
+    import fcntl
+
 TOKEN_BYTES = 4  # of a temporary file's name
 MOST_NAME_BYTES = 255  # of a file's name, on nearly every file system
+LOCK = ".edgegan.lock"  # in a folder that is being written: who writes it
+MOST_HOLDER_BYTES = 300
+MOST_TRIES = 100  # at a lock whose file its holders remove
 
 
 @contextmanager
@@ -77,6 +84,36 @@ def write_bytes(path: str | Path, content: bytes, flush: bool = True) -> None:
         temporary.write_bytes(content)
 
 
+@contextmanager
+def locked(folder: Path, purpose: str) -> Iterator[None]:
+    """Keep other processes that ask for it too from writing to a folder meanwhile.
+
+    The folder is made where it is missing, and taken away again if nothing was put in it. A hidden
+    file in it is locked, which a kill releases, and is gone at the end. On file systems without
+    locks, and on Windows, nothing is kept out.
+
+    Args:
+        purpose: what the others are told, such as "edgegan fit".
+
+    Raises:
+        UserError: another process writes to it, which is named, or the folder cannot be made or
+            written to.
+    """
+    missing = [
+        place for place in (folder, *folder.absolute().parents) if not os.path.lexists(place)
+    ]
+    descriptor = _lock(folder, purpose)
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            (folder / LOCK).unlink()  # while it is still held: the next one makes its own
+        os.close(descriptor)
+        for place in missing:  # the innermost first; one that holds something stays
+            with suppress(OSError):
+                place.rmdir()
+
+
 def read_bytes(path: str | Path) -> bytes:
     """Return a file's content; raises UserError, naming the file and the reason, if it cannot."""
     try:
@@ -112,6 +149,69 @@ def cache_directory() -> Path:
     import platformdirs  # for this only
 
     return Path(platformdirs.user_cache_dir("edgegan"))
+
+
+def _lock(folder: Path, purpose: str) -> int:
+    """Lock the file in a folder that says who writes there; returns its descriptor.
+
+    Raises:
+        UserError: as locked.
+    """
+    path = folder / LOCK
+    for left in reversed(range(MOST_TRIES)):
+        make_folder(folder)
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
+        except OSError as error:
+            if left and isinstance(error, FileNotFoundError):
+                continue  # who wrote there has just taken the folder away
+            raise UserError(f"cannot write {path}: {error.strerror or error}") from error
+        try:
+            _lock_or_refuse(descriptor, folder)
+            if not left or _is_at(descriptor, path):
+                _name_holder(descriptor, purpose)
+                return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)  # of a file that its holder has just removed: on to the next
+    raise AssertionError("the last try returns or raises")
+
+
+def _lock_or_refuse(descriptor: int, folder: Path) -> None:
+    """Lock an open file, where locks are to be had; raises UserError where another process did."""
+    if sys.platform == "win32":
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        text = os.read(descriptor, MOST_HOLDER_BYTES).decode(errors="replace")
+        holder = "".join(filter(str.isprintable, text)) or "another process"
+        raise UserError(
+            f"{folder} is being written by {holder}: wait for its end, or choose another folder"
+        ) from error
+    except OSError:
+        pass  # no locks on this file system
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    """Whether an open file is still the one that is at its path."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _name_holder(descriptor: int, purpose: str) -> None:
+    """Write to a lock's file who holds it, and since when."""
+    import platform  # these two for this only
+    from datetime import datetime
+
+    since = datetime.now().astimezone().isoformat(" ", "seconds")
+    holder = f"{purpose} (process {os.getpid()} on {platform.node()}, since {since})\n"
+    with suppress(OSError):  # the lock holds without it
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, holder.encode())
 
 
 def _regular_file(target: Path, path: str | Path) -> os.stat_result | None:

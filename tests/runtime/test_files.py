@@ -1,9 +1,17 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import shutil
+import signal
 import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -11,8 +19,10 @@ import pytest
 from edgegan.runtime.cores import available_cores
 from edgegan.runtime.errors import UserError
 from edgegan.runtime.files import (
+    LOCK,
     atomic_write,
     cache_directory,
+    locked,
     make_folder,
     read_bytes,
     remove_leftovers,
@@ -164,7 +174,7 @@ def test_a_new_file_follows_the_umask(tmp_path):
     assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o640
 
 
-@pytest.mark.parametrize("name", ["x" * 251 + ".npz", "脸" * 83 + ".png"])
+@pytest.mark.parametrize("name", ["x" * 251 + ".npz", "脸" * 83 + ".png"], ids=["ASCII", "脸"])
 def test_a_name_as_long_as_they_go_is_written(tmp_path, name):
     path = tmp_path / name
     write_bytes(path, b"new")
@@ -202,6 +212,124 @@ def test_the_cache_can_be_chosen(tmp_path, monkeypatch):
     monkeypatch.delenv("EDGEGAN_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
     assert "edgegan" in cache_directory().parts
+
+
+# Locks
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from edgegan.runtime.files import locked
+with locked(Path(sys.argv[1]), "edgegan fit"):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@contextmanager
+def another_writer(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process of its own that holds the lock of a folder until it is killed."""
+    command = [sys.executable, "-c", HOLDER, str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def assert_can_be_locked(folder: Path) -> None:
+    with locked(folder, "test"):
+        (folder / "result").write_text("x")
+    assert [path.name for path in folder.iterdir()] == ["result"]
+
+
+def test_a_folder_has_one_writer_and_a_kill_lets_the_next_one_in(tmp_path):
+    folder = tmp_path / "new" / "run"
+    with another_writer(folder) as process:
+        sentence = (
+            rf"{folder} is being written by edgegan fit \(process {process.pid} on .*, since "
+        )
+        for _ in range(2):  # being refused releases nothing
+            with pytest.raises(UserError, match=sentence), locked(folder, "edgegan judge"):
+                raise AssertionError("two writers")
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    assert_can_be_locked(folder)
+
+
+def test_a_second_writer_in_the_same_process_is_refused_too(tmp_path):
+    def twice():
+        with locked(tmp_path, "one"), locked(tmp_path, "other"):
+            pass
+
+    with pytest.raises(UserError, match=r"is being written by one \("):
+        twice()
+    assert_can_be_locked(tmp_path)
+
+
+def test_a_folder_that_was_made_for_nothing_is_gone(tmp_path):
+    def fail():
+        with locked(tmp_path / "new" / "run", "test"):
+            raise UserError("a typing error")
+
+    with pytest.raises(UserError, match="a typing error"):
+        fail()
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "mine").mkdir()
+    with locked(tmp_path / "mine", "test"):
+        pass
+    assert (tmp_path / "mine").is_dir()
+
+
+@pytest.mark.parametrize(
+    "left", [b"", b"edgegan fit (process 1 on x, since 1970)\n", b"\xff\x00" * 999]
+)
+def test_a_dead_lock_holds_nobody(tmp_path, left):
+    (tmp_path / LOCK).write_bytes(left)
+    assert_can_be_locked(tmp_path)
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS])
+def test_a_file_system_without_locks_is_written_to(tmp_path, monkeypatch, number):
+    def no_locks(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    assert_can_be_locked(tmp_path)
+
+
+def test_a_link_in_the_place_of_the_lock_is_not_written_through(tmp_path):
+    precious = tmp_path / "precious"
+    precious.write_text("mine")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / LOCK).symlink_to(precious)
+    with pytest.raises(UserError, match=f"cannot write .*{LOCK}"):
+        assert_can_be_locked(tmp_path / "run")
+    assert precious.read_text() == "mine"
+
+
+def test_of_many_writers_one_at_a_time_is_in(tmp_path):
+    """Each adds one to a number, in several steps, as often as it gets in."""
+    count = tmp_path / "count"
+    count.write_text("0")
+    folder = tmp_path / "run"
+
+    def work(number: int) -> int:
+        entered = 0
+        for _ in range(200):
+            with suppress(UserError), locked(folder, str(number)):
+                before = int(count.read_text())
+                time.sleep(0)
+                count.write_text(str(before + 1))
+                entered += 1
+        return entered
+
+    with ThreadPoolExecutor(8) as pool:
+        entered = sum(pool.map(work, range(8)))
+    assert entered == int(count.read_text()) > 0
+    assert not list(tmp_path.rglob(LOCK))
 
 
 @pytest.fixture
