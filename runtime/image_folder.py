@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
+import zlib
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,28 +12,36 @@ from tqdm import tqdm
 
 from edgegan.runtime.cores import available_cores
 from edgegan.runtime.errors import UserError
-from edgegan.runtime.files import make_folder, read_bytes, remove_leftovers, write_bytes
+from edgegan.runtime.files import locked, read_bytes, remove_leftovers, write_bytes
 from edgegan.runtime.generator import Generator
-from edgegan.runtime.grid import PNG_END, encode_png
+from edgegan.runtime.grid import PNG_END, PNG_START, encode_png
 from edgegan.runtime.network import BATCH
 
 JOB = "job.json"  # the file in the folder that tells what all its images are of
 NUMBERED = "[0-9]" * 6 + "*.png"
+CHUNK_FRAME = 12  # bytes of a PNG's chunk beside its body
 
 
 def write_images(generator: Generator, seed: int, count: int, folder: Path) -> int:
     """Write images 0 to count - 1 of a seed as 000000.png and so on, but for those that are there.
 
-    While a batch is drawn the one before is written, so memory does not grow with the count. Only
-    one process at a time may write to a folder. One with threads does: what an image takes is spent
-    in onnxruntime, OpenCV's encoder and the file system, which all run beside Python.
+    While a batch is drawn the one before is written, so memory does not grow with the count. One
+    process at a time writes to a folder, with threads: what an image takes is spent in onnxruntime,
+    OpenCV's encoder and the file system, which all run beside Python.
 
     Returns:
         How many were written.
 
     Raises:
-        UserError: the folder holds the images of another job, or something cannot be written.
+        UserError: the folder holds the images of another job, another process writes to it, or
+            something cannot be written.
     """
+    with locked(folder, "edgegan generate"):
+        return _write_images(generator, seed, count, folder)
+
+
+def _write_images(generator: Generator, seed: int, count: int, folder: Path) -> int:
+    """Write what is missing to a folder that is this process's; returns how many that were."""
     _claim(folder, generator, seed)
     written = 0
     writing: list[Future[None]] = []
@@ -59,7 +67,6 @@ def _claim(folder: Path, generator: Generator, seed: int) -> None:
         UserError: they are of something else or do not say of what, or it cannot be noted.
     """
     job = {"seed": seed, **generator.identity()}
-    make_folder(folder)
     record = folder / JOB
     if record.exists():
         found = _read_job(record)
@@ -69,7 +76,6 @@ def _claim(folder: Path, generator: Generator, seed: int) -> None:
                     f"{folder} holds the images of another job: {JOB} in it has the {name} "
                     f"{found.get(name)!r}, expected {value!r}: choose another folder"
                 )
-        remove_leftovers(folder)
     elif any(folder.glob(NUMBERED)):
         raise UserError(
             f"{folder} holds numbered images, but no {JOB} that tells their model and seed: "
@@ -77,6 +83,7 @@ def _claim(folder: Path, generator: Generator, seed: int) -> None:
         )
     else:
         write_bytes(record, (json.dumps(job, indent=2) + "\n").encode())
+    remove_leftovers(folder)
 
 
 def _read_job(record: Path) -> dict[str, object]:
@@ -90,13 +97,22 @@ def _read_job(record: Path) -> dict[str, object]:
 
 
 def _is_whole(path: Path) -> bool:
-    """Say whether an image is there to its end: a power cut can leave less than was written."""
+    """Say whether an image is there as it was written, by the check sums of its chunks.
+
+    A power cut can leave less than was written, or zeros in the place of some of it.
+    """
     try:
-        with path.open("rb") as file:
-            file.seek(-len(PNG_END), os.SEEK_END)
-            return file.read() == PNG_END
-    except OSError:  # it is not there, or shorter than that
+        content = memoryview(path.read_bytes())
+    except OSError:  # it is not there
         return False
+    start = len(PNG_START)
+    while start + CHUNK_FRAME <= len(content):  # each: length, kind, body, check sum
+        end = start + CHUNK_FRAME + int.from_bytes(content[start : start + 4], "big")
+        check_sum = zlib.crc32(content[start + 4 : end - 4]).to_bytes(4, "big")
+        if content[end - 4 : end] != check_sum:
+            return False
+        start = end
+    return start == len(content) and content[:8] == PNG_START and content[-8:] == PNG_END
 
 
 def _write(path: Path, image: np.ndarray) -> None:

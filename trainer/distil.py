@@ -16,7 +16,7 @@ from edgegan.trainer.checkpoint import Checkpoint
 from edgegan.trainer.options import add_run_options, resumed_options
 from edgegan.trainer.recipe import VALUE_RANGES, StudentRecipe
 from edgegan.trainer.resuming import agree, check_same_recipe, last_checkpoint
-from edgegan.trainer.run import Run, carry_out
+from edgegan.trainer.run import Run, carry_out, only_writer
 from edgegan.trainer.student import Distillation, Teacher, digest_of
 
 EXAMPLES = """\
@@ -33,10 +33,17 @@ def main(argv: list[str] | None = None) -> int:
 
     Raises:
         UserError: bad options, no such teacher, one whose file is no generator of ours or whose
-            pictures no recipe here can draw, a recipe or checkpoint that does not fit it, or a
-            training that diverged.
+            pictures no recipe here can draw, a recipe or checkpoint that does not fit it, a folder
+            that another process writes to, or a training that diverged.
     """
     options = _parser().parse_args(argv)
+    with only_writer(options, "edgegan distil"):
+        _train(options)
+    return 0
+
+
+def _train(options: argparse.Namespace) -> None:
+    """Train as the options say."""
     folder: Path = options.out
     last = last_checkpoint(folder, options.resume, StudentRecipe)
     where = device.choose(options.device)
@@ -63,7 +70,6 @@ def main(argv: list[str] | None = None) -> int:
     )
     about = [device.describe(where), _describe(options.teacher, generator)]
     carry_out(run, about, options.minutes, options.dry_run, resume)
-    return 0
 
 
 def _describe(name: str, teacher: Generator) -> str:

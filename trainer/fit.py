@@ -22,7 +22,7 @@ from edgegan.trainer.loop import Training
 from edgegan.trainer.options import add_data_options, add_run_options, resumed_options
 from edgegan.trainer.recipe import Recipe
 from edgegan.trainer.resuming import agree, check_same_recipe, last_checkpoint
-from edgegan.trainer.run import Run, carry_out
+from edgegan.trainer.run import Run, carry_out, only_writer
 
 EXAMPLES = """\
 examples:
@@ -40,9 +40,17 @@ def main(argv: list[str] | None = None) -> int:
     """Train, or go on with a run; returns 0.
 
     Raises:
-        UserError: bad options, pictures, recipe or checkpoint, or a training that diverged.
+        UserError: bad options, pictures, recipe or checkpoint, a folder that another process
+            writes to, or a training that diverged.
     """
     options = _parser().parse_args(argv)
+    with only_writer(options, "edgegan fit"):
+        _train(options)
+    return 0
+
+
+def _train(options: argparse.Namespace) -> None:
+    """Train as the options say."""
     folder: Path = options.out
     last = last_checkpoint(folder, options.resume, Recipe)
     start = checkpoint.load(find_run(options.start_from)) if options.start_from else None
@@ -64,7 +72,6 @@ def main(argv: list[str] | None = None) -> int:
     pictures = batches.describe(options.data, chosen.held_out)
     about = [device.describe(where), *pictures]
     carry_out(run, about, options.minutes, options.dry_run, _resume_command(options))
-    return 0
 
 
 def _choose_recipe(

@@ -11,12 +11,13 @@ import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
 from edgegan.runtime.errors import UserError, add_debug_option, run_command
-from edgegan.runtime.files import remove_leftovers
+from edgegan.runtime.files import locked, remove_leftovers
 from edgegan.runtime.metadata import DISCRIMINATOR
 from edgegan.runtime.models import DISCRIMINATOR_SUFFIX, find_run
 from edgegan.runtime.options import whole_number
@@ -42,10 +43,17 @@ def main(argv: list[str] | None = None) -> int:
 
     Raises:
         UserError: bad options or pictures, no checkpoint, a discriminator that scores no single
-            pictures, or a training that diverged.
+            pictures, a folder that another process writes to, or a training that diverged.
     """
     options = _parser().parse_args(argv)
     path = find_run(options.run)
+    with locked(path.parent, "edgegan judge"):
+        _train_judge(path, options)
+    return 0
+
+
+def _train_judge(path: Path, options: argparse.Namespace) -> None:
+    """Train the discriminator of the checkpoint at ``path`` as the options say."""
     source = checkpoint.load(path)
     checkpoint.check_scores_pictures(source, path)
     recipe, seed = source.recipe, source.facts["seed"]
@@ -77,7 +85,6 @@ def main(argv: list[str] | None = None) -> int:
         f"wrote {judge}: {options.steps} updates of the discriminator alone, from {path}",
         f"next: {shlex.join(command)}",
     )
-    return 0
 
 
 def _train(training: Training, real_batches: Iterator[np.ndarray], steps: int) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import shlex
 import signal
 import threading
 from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
 from typing import Any, Protocol
@@ -15,11 +16,11 @@ import numpy as np
 import yaml
 
 from edgegan.runtime.detector import Detector
-from edgegan.runtime.files import atomic_write, remove_leftovers
+from edgegan.runtime.files import atomic_write, locked, remove_leftovers
 from edgegan.runtime.generator import to_bytes
 from edgegan.runtime.grid import BASELINE_IMAGES
 from edgegan.runtime.latent import Stream, draw_latents
-from edgegan.runtime.run_folder import BEST, GRIDS, LAST, RECIPE, read_header
+from edgegan.runtime.run_folder import BEST, GRIDS, LAST, RECIPE, SKIPPED, read_header
 from edgegan.runtime.score import score_images
 from edgegan.trainer.checkpoint import Checkpoint
 from edgegan.trainer.device import enough_memory
@@ -81,7 +82,7 @@ class Run:
         with atomic_write(self.folder / RECIPE) as temporary:
             mapping = training.recipe.to_mapping()
             temporary.write_text(yaml.safe_dump(mapping, sort_keys=False))
-        for name in (LAST, BEST):
+        for name in (LAST, BEST, RECIPE, SKIPPED, GRIDS):
             remove_leftovers(self.folder / name)
         batches = self.source.starting_at(training.batches_used)
         monitor = Monitor(training, self.total_steps, self.folder, minutes)
@@ -232,6 +233,11 @@ def stop_signal() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def only_writer(options: argparse.Namespace, purpose: str) -> AbstractContextManager[None]:
+    """What keeps other processes from writing to --out; nothing for a dry run, which does not."""
+    return nullcontext() if options.dry_run else locked(options.out, purpose)
 
 
 def carry_out(run: Run, about: list[str], minutes: float, dry_run: bool, resume: str) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
+import time
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +15,7 @@ import numpy as np
 import pytest
 
 from edgegan.runtime.errors import UserError
+from edgegan.runtime.files import LOCK
 from edgegan.runtime.generator import Generator
 from edgegan.runtime.grid import read_picture
 from edgegan.runtime.image_folder import write_images
@@ -22,6 +26,13 @@ MakeGenerator = Callable[..., Path]
 @pytest.fixture
 def generator(make_generator: MakeGenerator) -> Generator:
     return Generator.load(make_generator(), "cpu")
+
+
+def edgegan(*arguments: str) -> tuple[int, str]:
+    """The command's status and stderr, in a process of its own."""
+    command = [sys.executable, "-m", "edgegan", *arguments]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    return ended.returncode, ended.stderr
 
 
 class Zeros:
@@ -55,6 +66,81 @@ def test_only_what_is_missing_or_cut_off_is_written(generator: Generator, tmp_pa
     assert_holds(folder, generator.images(7, 72))
     assert (folder / "000000.png").stat() == before
     assert write_images(generator, 7, 20, folder) == 0
+
+
+def test_what_is_damaged_anywhere_is_written_again(generator: Generator, tmp_path: Path) -> None:
+    write_images(generator, 7, 12, tmp_path)
+    paths = [tmp_path / f"{number:06}.png" for number in range(12)]
+    whole = [path.read_bytes() for path in paths]
+    length = len(whole[0])
+    random = np.random.default_rng(0)
+    for path, content, place in zip(paths, whole, np.linspace(0, length, 10, dtype=int)):
+        path.write_bytes(content[:place] + bytes(len(content) - place))  # zeros to the end
+    middle = bytearray(whole[10])
+    middle[length // 3 : length // 2] = bytes(length // 2 - length // 3)
+    paths[10].write_bytes(middle)
+    one_bit = bytearray(whole[11])
+    one_bit[random.integers(length)] ^= 1
+    paths[11].write_bytes(one_bit)
+    damaged = sum(path.read_bytes() != content for path, content in zip(paths, whole))
+    assert damaged >= 11
+    assert write_images(generator, 7, 12, tmp_path) == damaged
+    assert [path.read_bytes() for path in paths] == whole
+    assert write_images(generator, 7, 12, tmp_path) == 0
+
+
+def test_another_pngs_end_makes_no_whole_image(generator: Generator, tmp_path: Path) -> None:
+    write_images(generator, 7, 1, tmp_path)
+    path = tmp_path / "000000.png"
+    whole = path.read_bytes()
+    for content in (whole[:8], whole[:33], whole[:20] + whole[-12:], whole + whole[-12:-1], b""):
+        path.write_bytes(content)
+        assert write_images(generator, 7, 1, tmp_path) == 1
+        assert path.read_bytes() == whole
+
+
+def test_another_process_is_told_and_touches_nothing(
+    generator: Generator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "faces"
+
+    def images(seed: int, count: int, *, first: int = 0) -> np.ndarray:
+        if first == 64:  # now the other one comes, of the same job
+            leftover = folder / ".0123abcd-000064.png"
+            leftover.write_bytes(b"being written")
+            told.append(edgegan("generate", *options))
+            assert leftover.read_bytes() == b"being written"
+        return Generator.images(generator, seed, count, first=first)
+
+    told: list[tuple[int, str]] = []
+    options = ["--model", str(tmp_path / "tiny.onnx"), "--images", str(folder), "--count", "70"]
+    monkeypatch.setattr(generator, "images", images)
+    assert write_images(generator, 0, 70, folder) == 70
+    ((status, error),) = told
+    assert status == 2
+    assert error.startswith(f"error: {folder} is being written by edgegan generate (process ")
+    monkeypatch.undo()
+    assert write_images(generator, 0, 71, folder) == 1
+    assert_holds(folder, generator.images(0, 71))
+
+
+def test_kill_9_at_any_moment(generator: Generator, tmp_path: Path) -> None:
+    folder = tmp_path / "faces"
+    options = ["--model", str(tmp_path / "tiny.onnx"), "--images", str(folder)]
+    command = [sys.executable, "-m", "edgegan", "generate", *options, "--count", "100000"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 60
+        while not (folder / "000070.png").exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(float(np.random.default_rng().uniform(0, 0.3)))
+    finally:
+        process.kill()
+        process.wait()
+    assert (folder / LOCK).exists()
+    count = len(list(folder.glob("[0-9]*.png"))) + 5
+    write_images(generator, 0, count, folder)
+    assert_holds(folder, generator.images(0, count))
 
 
 def test_an_interrupted_job_goes_on(

@@ -17,6 +17,7 @@ import pytest
 from edgegan.export import pipeline, translation
 from edgegan.export.to_onnx import main as export_main
 from edgegan.runtime.errors import run_command
+from edgegan.runtime.files import locked
 from edgegan.runtime.generator import Generator
 from edgegan.runtime.latent import Stream, draw_latents
 from edgegan.runtime.metadata import ModelMetadata
@@ -377,6 +378,12 @@ def test_a_run_is_not_mixed_up_with_another(
     other = make_generator("other.onnx", replace(METADATA, recipe="wgan").to_strings())
     expect_error(distil("--resume", of=other), "is another teacher than that of the run in")
     assert (tmp_path / "run" / LAST).read_bytes() == before
+
+
+def test_a_folder_that_another_process_writes_to(distil: Command, tmp_path: Path) -> None:
+    with locked(tmp_path / "run", "edgegan fit"):
+        expect_error(distil(), "run is being written by edgegan fit (process ")
+        expect_success(distil("--dry-run"))
 
 
 def test_students_and_gans_are_told_apart(

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from edgegan.runtime.errors import UserError, run_command
-from edgegan.runtime.files import cache_directory
+from edgegan.runtime.files import LOCK, cache_directory, locked
 from edgegan.runtime.run_folder import BEST, LAST
 from edgegan.trainer import checkpoint, recipe
 from edgegan.trainer.checkpoint import Checkpoint
@@ -252,7 +252,7 @@ def test_a_run_that_was_killed_ends_as_one_that_was_not(
     assert killed("written", 3) == 5  # right after one: best and last are two files
     assert killed("write", 2) == 5  # step 10's best is written, its last is under way
     assert checkpoint.load(folder / BEST).facts["step"] == 10
-    assert list(folder.glob(".*"))  # what the kill left half written
+    assert list(folder.glob(f".*-{LAST}"))  # what the kill left half written
     expect_success(fit("--resume", out="killed"))
     assert not list(folder.glob(".*"))
     assert_same_weights(checkpoint.load(folder / LAST), whole)
@@ -271,6 +271,8 @@ def test_kill_9_from_outside_at_any_moment(fit: Command, faces: Path, tmp_path: 
         deadline = time.monotonic() + 60
         while not (folder / BEST).exists() and time.monotonic() < deadline:
             time.sleep(0.01)
+        told = fit("--resume", out="killed")
+        expect_error(told, f"killed is being written by edgegan fit (process {process.pid} on ")
         time.sleep(float(np.random.default_rng().uniform(0, 0.5)))
     finally:
         process.kill()
@@ -727,6 +729,14 @@ def test_a_run_in_the_folder_of_its_pictures_goes_on(fit: Command, tmp_path: Pat
         status, told, _ = fit("--resume", "--steps", "3", data=pictures, out=out)
         assert status == 0
         assert "folder of a run" in told or "grids of a run" in told
+
+
+def test_a_folder_that_another_process_writes_to(fit: Command, tmp_path: Path) -> None:
+    with locked(tmp_path / "run", "edgegan judge"):
+        expect_error(fit(*SETTINGS), "run is being written by edgegan judge (process ", "choose")
+        expect_success(fit("--dry-run", *SETTINGS))
+        assert [path.name for path in (tmp_path / "run").iterdir()] == [LOCK]
+    assert not (tmp_path / "run").exists()
 
 
 def test_an_out_that_is_a_file(fit: Command, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from edgegan.runtime.errors import run_command
+from edgegan.runtime.files import locked
 from edgegan.runtime.run_folder import BEST, JUDGE, LAST
 from edgegan.trainer import checkpoint
 from edgegan.trainer.batches import Batches
@@ -165,6 +166,13 @@ def test_ctrl_c_says_that_nothing_was_written(
     status, out, err = judge(run)
     assert (status, "Traceback" in err) == (130, False)
     assert out.splitlines()[-1] == "stopped: nothing was written; the same command begins again"
+    assert not (run / JUDGE).exists()
+
+
+def test_a_folder_that_another_process_writes_to(run: Path, judge: Command) -> None:
+    with locked(run, "edgegan fit"):
+        for name in (run, run / LAST):
+            expect_error(judge(name), f"{run} is being written by edgegan fit (process ")
     assert not (run / JUDGE).exists()
 
 
