@@ -18,8 +18,8 @@ import yaml
 from benchmarks import measure
 from benchmarks.comparison_page import write_page
 from edgegan.runtime.errors import UserError, add_debug_option, run_command
-from edgegan.runtime.files import make_folder
-from edgegan.runtime.options import positive_number
+from edgegan.runtime.files import check_not_read, make_folder
+from edgegan.runtime.options import output_folder, positive_number
 from edgegan.runtime.run_folder import LAST
 from edgegan.trainer import checkpoint
 
@@ -59,6 +59,7 @@ def main(argv: list[str] | None = None) -> int:
     options = _parse(argv)
     if not options.data.exists():
         raise UserError(f"no such folder or file: {options.data}, expected pictures to train on")
+    check_not_read("--out", [options.out], [options.data])
     plan = read_plan(options.plan)
     unknown = sorted(set(options.only) - {trial.run for trial in plan})
     if unknown:
@@ -172,7 +173,9 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--minutes", type=positive_number("--minutes"), required=True, help="of training, each"
     )
-    parser.add_argument("--out", type=Path, required=True, help="folder for the runs' folders")
+    parser.add_argument(
+        "--out", type=output_folder("--out"), required=True, help="folder for the runs' folders"
+    )
     parser.add_argument("--plan", type=Path, default=PLAN, help=f"the runs ({PLAN.name})")
     parser.add_argument(
         "--only", nargs="+", default=[], metavar="NAME", help="of the plan's runs (all)"

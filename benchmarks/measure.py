@@ -30,7 +30,7 @@ from typing import Any
 from edgegan.runtime.cores import available_cores
 from edgegan.runtime.errors import UserError, add_debug_option
 from edgegan.runtime.files import atomic_write
-from edgegan.runtime.options import positive_number, whole_number
+from edgegan.runtime.options import output_file, positive_number, whole_number
 from edgegan.runtime.statistics import Spread
 
 LEAST_REPETITIONS = 5
@@ -273,7 +273,12 @@ def add_options(parser: argparse.ArgumentParser, repetitions: int) -> None:
 
 def add_json_option(parser: argparse.ArgumentParser) -> None:
     """Declare --json."""
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the report as JSON too")
+    parser.add_argument(
+        "--json",
+        type=output_file("--json", ".json"),
+        metavar="FILE",
+        help="write the report as JSON too",
+    )
 
 
 def add_set_option(parser: argparse.ArgumentParser) -> None:

@@ -17,7 +17,7 @@ from edgegan.export.sensitivity import ChosenLayers
 from edgegan.export.verify import Difference
 from edgegan.runtime.errors import UserError, add_debug_option
 from edgegan.runtime.metadata import GENERATOR, ModelMetadata
-from edgegan.runtime.options import file_ending_in, positive_number
+from edgegan.runtime.options import output_file, positive_number
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +25,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o",
         "--output",
-        type=file_ending_in(".onnx", "--output"),
+        type=output_file("--output", ".onnx"),
         required=True,
         help="the .onnx file to write",
     )

@@ -6,6 +6,7 @@ import argparse
 
 from edgegan.export import command, reading
 from edgegan.runtime.errors import run_command
+from edgegan.runtime.files import check_not_read
 from edgegan.runtime.models import find_model
 
 EXAMPLES = """\
@@ -25,6 +26,7 @@ def main(argv: list[str] | None = None) -> int:
     """
     options = _parser().parse_args(argv)
     path = find_model(options.model)
+    check_not_read("--output", [options.output], [path])
     original = reading.read(path)
     command.check_options(options, original.metadata.part)
     before = path.stat().st_size / 1e6

@@ -9,6 +9,7 @@ from pathlib import Path
 from edgegan.export import command, translation
 from edgegan.export.translation import WEIGHTS
 from edgegan.runtime.errors import UserError, run_command
+from edgegan.runtime.files import check_not_read
 from edgegan.runtime.metadata import GENERATOR, PARTS
 from edgegan.runtime.models import find_run
 from edgegan.runtime.run_folder import JUDGE
@@ -40,12 +41,14 @@ def main(argv: list[str] | None = None) -> int:
     _check_is_no_file(options.run)
     if options.part == GENERATOR:
         path = find_run(Path(options.run))
+        check_not_read("--output", [options.output], [path])
         source: Checkpoint = checkpoint.load(path, AnyRecipe)
         original = translation.generator_of(source, options.weights or WEIGHTS[0])
     else:
         if options.weights:
             raise UserError(f"--weights is {options.weights!r}, expected of a generator only")
         path = _find_judge(Path(options.run))
+        check_not_read("--output", [options.output], [path])
         source = checkpoint.load(path)
         original = translation.discriminator_of(source, path)
     origin = (

@@ -7,7 +7,7 @@ import os
 import secrets
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -20,6 +20,16 @@ TOKEN_BYTES = 4  # of a temporary file's name
 MOST_NAME_BYTES = 255  # of a file's name, on nearly every file system
 LOCK = ".edgegan.lock"  # in a folder that is being written: who writes it
 MOST_HOLDER_BYTES = 300
+# How files begin, by their suffix; ONNX's with the number of their first field in protobuf.
+BEGINNINGS = {
+    ".png": b"\x89PNG\r\n\x1a\n",
+    ".gif": b"GIF8",
+    ".webp": b"RIFF",
+    ".onnx": b"\x08",
+    ".html": b"<",
+    ".json": b"{",
+}
+MOST_BEGINNING = 64  # bytes
 MOST_TRIES = 100  # at a lock whose file its holders remove
 
 
@@ -141,6 +151,51 @@ def check_folder(path: Path) -> None:
         raise UserError(f"cannot write to the folder {path}: no permission to write in {there}")
 
 
+def check_new_file(option: str, path: Path) -> None:
+    """Raise UserError where a file cannot be written, or something else of that name would go.
+
+    A file that is there may be replaced by one of its own kind only, which is told by its suffix
+    and how it begins: before long work, not after.
+    """
+    target = Path(os.path.realpath(path))
+    if _regular_file(target, path) is None:
+        check_folder(target.parent)
+        return
+    if not os.access(target, os.W_OK):
+        raise UserError(f"cannot write {path}: no permission to write to that file")
+    try:
+        with target.open("rb") as file:
+            beginning = file.read(MOST_BEGINNING).lstrip()
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror or error}") from error
+    if beginning and not beginning.startswith(BEGINNINGS[path.suffix.lower()]):
+        raise UserError(
+            f"{option} is {path}, a file that is there and is no {path.suffix} file by its "
+            "content: choose another name"
+        )
+
+
+def check_not_read(
+    option: str, outputs: Iterable[str | Path], inputs: Iterable[str | Path]
+) -> None:
+    """Raise UserError where an output is an input, if only by a link: before anything is lost.
+
+    Args:
+        option: which said where the output goes.
+        outputs, inputs: files and folders; those that are not there cannot be lost.
+    """
+    read = {_place(path): path for path in inputs}
+    read.pop(None, None)
+    for output in outputs:
+        place = _place(output)
+        if place in read:
+            path = read[place]
+            linked = f", the same as {output}" * (str(path) != str(output))
+            raise UserError(
+                f"{option} would write to {path}{linked}, which is read: choose another"
+            )
+
+
 def cache_directory() -> Path:
     """Return the user's cache for this program: $EDGEGAN_CACHE, else the system's own place."""
     chosen = os.environ.get("EDGEGAN_CACHE")
@@ -212,6 +267,15 @@ def _name_holder(descriptor: int, purpose: str) -> None:
     with suppress(OSError):  # the lock holds without it
         os.ftruncate(descriptor, 0)
         os.write(descriptor, holder.encode())
+
+
+def _place(path: str | Path) -> tuple[int, int] | None:
+    """What tells a file or folder from all others, whatever names it has; None where none is."""
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _regular_file(target: Path, path: str | Path) -> os.stat_result | None:

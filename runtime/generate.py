@@ -7,14 +7,16 @@ import argparse
 import numpy as np
 
 from edgegan.runtime.errors import UserError, add_debug_option, run_command
+from edgegan.runtime.files import check_not_read
 from edgegan.runtime.generator import Generator
 from edgegan.runtime.grid import BASELINE_IMAGES, baseline_grid, tight_grid, write_png
+from edgegan.runtime.models import model_files
 from edgegan.runtime.options import (
     add_best_of_option,
     add_model_options,
     add_seed_option,
-    file_ending_in,
-    named_path,
+    output_file,
+    output_folder,
     whole_number,
 )
 
@@ -38,6 +40,8 @@ def main(argv: list[str] | None = None) -> int:
         UserError: a bad model or seed, or an output that cannot be written.
     """
     options = _parse(argv)
+    if options.output is not None:
+        check_not_read("--output", [options.output], model_files(options.model))
     generator = Generator.load(options.model, options.provider, options.best_of, options.prefer)
     print(generator.provider_line)
     if options.output is not None:
@@ -75,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     add_best_of_option(parser)
     parser.add_argument(
         "--output",
-        type=file_ending_in(".png", "--output"),
+        type=output_file("--output", ".png"),
         metavar="FILE",
         help="write a grid to this PNG file",
     )
@@ -104,7 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--images",
-        type=named_path("--images"),
+        type=output_folder("--images"),
         metavar="DIR",
         help="write single images to this folder, but for those that are there from the same job",
     )

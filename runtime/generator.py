@@ -13,7 +13,7 @@ from edgegan.runtime.errors import UserError
 from edgegan.runtime.files import read_bytes
 from edgegan.runtime.latent import draw_latents
 from edgegan.runtime.metadata import DISCRIMINATOR, GENERATOR
-from edgegan.runtime.models import DISCRIMINATOR_SUFFIX, find_model, shipped_models
+from edgegan.runtime.models import discriminator_beside, find_model, shipped_models
 from edgegan.runtime.network import Network
 from edgegan.runtime.options import DEFAULT_MODEL, PREFERENCES, THROUGHPUT
 from edgegan.runtime.session import BATCH
@@ -191,7 +191,7 @@ def _discriminator_of(generator: Network, prefer: str) -> Network:
     Raises:
         UserError: there is none, it is damaged, or it is that of another generator.
     """
-    path = generator.path.with_name(generator.path.stem + DISCRIMINATOR_SUFFIX)
+    path = discriminator_beside(generator.path)
     if not path.exists():
         if generator.path in shipped_models().values():
             raise UserError(

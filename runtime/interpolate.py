@@ -9,10 +9,12 @@ import numpy as np
 
 from edgegan.runtime.animation import FORMATS, write_animation
 from edgegan.runtime.errors import UserError, add_debug_option, run_command
+from edgegan.runtime.files import check_not_read
 from edgegan.runtime.generator import Generator
 from edgegan.runtime.grid import WHITE, tight_grid, write_png
 from edgegan.runtime.interpolation import lerp, slerp, walk
-from edgegan.runtime.options import add_model_options, parse_seeds, whole_number
+from edgegan.runtime.models import model_files
+from edgegan.runtime.options import add_model_options, output_file, parse_seeds, whole_number
 
 PATHS = {"slerp": slerp, "lerp": lerp}
 MOST_FRAMES = 1_000  # 50 seconds of animation
@@ -35,11 +37,12 @@ def main(argv: list[str] | None = None) -> int:
             nor an animation or cannot be written.
     """
     options = _parse(argv)
+    check_not_read("--output", [options.output], model_files(options.model))
     generator = Generator.load(options.model, options.provider, prefer=options.prefer)
     print(generator.provider_line)
     waypoints = np.concatenate([generator.latents(seed, 1) for seed in options.seeds])
     images = generator.images_of(walk(waypoints, options.frames, PATHS[options.path]))
-    write = write_strip if _suffix(options.output) == ".png" else write_animation
+    write = write_strip if options.output.suffix.lower() == ".png" else write_animation
     write(options.output, images)
     print(f"wrote {options.output}: {len(images)} frames")
     return 0
@@ -58,10 +61,6 @@ def write_strip(path: str | Path, images: np.ndarray) -> None:
     missing = -len(images) % columns
     tiles = np.pad(images, ((0, missing), (0, 0), (0, 0), (0, 0)), constant_values=WHITE)
     write_png(path, tight_grid(tiles, len(tiles) // columns, columns, STRIP_GAP))
-
-
-def _suffix(path: Path) -> str:
-    return path.suffix.lower()
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
@@ -93,7 +92,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--output",
-        type=Path,
+        type=output_file("--output", ".png", *FORMATS),
         required=True,
         metavar="FILE",
         help="write to this file: a .png shows all frames, ten to a row; a .gif or .webp moves",
@@ -101,8 +100,6 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     add_debug_option(parser)
 
     options = parser.parse_args(argv)
-    if _suffix(options.output) not in (".png", *FORMATS):
-        raise UserError(f"--output is {options.output}, expected a .png, .gif or .webp file")
     if len(options.seeds) < 2:
         raise UserError(f"--seeds is {options.seeds[0]} alone, expected two or more, such as 3,8")
     frames = (len(options.seeds) - 1) * (options.frames - 1) + 1

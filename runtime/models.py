@@ -44,6 +44,11 @@ def shipped_models() -> dict[str, Path]:
     }
 
 
+def discriminator_beside(generator: Path) -> Path:
+    """Where the discriminator is that belongs to a generator's file."""
+    return generator.with_name(generator.stem + DISCRIMINATOR_SUFFIX)
+
+
 def identify(name: str | Path) -> Named:
     """Say what a name stands for; a file is not opened for it.
 
@@ -85,6 +90,12 @@ def find_model(name: str | Path) -> Path:
         command = shlex.join(["edgegan", "export", str(name), "-o", output])
         raise UserError(f"{name} is {named.kind}: export it first with {command}")
     return named.path
+
+
+def model_files(name: str | Path) -> list[Path]:
+    """What is read of a model: its ONNX file and its discriminator's; raises as find_model."""
+    path = find_model(name)
+    return [path, discriminator_beside(path)]
 
 
 def find_run(name: str | Path) -> Path:

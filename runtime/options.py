@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from edgegan.runtime.errors import UserError
+from edgegan.runtime.files import BEGINNINGS, check_folder, check_new_file
 from edgegan.runtime.latent import parse_seed
 
 DEFAULT_MODEL = "dcgan"
@@ -18,6 +19,7 @@ MOST_CANDIDATES = 1_000
 PROVIDERS = ("auto", "cpu", "cuda", "tensorrt", "openvino")
 THROUGHPUT, LATENCY = "throughput", "latency"
 PREFERENCES = (THROUGHPUT, LATENCY)
+FILE_SUFFIXES = {*BEGINNINGS, ".jpg", ".jpeg", ".npz", ".rec", ".yaml", ".zip"}
 
 
 def whole_number(option: str, least: int, greatest: int | None = None) -> Callable[[str], int]:
@@ -60,13 +62,40 @@ def named_path(option: str) -> Callable[[str], Path]:
     return parse
 
 
-def file_ending_in(suffix: str, option: str) -> Callable[[str], Path]:
-    """An argparse type: the path of a file of that kind, or a UserError that names the option."""
+def output_file(option: str, *suffixes: str) -> Callable[[str], Path]:
+    """An argparse type: the path of a file of such a kind, or a UserError that names the option.
+
+    One that is there has to be of the kind that its suffix says, and it can be written.
+
+    Args:
+        suffixes: keys of BEGINNINGS.
+    """
+    *others, last = suffixes
+    expected = f"{', '.join(others)} or {last}" if others else last
 
     def parse(text: str) -> Path:
-        if Path(text).suffix.lower() != suffix:
-            raise UserError(f"{option} is {text!r}, expected a {suffix} file")
-        return Path(text)
+        path = Path(text)
+        if path.suffix.lower() not in suffixes:
+            raise UserError(f"{option} is {text!r}, expected a {expected} file")
+        check_new_file(option, path)
+        return path
+
+    return parse
+
+
+def output_folder(option: str) -> Callable[[str], Path]:
+    """An argparse type: the path of a folder that can be made or written to, or a UserError.
+
+    One that is not there yet is not named as a file is.
+    """
+    parse_path = named_path(option)
+
+    def parse(text: str) -> Path:
+        path = parse_path(text)
+        if path.suffix.lower() in FILE_SUFFIXES and not path.is_dir():
+            raise UserError(f"{option} is {text!r}, the name of a file, expected a folder")
+        check_folder(path)
+        return path
 
     return parse
 

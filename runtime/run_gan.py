@@ -8,14 +8,16 @@ from pathlib import Path
 import numpy as np
 
 from edgegan.runtime.detector import PASS_ABOVE, Detector, find_cascade
-from edgegan.runtime.errors import UserError, add_debug_option, run_command
+from edgegan.runtime.errors import add_debug_option, run_command
+from edgegan.runtime.files import check_not_read
 from edgegan.runtime.generator import Generator
 from edgegan.runtime.grid import BASELINE_IMAGES, baseline_grid, read_picture, write_png
+from edgegan.runtime.models import model_files
 from edgegan.runtime.options import (
     add_cascade_option,
     add_model_options,
     add_seed_option,
-    file_ending_in,
+    output_file,
 )
 
 EXAMPLES = """\
@@ -33,6 +35,8 @@ def main(argv: list[str] | None = None) -> int:
             with; the grid is written before the cascade is looked for.
     """
     options = _parse(argv)
+    read = filter(None, [*model_files(options.model), options.compare])
+    check_not_read("--output", [options.output], read)
     original = _original(options)
     generator = Generator.load(options.model, options.provider, prefer=options.prefer)
     print(generator.provider_line)
@@ -49,11 +53,9 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _original(options: argparse.Namespace) -> np.ndarray | None:
-    """The picture to compare with, where there is one: read before anything is written."""
+    """The picture to compare with, where there is one."""
     if options.compare is None or not options.compare.exists():
         return None
-    if options.compare.resolve() == options.output.resolve():
-        raise UserError(f"--output is {options.output}, the original itself: choose another file")
     return read_picture(options.compare)
 
 
@@ -78,7 +80,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     add_seed_option(parser)
     parser.add_argument(
         "--output",
-        type=file_ending_in(".png", "--output"),
+        type=output_file("--output", ".png"),
         required=True,
         metavar="FILE",
         help="write the grid to this PNG (samples/gan.png)",

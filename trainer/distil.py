@@ -10,13 +10,14 @@ from edgegan.runtime.detector import find_detector
 from edgegan.runtime.errors import UserError, run_command
 from edgegan.runtime.generator import Generator
 from edgegan.runtime.metadata import ModelMetadata
+from edgegan.runtime.models import find_model
 from edgegan.runtime.options import whole_number
 from edgegan.trainer import device, recipe
 from edgegan.trainer.checkpoint import Checkpoint
 from edgegan.trainer.options import add_run_options, resumed_options
 from edgegan.trainer.recipe import VALUE_RANGES, StudentRecipe
 from edgegan.trainer.resuming import agree, check_same_recipe, last_checkpoint
-from edgegan.trainer.run import Run, carry_out, only_writer
+from edgegan.trainer.run import Run, carry_out, check_inputs, only_writer
 from edgegan.trainer.student import Distillation, Teacher, digest_of
 
 EXAMPLES = """\
@@ -46,6 +47,7 @@ def _train(options: argparse.Namespace) -> None:
     """Train as the options say."""
     folder: Path = options.out
     last = last_checkpoint(folder, options.resume, StudentRecipe)
+    check_inputs(folder, [find_model(options.teacher)])
     where = device.choose(options.device)
     provider = "cpu" if where.device_type == "cpu" else "auto"
     generator = Generator.load(options.teacher, provider)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import shlex
 from contextlib import suppress
 from pathlib import Path
@@ -22,7 +23,7 @@ from edgegan.trainer.loop import Training
 from edgegan.trainer.options import add_data_options, add_run_options, resumed_options
 from edgegan.trainer.recipe import Recipe
 from edgegan.trainer.resuming import agree, check_same_recipe, last_checkpoint
-from edgegan.trainer.run import Run, carry_out, only_writer
+from edgegan.trainer.run import Run, carry_out, check_inputs, only_writer
 
 EXAMPLES = """\
 examples:
@@ -53,6 +54,7 @@ def _train(options: argparse.Namespace) -> None:
     """Train as the options say."""
     folder: Path = options.out
     last = last_checkpoint(folder, options.resume, Recipe)
+    check_inputs(folder, _inputs(options))
     start = checkpoint.load(find_run(options.start_from)) if options.start_from else None
     chosen = _choose_recipe(last, start, options)
     seed = agree("seed", last and last.facts["seed"], options.seed, default=0)
@@ -72,6 +74,15 @@ def _train(options: argparse.Namespace) -> None:
     pictures = batches.describe(options.data, chosen.held_out)
     about = [device.describe(where), *pictures]
     carry_out(run, about, options.minutes, options.dry_run, _resume_command(options))
+
+
+def _inputs(options: argparse.Namespace) -> list[str | Path]:
+    """The files and folders that the training is made from, but for the run itself."""
+    if options.resume:
+        return [options.data]
+    own_recipe = options.recipe is not None and os.path.isfile(options.recipe)  # noqa: PTH113
+    named = [options.recipe] if own_recipe else []  # not a folder with the name of a shipped one
+    return [options.data, *named, *([options.start_from] if options.start_from else [])]
 
 
 def _choose_recipe(

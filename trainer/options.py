@@ -7,7 +7,7 @@ import math
 
 from edgegan.runtime.errors import add_debug_option
 from edgegan.runtime.latent import parse_seed
-from edgegan.runtime.options import add_cascade_option, named_path, positive_number
+from edgegan.runtime.options import add_cascade_option, named_path, output_folder, positive_number
 
 
 def add_data_options(parser: argparse.ArgumentParser, purpose: str) -> None:
@@ -37,7 +37,7 @@ def add_device_option(parser: argparse.ArgumentParser) -> None:
 def add_run_options(parser: argparse.ArgumentParser) -> None:
     """Declare what every run can be told, whatever it trains."""
     parser.add_argument(
-        "--out", type=named_path("--out"), required=True, help="keep the run in this folder"
+        "--out", type=output_folder("--out"), required=True, help="keep the run in this folder"
     )
     parser.add_argument(
         "--set",

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from edgegan.runtime.errors import UserError
-from edgegan.runtime.files import check_folder
-from edgegan.runtime.run_folder import LAST
+from edgegan.runtime.run_folder import BEST, JUDGE, LAST
 from edgegan.trainer import checkpoint, recipe
 from edgegan.trainer.checkpoint import Checkpoint
 from edgegan.trainer.recipe import AnyRecipe, R
@@ -19,14 +18,13 @@ def last_checkpoint(folder: Path, resume: bool, kind: type[R]) -> Checkpoint[R] 
     """The checkpoint to go on from; None for a new run.
 
     Raises:
-        UserError: the folder cannot be made or written to, there is no checkpoint to resume, it is
-            of another kind of recipe, or there is one that a new run would overwrite.
+        UserError: there is no checkpoint to resume, it is of another kind of recipe, or there is
+            one that a new run would overwrite.
     """
-    check_folder(folder)
     path = folder / LAST
     if resume and not path.exists():
         raise UserError(f"{folder} holds no run to resume: no such file as {path}")
-    if path.exists() and not resume:
+    if not resume and any((folder / name).exists() for name in (LAST, BEST, JUDGE)):
         raise UserError(f"{folder} holds a run already: choose another --out, or --resume it")
     return checkpoint.load(path, kind) if resume else None
 

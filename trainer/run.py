@@ -6,7 +6,7 @@ import argparse
 import shlex
 import signal
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
@@ -16,7 +16,7 @@ import numpy as np
 import yaml
 
 from edgegan.runtime.detector import Detector
-from edgegan.runtime.files import atomic_write, locked, remove_leftovers
+from edgegan.runtime.files import atomic_write, check_not_read, locked, remove_leftovers
 from edgegan.runtime.generator import to_bytes
 from edgegan.runtime.grid import BASELINE_IMAGES
 from edgegan.runtime.latent import Stream, draw_latents
@@ -233,6 +233,12 @@ def stop_signal() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def check_inputs(folder: Path, inputs: Iterable[str | Path]) -> None:
+    """Raise UserError where a run in a folder would write over what it is made from."""
+    names = (LAST, BEST, RECIPE, SKIPPED, GRIDS)
+    check_not_read("--out", [folder, *(folder / name for name in names)], inputs)
 
 
 def only_writer(options: argparse.Namespace, purpose: str) -> AbstractContextManager[None]:

@@ -22,8 +22,9 @@ from tqdm import tqdm
 
 from edgegan.export.translations import translate
 from edgegan.runtime.errors import UserError, add_debug_option, run_command
-from edgegan.runtime.files import atomic_write
+from edgegan.runtime.files import atomic_write, check_not_read
 from edgegan.runtime.latent import Stream, philox
+from edgegan.runtime.options import output_file
 from edgegan.trainer.data import (
     HELD_OUT,
     pack,
@@ -122,6 +123,7 @@ def main(argv: list[str] | None = None) -> int:
         UserError: the pictures or their tags cannot be read, or the file cannot be written.
     """
     options = _parser().parse_args(argv)
+    check_not_read("--out", [options.out], [options.data])
     tagged = read_tagged_pictures(options.data)
     training, held_out = (tagged.part(part) for part in split(len(tagged.images), HELD_OUT))
     network = train(training)
@@ -268,7 +270,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--data", type=Path, required=True, help=f"zip of pictures, with their colours in {TAGS}"
     )
-    parser.add_argument("--out", type=Path, required=True, help="the .onnx file to write")
+    parser.add_argument(
+        "--out",
+        type=output_file("--out", ".onnx"),
+        required=True,
+        help="the .onnx file to write",
+    )
     add_debug_option(parser)
     return parser
 

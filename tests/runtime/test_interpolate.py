@@ -225,8 +225,8 @@ def test_a_walk_to_the_same_seed_stays(make_generator: Callable[..., Path], tmp_
         (["--seeds", "3,eight"], "seed is 'eight', expected a whole number from 0"),
         (["--seeds", "3,8", "--frames", "1"], "--frames is '1', expected a whole number from 2"),
         (["--seeds", "0-99"], "--seeds and --frames make 2872 frames, expected at most 1000"),
-        (["--seeds", "3,8", "--output", "walk.bmp"], "walk.bmp, expected a .png, .gif or .webp"),
-        (["--seeds", "3,8", "--output", "walk"], "--output is walk, expected a .png, .gif or"),
+        (["--seeds", "3,8", "--output", "walk.bmp"], "'walk.bmp', expected a .png, .gif or .webp"),
+        (["--seeds", "3,8", "--output", "walk"], "--output is 'walk', expected a .png, .gif or"),
     ],
 )
 def test_bad_input_is_named(arguments: list[str], sentence: str) -> None:

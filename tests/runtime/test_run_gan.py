@@ -62,7 +62,7 @@ def test_faces_are_counted_in_the_grid_that_was_drawn(
 def test_the_original_is_not_overwritten(arguments: list[str], tmp_path: Path) -> None:
     write_png(tmp_path / "gan.png", np.zeros((4, 4, 3), np.uint8))
     before = (tmp_path / "gan.png").read_bytes()
-    with pytest.raises(UserError, match="the original itself: choose another file"):
+    with pytest.raises(UserError, match=r"would write to .*gan\.png, which is read"):
         main([*arguments, "--compare", str(tmp_path / "gan.png")])
     assert (tmp_path / "gan.png").read_bytes() == before
 

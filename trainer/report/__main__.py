@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edgegan.runtime.errors import UserError, add_debug_option, run_command
 from edgegan.runtime.files import write_bytes
-from edgegan.runtime.options import file_ending_in
+from edgegan.runtime.options import output_file
 from edgegan.trainer.report.page import render
 from edgegan.trainer.report.runs import read_runs
 
@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "-o",
         "--output",
-        type=file_ending_in(".html", "--output"),
+        type=output_file("--output", ".html"),
         required=True,
         help="write the page to this .html file",
     )
