@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
+import sys
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,16 +18,18 @@ import cv2
 import numpy as np
 
 from edgegan.runtime.detector import PASS_ABOVE, Detector, find_cascade
-from edgegan.runtime.errors import UserError, add_debug_option, run_command
-from edgegan.runtime.files import make_folder
+from edgegan.runtime.errors import STATUS_ERROR, UserError, add_debug_option, run_command
+from edgegan.runtime.files import check_not_read, locked
 from edgegan.runtime.generator import Generator
 from edgegan.runtime.grid import BASELINE_IMAGES, baseline_grid, read_picture, write_png
+from edgegan.runtime.models import model_files
 from edgegan.runtime.options import (
     add_best_of_option,
     add_cascade_option,
     add_device_options,
     add_model_option,
-    named_path,
+    output_file,
+    output_folder,
     parse_seeds,
 )
 
@@ -58,6 +63,35 @@ class Score:
         return f"{self.name}: {faces}, {'PASS' if self.passes else 'FAIL'}"
 
 
+@dataclass
+class Problems:
+    """What is not graded: bad pictures and the reasons, by their names, and names of hidden files.
+
+    Hidden files in a folder, such as ._grid.png, hold what a system keeps about others.
+    """
+
+    bad: dict[str, str] = field(default_factory=dict)
+    hidden: list[str] = field(default_factory=list)
+
+    def add(self, name: str, error: UserError) -> None:
+        """Note what cannot be graded, and say so."""
+        self.bad[name] = str(error)
+        print(f"error: {error}", file=sys.stderr, flush=True)
+
+    def tell(self) -> None:
+        """Say how many files are left out."""
+        if self.hidden:
+            files = f"{len(self.hidden)} hidden file{'s' * (len(self.hidden) != 1)}"
+            print(f"left out: {files}", file=sys.stderr, flush=True)
+
+    def mappings(self) -> dict[str, Any]:
+        """What --json prints of them."""
+        return {
+            "bad": [{"name": name, "reason": reason} for name, reason in self.bad.items()],
+            "left_out": [{"name": name, "reason": "hidden file"} for name in self.hidden],
+        }
+
+
 def score_images(images: np.ndarray, detector: Detector) -> int:
     """Count the faces that the graders would find.
 
@@ -71,30 +105,51 @@ def score_images(images: np.ndarray, detector: Detector) -> int:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Grade pictures or seeds; returns 0 if all pass and 1 if any fails.
+    """Grade pictures or seeds; returns 0 if all pass, 1 if any fails, 2 if any is not graded.
 
     Raises:
-        UserError: a picture, model, seed or cascade is bad, or an annotation cannot be written.
+        UserError: a model, seed or cascade is bad, or an annotation cannot be written.
     """
     options = _parse(argv)
-    detector = Detector(find_cascade(options.cascade))
-    generator = (
-        Generator.load(options.model, options.provider, options.best_of, options.prefer)
-        if options.model
-        else None
-    )
-    if generator is not None:
-        grids = _grids_of_seeds(generator, Path(options.model).stem, options.seeds)
-    else:
-        grids = _grids_of_pictures(options.pictures)
-
+    grids, problems = _grids_of_pictures(options.pictures)
     if options.annotate is not None:
-        _check_annotation(options.annotate, [name for name, _ in grids])
-    if generator is not None and not options.json:
-        print(generator.provider_line)
+        _check_annotation(options, [name for name, _ in grids])
+    detector = Detector(find_cascade(options.cascade))
+    generator = None
+    if options.model:
+        generator = Generator.load(options.model, options.provider, options.best_of, options.prefer)
+        grids = _grids_of_seeds(generator, Path(options.model).stem, options.seeds)
+        if not options.json:
+            print(generator.provider_line)
+    problems.tell()
+    with _only_writer(options.annotate):
+        scores = _grade(grids, detector, options, problems)
+
+    provider_line = None if generator is None else generator.provider_line
+    summary = {**summarise(scores), **problems.mappings(), "provider": provider_line}
+    if options.json:
+        print(json.dumps(summary, indent=2))
+    elif len(scores) > 1:
+        print(
+            f"mean {summary['mean']:.2f}, minimum {summary['minimum']}, "
+            f"{summary['share_passing']:.1%} of {len(scores)} grids pass"
+        )
+    if problems.bad:
+        return STATUS_ERROR
+    return 0 if all(score.passes for score in scores) else 1
+
+
+def _grade(
+    grids: list[NamedGrid], detector: Detector, options: argparse.Namespace, problems: Problems
+) -> list[Score]:
+    """Grade what can be had, and say so; what cannot becomes a problem."""
     scores = []
     for index, (name, draw) in enumerate(grids):
-        grid = draw()
+        try:
+            grid = draw()
+        except UserError as error:
+            problems.add(name, error)
+            continue
         rectangles = detector.faces(grid)
         scores.append(Score(name, len(rectangles)))
         if not options.json:
@@ -104,27 +159,17 @@ def main(argv: list[str] | None = None) -> int:
             write_png(annotated, annotate(grid, rectangles))
             if not options.json:
                 print(f"wrote {annotated}", flush=True)
-
-    provider_line = None if generator is None else generator.provider_line
-    summary = summarise(scores)
-    if options.json:
-        print(json.dumps({**summary, "provider": provider_line}, indent=2))
-    elif len(scores) > 1:
-        print(
-            f"mean {summary['mean']:.2f}, minimum {summary['minimum']}, "
-            f"{summary['share_passing']:.1%} of {len(scores)} grids pass"
-        )
-    return 0 if all(score.passes for score in scores) else 1
+    return scores
 
 
 def summarise(scores: Sequence[Score]) -> dict[str, Any]:
-    """Return what --json prints of one or more scores."""
+    """Return what --json prints of scores; of none there is no mean, minimum or share."""
     faces = [score.faces for score in scores]
     return {
         "pass_above": PASS_ABOVE,
-        "mean": statistics.fmean(faces),
-        "minimum": min(faces),
-        "share_passing": statistics.fmean(score.passes for score in scores),
+        "mean": statistics.fmean(faces) if faces else None,
+        "minimum": min(faces, default=None),
+        "share_passing": statistics.fmean(score.passes for score in scores) if scores else None,
         "grids": [{"name": s.name, "faces": s.faces, "passes": s.passes} for s in scores],
     }
 
@@ -144,35 +189,73 @@ def _grids_of_seeds(generator: Generator, name: str, seeds: Iterable[int]) -> li
     return [(f"{name}-seed-{seed}", partial(draw, seed)) for seed in seeds]
 
 
-def _grids_of_pictures(paths: Iterable[Path]) -> list[NamedGrid]:
+def _grids_of_pictures(paths: Iterable[Path]) -> tuple[list[NamedGrid], Problems]:
     """Name the pictures, taking those of a folder in place of it."""
     pictures: list[Path] = []
+    problems = Problems()
     for path in paths:
-        if path.is_dir():
-            found = [file for file in path.iterdir() if file.suffix.lower() in PICTURE_SUFFIXES]
-            if not found:
-                raise UserError(f"{path} has no picture in it, expected PNG or JPEG files")
-            pictures += sorted(found)
-        else:
+        if not os.path.isdir(path):  # noqa: PTH112 (it raises nothing)
             pictures.append(path)
-    return [(str(picture), partial(read_picture, picture)) for picture in pictures]
+            continue
+        try:
+            found = _pictures_in(path)
+        except UserError as error:
+            problems.add(str(path), error)
+            continue
+        problems.hidden += [str(file) for file in found if file.name.startswith(".")]
+        pictures += [file for file in found if not file.name.startswith(".")]
+    return [(str(picture), partial(read_picture, picture)) for picture in pictures], problems
 
 
-def _check_annotation(target: Path, names: list[str]) -> None:
-    """Raise UserError where annotated grids of these names cannot go to `target`."""
-    if target.suffix.lower() != ".png":
-        make_folder(target)
-    elif len(names) > 1:
+def _pictures_in(folder: Path) -> list[Path]:
+    """The files of a folder that are pictures by their suffix, by their names' bytes.
+
+    Raises:
+        UserError: there are none but hidden ones, or it cannot be read.
+    """
+    try:
+        files = sorted(folder.iterdir(), key=os.fsencode)
+    except OSError as error:
+        raise UserError(f"cannot read {folder}: {error.strerror or error}") from error
+    found = [file for file in files if file.suffix.lower() in PICTURE_SUFFIXES]
+    if all(file.name.startswith(".") for file in found):
+        raise UserError(f"{folder} has no picture in it, expected PNG or JPEG files")
+    return found
+
+
+def _check_annotation(options: argparse.Namespace, names: list[str]) -> None:
+    """Raise UserError where annotated grids would go over what is read, or more to one file."""
+    if options.model:
+        names = [str(seed) for seed in options.seeds]
+    target: Path = options.annotate
+    if _is_png(target) and len(names) > 1:
         raise UserError(
             f"--annotate is the file {target}, expected a folder for {len(names)} grids"
         )
-    elif target.resolve() == Path(names[0]).resolve():
-        raise UserError(f"--annotate is {target}, the picture itself, expected another file")
+    read = model_files(options.model) if options.model else [*options.pictures, *names]
+    paths = [_annotation_path(target, name, index) for index, name in enumerate(names)]
+    check_not_read("--annotate", [target, *paths], read)
+
+
+def _only_writer(target: Path | None) -> AbstractContextManager[None]:
+    """What keeps other processes from writing annotated grids to the same folder."""
+    return nullcontext() if target is None or _is_png(target) else locked(target, "edgegan score")
+
+
+def _is_png(path: Path) -> bool:
+    return path.suffix.lower() == ".png"
+
+
+def _annotation_target(text: str) -> Path:
+    """Read --annotate: a .png file, or else a folder."""
+    if _is_png(Path(text)):
+        return output_file("--annotate", ".png")(text)
+    return output_folder("--annotate")(text)
 
 
 def _annotation_path(target: Path, name: str, index: int) -> Path:
     """Return where an annotated grid goes: `target` itself if it is a PNG, else a file in it."""
-    if target.suffix.lower() == ".png":
+    if _is_png(target):
         return target
     return target / f"{index:03}-{Path(name).stem}.png"  # numbered: two may share a stem
 
@@ -182,7 +265,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         prog="edgegan score",
         description="Count the faces in 5 x 5 grids as the graders do: "
         f"more than {PASS_ABOVE} is a pass. "
-        "Exit status: 0 if all pass, 1 if any fails, 2 for an error.",
+        "Exit status: 0 if all pass, 1 if any fails, 2 if any cannot be graded.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -206,7 +289,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--annotate",
-        type=named_path("--annotate"),
+        type=_annotation_target,
         metavar="PATH",
         help="write the pictures with the faces found drawn on them: to a .png, or a folder",
     )

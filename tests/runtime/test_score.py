@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 
 import cv2
@@ -11,6 +12,7 @@ from edgegan import Generator
 from edgegan.runtime import score
 from edgegan.runtime.detector import Detector
 from edgegan.runtime.errors import UserError
+from edgegan.runtime.files import locked
 from edgegan.runtime.grid import baseline_grid, read_picture, write_png
 from edgegan.runtime.score import Score, annotate, main, score_images, summarise
 
@@ -42,6 +44,11 @@ def grid_file(tmp_path):
         return path
 
     return make
+
+
+def contents(folder):
+    """What is in every file of a folder and those below it."""
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 @pytest.mark.parametrize("faces", [0, 12, 23, 25])
@@ -203,7 +210,7 @@ def test_annotating_leaves_the_grid_as_it_was():
 def test_annotations_never_replace_the_picture(grid_file, capsys):
     path, other = grid_file(10), grid_file(11)
     before = path.read_bytes()
-    with pytest.raises(UserError, match="the picture itself, expected another file"):
+    with pytest.raises(UserError, match=r"--annotate would write to .*10\.png, which is read"):
         main([str(path), "--annotate", str(path)])
     with pytest.raises(UserError, match="expected a folder for 2 grids"):
         main([str(path), str(other), "--annotate", str(path)])
@@ -212,17 +219,114 @@ def test_annotations_never_replace_the_picture(grid_file, capsys):
 
 
 @pytest.mark.usefixtures("fake_detector")
-def test_bad_pictures_are_named(tmp_path):
-    empty = tmp_path / "empty"
+def test_annotations_of_a_folder_never_replace_a_picture_in_it(grid_file, tmp_path):
+    folder = tmp_path / "grids"
+    for name in ("000-a.png", "b.png"):
+        grid_file(10, f"grids/{name}")
+    (tmp_path / "link").symlink_to(folder)
+    (tmp_path / "drawn").mkdir()
+    os.link(folder / "b.png", tmp_path / "drawn" / "001-b.png")
+    before = contents(tmp_path)
+    for target, replaced in (("grids", "grids"), ("link", "grids"), ("drawn", "b.png")):
+        with pytest.raises(UserError, match=rf"--annotate would write to .*{replaced}.*is read"):
+            main([str(folder), "--annotate", str(tmp_path / target)])
+    with pytest.raises(UserError, match=r"would write to .*000-a\.png, which is read"):
+        main([str(tmp_path / "a.png"), str(folder / "000-a.png"), "--annotate", str(folder)])
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.usefixtures("fake_detector")
+def test_annotations_go_where_their_name_says(grid_file, tmp_path):
+    path = grid_file(10)
+    with pytest.raises(UserError, match=r"drawn\.jpg', the name of a file, expected a folder"):
+        main([str(path), "--annotate", str(tmp_path / "drawn.jpg")])
+    with (
+        locked(tmp_path / "drawn", "test"),
+        pytest.raises(UserError, match="drawn is being written by test"),
+    ):
+        main([str(path), "--annotate", str(tmp_path / "drawn")])
+    assert sorted(tmp_path.iterdir()) == [path]
+
+
+@pytest.fixture
+def mixed_folder(grid_file, tmp_path):
+    """A passing grid, then one cut off, a text, a dead link, hidden files, and one that passes."""
+    folder = tmp_path / "grids"
+    for name in ("0.png", "1.png", "9.png", ".hidden.png"):
+        grid_file(10, f"grids/{name}")
+    whole = (folder / "1.png").read_bytes()
+    (folder / "1.png").write_bytes(whole[: len(whole) // 2])
+    (folder / "2.jpg").write_text("no picture")
+    (folder / "3.png").symlink_to(folder / "none")
+    (folder / "._0.png").write_bytes(b"\0\5\x16\7 of a file manager")
+    (folder / ".DS_Store").write_bytes(b"no picture by its name")
+    return folder
+
+
+@pytest.mark.usefixtures("fake_detector")
+def test_bad_pictures_are_named_and_the_rest_is_graded(mixed_folder, capsys):
+    assert main([str(mixed_folder)]) == 2
+    out, err = capsys.readouterr()
+    assert out.splitlines() == [
+        f"{mixed_folder}/0.png: 25 faces, PASS",
+        f"{mixed_folder}/9.png: 25 faces, PASS",
+        "mean 25.00, minimum 25, 100.0% of 2 grids pass",
+    ]
+    left_out, *errors = err.splitlines()
+    assert left_out == "left out: 2 hidden files"
+    assert len(errors) == 3
+    for name, line in zip(("1.png", "2.jpg", "3.png"), errors):
+        assert line.startswith("error: ")
+        assert f"{mixed_folder / name}" in line
+
+
+@pytest.mark.usefixtures("fake_detector")
+def test_json_has_the_bad_and_the_hidden_too(mixed_folder, capsys):
+    assert main([str(mixed_folder), "--json"]) == 2
+    summary = json.loads(capsys.readouterr().out)
+    assert [grid["name"] for grid in summary["grids"]] == [
+        str(mixed_folder / name) for name in ("0.png", "9.png")
+    ]
+    assert summary["mean"] == 25
+    assert [bad["name"] for bad in summary["bad"]] == [
+        str(mixed_folder / name) for name in ("1.png", "2.jpg", "3.png")
+    ]
+    assert "is neither a PNG nor a JPEG picture" in summary["bad"][1]["reason"]
+    assert summary["left_out"] == [
+        {"name": str(mixed_folder / name), "reason": "hidden file"}
+        for name in ("._0.png", ".hidden.png")
+    ]
+
+
+@pytest.mark.usefixtures("fake_detector")
+def test_several_pictures_of_which_some_are_bad(grid_file, tmp_path, capsys):
+    good, failing = grid_file(10), grid_file(13)
+    empty, none = tmp_path / "empty", tmp_path / "none.png"
     empty.mkdir()
-    with pytest.raises(UserError, match=f"{empty} has no picture in it"):
-        main([str(empty)])
-    with pytest.raises(UserError, match=r"cannot read .*none\.png: No such file"):
-        main([str(tmp_path / "none.png")])
-    text = tmp_path / "text.jpg"
-    text.write_text("no picture")
-    with pytest.raises(UserError, match="is neither a PNG nor a JPEG"):
-        main([str(text)])
+    (empty / "._x.png").write_bytes(b"")
+    assert main([str(none), str(empty), str(failing), str(good)]) == 2
+    out, err = capsys.readouterr()
+    assert [line.split(": ")[1] for line in out.splitlines()[:2]] == [
+        "0 faces, FAIL",
+        "25 faces, PASS",
+    ]
+    assert err.splitlines() == [
+        f"error: {empty} has no picture in it, expected PNG or JPEG files",
+        f"error: cannot read {none}: No such file or directory",
+    ]
+
+
+@pytest.mark.usefixtures("fake_detector")
+def test_nothing_that_can_be_graded(tmp_path, capsys):
+    assert main([str(tmp_path / "none.png"), "--json"]) == 2
+    summary = json.loads(capsys.readouterr().out)
+    assert (summary["mean"], summary["minimum"], summary["grids"]) == (None, None, [])
+    assert summary["bad"][0]["name"] == str(tmp_path / "none.png")
+
+
+@pytest.mark.usefixtures("fake_detector")
+def test_a_hidden_picture_that_is_named_is_graded(grid_file):
+    assert main([str(grid_file(10, ".grid.png"))]) == 0
 
 
 @pytest.mark.parametrize(
