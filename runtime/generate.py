@@ -9,7 +9,14 @@ import numpy as np
 from edgegan.runtime.errors import UserError, add_debug_option, run_command
 from edgegan.runtime.files import check_not_read
 from edgegan.runtime.generator import Generator
-from edgegan.runtime.grid import BASELINE_IMAGES, baseline_grid, tight_grid, write_png
+from edgegan.runtime.grid import (
+    BASELINE_IMAGES,
+    baseline_grid,
+    check_size,
+    tight_grid,
+    tight_grid_size,
+    write_png,
+)
 from edgegan.runtime.models import model_files
 from edgegan.runtime.options import (
     add_best_of_option,
@@ -27,7 +34,6 @@ examples:
   edgegan generate --model dcgan.onnx --images drawn/ --count 100000
   edgegan generate --model dcgan.onnx --best-of 4 --output best.png
 """
-# A grid is drawn in memory as a whole, and a PNG can be a million pixels wide.
 MOST_TILES = 10_000
 MOST_IN_A_ROW = 1_000
 MOST_GAP = 256
@@ -37,12 +43,16 @@ def main(argv: list[str] | None = None) -> int:
     """Generate a grid, single images, or both; returns the exit status.
 
     Raises:
-        UserError: a bad model or seed, or an output that cannot be written.
+        UserError: a bad model or seed, a grid that is too large, or an output that cannot be
+            written or is the model itself.
     """
     options = _parse(argv)
     if options.output is not None:
         check_not_read("--output", [options.output], model_files(options.model))
     generator = Generator.load(options.model, options.provider, options.best_of, options.prefer)
+    if options.output is not None and options.layout == "tight":
+        tile = (generator.metadata.image_size, generator.metadata.image_size)
+        check_size(*tight_grid_size(options.rows, options.columns, tile, options.gap))
     print(generator.provider_line)
     if options.output is not None:
         write_png(options.output, _draw_grid(generator, options))

@@ -20,6 +20,8 @@ BASELINE_LEFTS = (91, 194, 296, 399, 501)
 BASELINE_TOPS = (57, 134, 210, 287, 363)
 BASELINE_HIDDEN = (57, 210)  # rows of pixels that rounding puts above the panels they belong to
 WHITE = 255
+MOST_SIDE = 1_000_000  # pixels, of a PNG: libpng writes and reads no longer ones
+MOST_PIXELS = 178_956_970  # of more Pillow says that they are meant to fill the memory
 
 PNG_END = b"IEND\xaeB`\x82"
 
@@ -60,25 +62,49 @@ def tight_grid(images: np.ndarray, rows: int, columns: int, gap: int) -> np.ndar
     count, height, width, _ = images.shape
     if count != rows * columns:
         raise ValueError(f"{count} images do not fill {rows} rows of {columns}")
-    tiles = images.reshape(rows, columns, height, width, 3)
-    padding = ((0, 0), (0, 0), (0, gap), (0, gap), (0, 0))
-    padded = np.pad(tiles, padding, constant_values=WHITE).transpose(0, 2, 1, 3, 4)
-    whole = padded.reshape(rows * (height + gap), columns * (width + gap), 3)
-    return whole[: whole.shape[0] - gap, : whole.shape[1] - gap].copy()
+    grid = np.full((*tight_grid_size(rows, columns, (height, width), gap), 3), WHITE, np.uint8)
+    for tile, (row, column) in zip(images, itertools.product(range(rows), range(columns))):
+        top, left = row * (height + gap), column * (width + gap)
+        grid[top : top + height, left : left + width] = tile
+    return grid
+
+
+def tight_grid_size(rows: int, columns: int, tile: tuple[int, int], gap: int) -> tuple[int, int]:
+    """Return the height and width of what `tight_grid` makes of tiles of that height and width."""
+    height, width = tile
+    return rows * (height + gap) - gap, columns * (width + gap) - gap
+
+
+def check_size(height: int, width: int) -> None:
+    """Raise UserError where a picture is too large to be written, or to be opened again."""
+    if max(height, width) > MOST_SIDE or height * width > MOST_PIXELS:
+        raise UserError(
+            f"a picture of {width} x {height} pixels is too large to be written, expected at most "
+            f"{MOST_SIDE} a side and {MOST_PIXELS} in all"
+        )
 
 
 def write_png(path: str | Path, image: np.ndarray) -> None:
     """Write uint8 (H, W, 3), RGB, as a PNG file; the same image always gives the same bytes.
 
     Raises:
-        UserError: the file cannot be written.
+        UserError: the file cannot be written, or the picture is too large.
     """
     write_bytes(path, encode_png(image))
 
 
 def encode_png(image: np.ndarray) -> bytes:
-    """Return uint8 (H, W, 3), RGB, as the content of a PNG file; the same bytes every time."""
-    return cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1].tobytes()
+    """Return uint8 (H, W, 3), RGB, as the content of a PNG file; the same bytes every time.
+
+    Raises:
+        UserError: it is too large, as check_size says.
+        MemoryError: there is no room for it.
+    """
+    check_size(*image.shape[:2])
+    done, content = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    if not done:  # OpenCV keeps to itself what else there can be
+        raise MemoryError(f"a picture of {image.shape[1]} x {image.shape[0]} pixels as PNG")
+    return content.tobytes()
 
 
 def read_picture(path: str | Path) -> np.ndarray:

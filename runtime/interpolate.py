@@ -11,7 +11,14 @@ from edgegan.runtime.animation import FORMATS, write_animation
 from edgegan.runtime.errors import UserError, add_debug_option, run_command
 from edgegan.runtime.files import check_not_read
 from edgegan.runtime.generator import Generator
-from edgegan.runtime.grid import WHITE, tight_grid, write_png
+from edgegan.runtime.grid import (
+    MOST_PIXELS,
+    WHITE,
+    check_size,
+    tight_grid,
+    tight_grid_size,
+    write_png,
+)
 from edgegan.runtime.interpolation import lerp, slerp, walk
 from edgegan.runtime.models import model_files
 from edgegan.runtime.options import add_model_options, output_file, parse_seeds, whole_number
@@ -33,19 +40,38 @@ def main(argv: list[str] | None = None) -> int:
     """Walk from the first face of each seed to that of the next; returns the exit status.
 
     Raises:
-        UserError: a bad model, too few seeds, too many frames, or an output that is neither PNG
-            nor an animation or cannot be written.
+        UserError: a bad model, too few seeds, too many or too large frames, or an output that is
+            neither PNG nor an animation, is the model itself or cannot be written.
     """
     options = _parse(argv)
     check_not_read("--output", [options.output], model_files(options.model))
     generator = Generator.load(options.model, options.provider, prefer=options.prefer)
     print(generator.provider_line)
+    _check_size(options, generator.metadata.image_size)
     waypoints = np.concatenate([generator.latents(seed, 1) for seed in options.seeds])
     images = generator.images_of(walk(waypoints, options.frames, PATHS[options.path]))
     write = write_strip if options.output.suffix.lower() == ".png" else write_animation
     write(options.output, images)
     print(f"wrote {options.output}: {len(images)} frames")
     return 0
+
+
+def _check_size(options: argparse.Namespace, size: int) -> None:
+    """Raise UserError where the frames would be too large to be written, before they are drawn."""
+    frames = _frames(options)
+    if options.output.suffix.lower() == ".png":
+        columns = min(frames, STRIP_COLUMNS)
+        check_size(*tight_grid_size(-(-frames // columns), columns, (size, size), STRIP_GAP))
+    elif frames * size**2 > MOST_PIXELS:
+        raise UserError(
+            f"--seeds and --frames make {frames} frames of {size} x {size} pixels, expected at "
+            f"most {MOST_PIXELS} pixels in all"
+        )
+
+
+def _frames(options: argparse.Namespace) -> int:
+    """How many are drawn; a seed in the middle ends one way and begins the next with one."""
+    return (len(options.seeds) - 1) * (options.frames - 1) + 1
 
 
 def write_strip(path: str | Path, images: np.ndarray) -> None:
@@ -102,7 +128,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     options = parser.parse_args(argv)
     if len(options.seeds) < 2:
         raise UserError(f"--seeds is {options.seeds[0]} alone, expected two or more, such as 3,8")
-    frames = (len(options.seeds) - 1) * (options.frames - 1) + 1
+    frames = _frames(options)
     if frames > MOST_FRAMES:
         raise UserError(
             f"--seeds and --frames make {frames} frames, expected at most {MOST_FRAMES}"

@@ -12,6 +12,7 @@ import onnxruntime
 import pytest
 
 import edgegan.runtime.generator
+import edgegan.runtime.grid
 import edgegan.runtime.models
 from edgegan import Generator
 from edgegan.runtime.errors import UserError
@@ -319,11 +320,32 @@ def test_numbers_out_of_range_are_named(option, value, least):
         main(["--output", "x.png", "--layout", "tight", f"{option}={value}"])
 
 
+@pytest.mark.parametrize(("rows", "columns", "gap"), [("1", "1000", "4"), ("2", "2", "1")])
+def test_a_grid_that_is_too_large_is_refused_before_it_is_drawn(
+    make_generator, tmp_path, monkeypatch, rows, columns, gap
+):
+    """As with the limits of PNG, which larger models reach."""
+    monkeypatch.setattr(edgegan.runtime.grid, "MOST_SIDE", 19_995)
+    monkeypatch.setattr(edgegan.runtime.grid, "MOST_PIXELS", 33 * 33 - 1)
+
+    def drawn(*_, **__):
+        raise AssertionError("drawn in vain")
+
+    monkeypatch.setattr(Generator, "images", drawn)
+    layout = ["--layout", "tight", "--rows", rows, "--columns", columns, "--gap", gap]
+    output = tmp_path / "grid.png"
+    height, width = (int(n) * (16 + int(gap)) - int(gap) for n in (rows, columns))
+    with pytest.raises(UserError, match=f"a picture of {width} x {height} pixels is too large"):
+        main(["--model", str(make_generator()), *layout, "--output", str(output)])
+    assert not output.exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         (["--output", "x.jpg"], "--output is 'x.jpg', expected a .png file"),
         (["--output", ""], "--output is '', expected a .png file"),
+        (["--images", "x.png"], "--images is 'x.png', the name of a file, expected a folder"),
         (["--images", ""], "--images is empty, expected the path of a file or folder"),
         (
             ["--output", "x.png", "--layout", "tight", "--rows", "101", "--columns", "100"],

@@ -9,9 +9,20 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from edgegan.runtime.errors import UserError
-from edgegan.runtime.grid import baseline_grid, read_picture, tight_grid, write_png
+from edgegan.runtime.grid import (
+    MOST_PIXELS,
+    MOST_SIDE,
+    baseline_grid,
+    check_size,
+    encode_png,
+    read_picture,
+    tight_grid,
+    tight_grid_size,
+    write_png,
+)
 from edgegan.runtime.resample import resample
 
 
@@ -86,6 +97,7 @@ def test_the_baseline_grid_takes_25_square_images_of_bytes(images):
 def test_a_tight_grid_holds_its_images_and_white(rows, columns, gap, height, width):
     images = random_images(rows * columns, height, width)
     grid = tight_grid(images, rows, columns, gap)
+    assert grid.shape[:2] == tight_grid_size(rows, columns, images.shape[1:3], gap)
     assert grid.shape == (
         rows * height + (rows - 1) * gap,
         columns * width + (columns - 1) * gap,
@@ -97,6 +109,24 @@ def test_a_tight_grid_holds_its_images_and_white(rows, columns, gap, height, wid
         np.testing.assert_array_equal(grid[top : top + height, left : left + width], image)
         between[top : top + height, left : left + width] = False
     assert (grid[between] == 255).all()
+
+
+def test_the_largest_picture_is_what_can_be_written_and_opened(tmp_path):
+    check_size(1, MOST_SIDE)
+    image = np.zeros((1, MOST_SIDE, 3), np.uint8)
+    assert cv2.imdecode(np.frombuffer(encode_png(image), np.uint8), 1).shape == image.shape
+    wider = np.zeros((1, MOST_SIDE + 1, 3), np.uint8)
+    assert not cv2.imencode(".png", wider)[0]  # libpng's own limit
+    with pytest.raises(UserError, match="a picture of 1000001 x 1 pixels is too large"):
+        write_png(tmp_path / "grid.png", wider)
+    assert not list(tmp_path.iterdir())
+    for size in ((1, MOST_SIDE + 1), (MOST_SIDE + 1, 1)):
+        with pytest.raises(UserError, match=r"pixels is too large .* at most 1000000 a side"):
+            check_size(*size)
+    assert Image.MAX_IMAGE_PIXELS * 2 == MOST_PIXELS  # of more than twice that it opens none
+    check_size(MOST_PIXELS // 13378, 13378)
+    with pytest.raises(UserError, match="a picture of 13378 x 13378 pixels is too large"):
+        check_size(13378, 13378)
 
 
 def test_a_tight_grid_is_filled():

@@ -218,6 +218,33 @@ def test_a_walk_to_the_same_seed_stays(make_generator: Callable[..., Path], tmp_
 
 
 @pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("walk.png", "a picture of 178 x 52 pixels is too large to be written"),
+        ("walk.gif", "make 21 frames of 16 x 16 pixels, expected at most 5375 pixels in all"),
+        ("walk.webp", "make 21 frames of 16 x 16 pixels, expected at most 5375 pixels in all"),
+    ],
+)
+def test_frames_that_are_too_large_are_refused_before_they_are_drawn(
+    make_generator: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    sentence: str,
+) -> None:
+    def drawn(*_: object) -> None:
+        raise AssertionError("drawn in vain")
+
+    monkeypatch.setattr(Generator, "images_of", drawn)
+    monkeypatch.setattr("edgegan.runtime.interpolate.MOST_PIXELS", 21 * 16**2 - 1)
+    monkeypatch.setattr("edgegan.runtime.grid.MOST_PIXELS", 178 * 52 - 1)
+    command = ["--model", str(make_generator()), "--seeds", "1,2,3", "--frames", "11"]
+    with pytest.raises(UserError, match=sentence):
+        main([*command, "--output", str(tmp_path / name)])
+    assert not (tmp_path / name).exists()
+
+
+@pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         (["--seeds", "3"], "--seeds is 3 alone, expected two or more, such as 3,8"),
