@@ -17,6 +17,7 @@ from edgegan.runtime.files import read_bytes
 from edgegan.runtime.latent import Stream, philox
 from edgegan.runtime.metadata import GENERATOR, PREFIX, ModelMetadata
 from edgegan.runtime.network import Network
+from edgegan.runtime.onnx_file import check_model
 
 EXPECTED = "expected a file that edgegan export wrote with --optimize 0, 1 or 2"
 
@@ -28,9 +29,11 @@ def read(path: Path) -> Original:
     metadata is kept.
 
     Raises:
-        UserError: the file cannot be read, is none of ours, or does not compute in float32.
+        UserError: the file cannot be read, check_model refuses it, it is none of ours, or does not
+            compute in float32.
     """
     content = read_bytes(path)
+    check_model(content, path)
     strings = verify.metadata_of(path)
     part = strings.get(f"{PREFIX}part", GENERATOR)
     metadata = Network(path, "cpu", part).metadata

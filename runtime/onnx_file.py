@@ -1,18 +1,27 @@
-"""What an ONNX file says of its graph and onnxruntime does not tell: its opset and its weights.
+"""An ONNX file's bytes: whether it is harmless, and what onnxruntime does not tell of its graph.
 
-Read from the bytes, as https://protobuf.dev/programming-guides/encoding/ and onnx.proto have them,
-since the package onnx is not needed for anything else at the edge.
+Read as https://protobuf.dev/programming-guides/encoding/ and onnx.proto have it, since the package
+onnx is not needed for anything else at the edge.
+
+Where a field stands more than once, protobuf joins messages and takes the last of numbers and
+texts. Here each of them has to be harmless, so it does not matter which are taken; what no writer
+of protobuf writes, and readers may take in different ways, is refused.
 """
 
 from __future__ import annotations
 
 import math
+import reprlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Union
 
+from edgegan.runtime.errors import UserError
+
 Value = Union[int, memoryview]
+Fields = Mapping[int, Callable[[Value], None]]  # what checks each field that a message may have
 
 # Numbers of fields in onnx.proto.
 MODEL_GRAPH, MODEL_OPSET_IMPORT = 7, 8
@@ -23,6 +32,27 @@ TENSOR_DIMS, TENSOR_DATA_TYPE = 1, 2
 DATA_TYPES = {1: "float32", 2: "uint8", 3: "int8", 6: "int32", 7: "int64", 10: "float16"}
 
 VARINT, EIGHT_BYTES, LENGTH, FOUR_BYTES = 0, 1, 2, 5  # wire types
+MOST_VARINT_BYTES = 10
+
+ORT_FORMAT = b"ORTM"  # at bytes 4 to 7: onnxruntime's own format, which it opens as well
+STANDARD_DOMAINS = (b"", b"ai.onnx")
+FORBIDDEN_OPERATORS = (
+    *(b"If", b"Loop", b"Scan", b"SequenceMap"),  # control flow
+    *(b"RandomNormal", b"RandomNormalLike", b"RandomUniform", b"RandomUniformLike"),
+    *(b"Multinomial", b"Bernoulli", b"Dropout"),
+)
+
+
+class HarmfulModel(UserError):  # noqa: N818 (the file is what is said to be so)
+    """A whole ONNX file that could do more than compute: the sentence says what is in it."""
+
+
+class _HarmError(Exception):
+    """What a file has and may not have, and what was expected, as the end of a sentence."""
+
+
+class _BrokenError(ValueError):
+    """Why bytes are no message of protobuf."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +61,34 @@ class GraphFacts:
 
     opset: int
     weights: dict[str, int]
+
+
+def check_model(content: bytes, name: str | Path) -> None:
+    """Check that an ONNX file is a graph of standard operators with all its weights in it.
+
+    Such a graph reads no file, and computes the same every time. onnxruntime would read weights
+    from any file that a model names.
+
+    Args:
+        content: the whole file.
+        name: of the file, in errors.
+
+    Raises:
+        HarmfulModel: it has external data, control flow, random operators, those of another domain,
+            or what else none of our files has: functions, subgraphs, sparse weights, fields that
+            onnx.proto lacks.
+        UserError: it is no protobuf message, or onnxruntime's own format.
+    """
+    if content[4:8] == ORT_FORMAT:
+        raise UserError(f"{name} is in onnxruntime's own format, expected an ONNX file")
+    try:
+        _check_fields(memoryview(content), MODEL)
+    except _HarmError as harm:
+        raise HarmfulModel(f"{name} has {harm}") from None
+    except _BrokenError as reason:
+        raise UserError(
+            f"{name} is not a whole ONNX model: {reason} ({len(content)} bytes read)"
+        ) from None
 
 
 def read_facts(content: bytes) -> GraphFacts:
@@ -60,21 +118,102 @@ def _count(tensor: memoryview) -> dict[str, int]:
     return {DATA_TYPES.get(data_type, f"type {data_type}"): math.prod(dimensions)}
 
 
+# What check_model looks into. None of these messages can hold another of its own kind, so the
+# depth has a bound; texts, numbers and shapes are left to onnxruntime.
+
+
+def _check_fields(message: memoryview, allowed: Fields) -> None:
+    for number, value in _fields(message):
+        check = allowed.get(number)
+        if check is None:
+            raise _HarmError(f"a field {number} that ONNX models have not, expected an ONNX model")
+        check(value)
+
+
+def _whatever(value: Value) -> None:
+    """Of a field that can do no harm."""
+
+
+def _any_of(*numbers: int) -> dict[int, Callable[[Value], None]]:
+    return dict.fromkeys(numbers, _whatever)
+
+
+def _each(allowed: Fields) -> Callable[[Value], None]:
+    """Of a field that is a message."""
+    return lambda value: _check_fields(_message(value), allowed)
+
+
+def _none(sentence: str) -> Callable[[Value], None]:
+    """Of a field that has to be absent."""
+
+    def check(value: Value) -> None:
+        raise _HarmError(sentence)
+
+    return check
+
+
+def _location(value: Value) -> None:
+    if _integer(value):
+        _external(value)
+
+
+def _operator(value: Value) -> None:
+    if _message(value) in FORBIDDEN_OPERATORS:
+        raise _HarmError(
+            f"the operator {_text(value)}, expected neither control flow nor randomness"
+        )
+
+
+def _domain(value: Value) -> None:
+    if _message(value) not in STANDARD_DOMAINS:
+        raise _HarmError(f"an operator of the domain {_text(value)}, expected those of ONNX alone")
+
+
+_external = _none("external data, which could be any file: expected all weights in it")
+_subgraph = _none("a graph within its graph, expected no control flow")
+_sparse = _none("sparse weights, expected dense ones")
+
+TENSOR: Fields = {**_any_of(*range(1, 13), 16), 13: _external, 14: _location}
+ATTRIBUTE: Fields = {
+    **_any_of(1, 2, 3, 4, 7, 8, 9, 13, 14, 15, 20, 21),
+    **dict.fromkeys((5, 10), _each(TENSOR)),
+    **dict.fromkeys((6, 11), _subgraph),
+    **dict.fromkeys((22, 23), _sparse),
+}
+NODE: Fields = {**_any_of(1, 2, 3, 6, 8, 9, 10), 4: _operator, 5: _each(ATTRIBUTE), 7: _domain}
+GRAPH: Fields = {**_any_of(2, *range(10, 15), 16), 1: _each(NODE), 5: _each(TENSOR), 15: _sparse}
+MODEL: Fields = {
+    **_any_of(*range(1, 7), 8, 14, 26),
+    MODEL_GRAPH: _each(GRAPH),
+    20: _none("graphs for training, expected one for use"),
+    25: _none("functions of its own, expected the operators of ONNX alone"),
+}
+
+
+# The wire format.
+
+
 def _fields(message: memoryview) -> Iterator[tuple[int, Value]]:
     """The fields of a message: their numbers, with an integer or the bytes of what else it is."""
     at = 0
     while at < len(message):
         key, at = _varint(message, at)
-        wire_type = key & 7
+        number, wire_type = key >> 3, key & 7
+        if not 0 < number < 2**29:
+            raise _BrokenError(f"a field has the number {number}")
         if wire_type == VARINT:
             integer, at = _varint(message, at)
-            yield key >> 3, integer
+            yield number, integer
             continue
         if wire_type == LENGTH:
             length, at = _varint(message, at)
+        elif wire_type in (EIGHT_BYTES, FOUR_BYTES):
+            length = 8 if wire_type == EIGHT_BYTES else 4
         else:
-            length = {EIGHT_BYTES: 8, FOUR_BYTES: 4}[wire_type]
-        yield key >> 3, message[at : at + length]
+            raise _BrokenError(f"field {number} is of the kind {wire_type}")
+        if length > len(message) - at:
+            raise _BrokenError(f"field {number} ends too early")
+        yield number, message[at : at + length]
         at += length
 
 
@@ -88,24 +227,33 @@ def _packed(message: memoryview) -> list[int]:
 
 
 def _varint(message: memoryview, at: int) -> tuple[int, int]:
-    """An integer that begins at a byte, seven bits in each, and where the next begins."""
+    """An integer of 64 bits that begins at a byte, seven bits in each, and where the next begins.
+
+    In as few bytes as it takes: readers differ in what they make of more.
+    """
     value = shift = 0
-    while True:
-        byte = message[at]
-        at += 1
+    for byte in message[at : at + MOST_VARINT_BYTES]:
         value |= (byte & 0x7F) << shift
         shift += 7
         if byte < 0x80:
-            return value, at
+            if value >= 2**64 or (byte == 0 and shift > 7):
+                break
+            return value, at + shift // 7
+    raise _BrokenError(f"there is no number at byte {at} of a field")
 
 
 def _integer(value: Value) -> int:
     if not isinstance(value, int):
-        raise ValueError("expected an integer in the ONNX file, found bytes")
+        raise _BrokenError("there are bytes where a number should be")
     return value
 
 
 def _message(value: Value) -> memoryview:
     if isinstance(value, int):
-        raise ValueError("expected a message in the ONNX file, found an integer")
+        raise _BrokenError("there is a number where a message should be")
     return value
+
+
+def _text(value: Value) -> str:
+    """A name for a sentence, cut where it is long."""
+    return reprlib.repr(bytes(_message(value)).decode("utf-8", "replace"))

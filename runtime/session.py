@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 from collections.abc import Mapping
 from contextlib import redirect_stderr, redirect_stdout
@@ -17,6 +18,7 @@ from edgegan.runtime.cores import available_cores
 from edgegan.runtime.errors import UserError
 from edgegan.runtime.files import read_bytes
 from edgegan.runtime.fixed_batch import FixedBatchSession
+from edgegan.runtime.onnx_file import check_model
 
 BATCH = 64  # rows computed at once: enough to keep a device busy, and memory stays bounded
 SILENT = 4  # onnxruntime's severity "fatal": what fails is raised, and what is only slow is said
@@ -92,11 +94,12 @@ def open_session(
         for the user that says what it runs on, and why.
 
     Raises:
-        UserError: the file cannot be read, there is no ONNX model in it, or a provider was asked
-            for by name and does not work.
+        UserError: the file cannot be read, there is no ONNX model in it or one that check_model
+            refuses, or a provider was asked for by name and does not work.
     """
     content = model if isinstance(model, bytes) else read_bytes(model)
     name = "the model" if isinstance(model, bytes) else model
+    check_model(content, name)
     onnxruntime.set_default_logger_severity(SILENT)
     if provider == "cpu":
         return _open_on_cpu(content, name, threads), "running on the CPU (as asked)"
@@ -182,6 +185,10 @@ def _options(threads: int | None = None) -> Any:
     options.intra_op_num_threads = threads or available_cores()
     options.use_deterministic_compute = True
     options.log_severity_level = SILENT
+    # Where a file of weights would be looked for: none can be there. From onnxruntime 1.21 on.
+    options.add_session_config_entry(
+        "session.model_external_initializers_file_folder_path", os.devnull
+    )
     return options
 
 

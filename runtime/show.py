@@ -12,7 +12,7 @@ from edgegan.runtime.files import read_bytes
 from edgegan.runtime.metadata import DISCRIMINATOR, GENERATOR, PREFIX
 from edgegan.runtime.models import RUN, SHIPPED, Named, identify
 from edgegan.runtime.network import Network
-from edgegan.runtime.onnx_file import read_facts
+from edgegan.runtime.onnx_file import HarmfulModel, read_facts
 from edgegan.runtime.run_folder import (
     BEST,
     EVALUATION,
@@ -128,6 +128,8 @@ def _part_of(path: Path) -> str:
     """The part that a file says it holds; a file that does not say holds a generator."""
     try:
         session, _ = open_session(path, "cpu")
+    except HarmfulModel:
+        raise
     except UserError as error:
         if not path.is_file():
             raise
