@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import reprlib
 import sys
 import traceback
 from collections.abc import Callable
@@ -20,6 +21,13 @@ class UserError(Exception):
     Its text is one sentence, without a full stop, that names the file (or option), what was found
     and what was expected.
     """
+
+
+def quoted(value: object) -> str:
+    """Quote in an error what somebody's file holds: cut in its middle where it is long."""
+    short = reprlib.Repr()
+    short.maxstring = short.maxother = short.maxlong = 100
+    return short.repr(value)
 
 
 def add_debug_option(parser: argparse.ArgumentParser) -> None:

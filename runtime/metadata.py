@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from edgegan.runtime.errors import UserError
+from edgegan.runtime.errors import UserError, quoted
 from edgegan.runtime.latent import DISTRIBUTIONS
 
 PREFIX = "edgegan."
@@ -16,6 +16,14 @@ FORMAT_VERSION = 1
 GENERATOR = "generator"
 DISCRIMINATOR = "discriminator"
 PARTS = (GENERATOR, DISCRIMINATOR)
+
+# How much a file may ask for, which may be another's: more would take a machine's memory.
+MOST_LATENT_SIZE = 65_536
+MOST_IMAGE_SIZE = 4_096
+MOST_COUNT = 10**15 - 1
+MOST_CHARACTERS = 200  # of a name, which is printed
+MOST_VALUE = 65_536  # of a pixel, as networks have it
+LEAST_VALUE_RANGE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -75,15 +83,22 @@ class ModelMetadata:
                 raise UserError(f"{path} has no {PREFIX}{name} in its metadata")
             return strings[PREFIX + name]
 
-        def whole_number(name: str, least: int) -> int:
+        def whole_number(name: str, least: int, most: int = MOST_COUNT) -> int:
             text = read(name)
-            if not (text.isascii() and text.isdigit() and int(text) >= least):
-                raise malformed(name, f"a whole number of at least {least}")
+            short = len(text) <= len(str(most))  # Python refuses to read thousands of digits
+            if not (short and text.isascii() and text.isdigit() and least <= int(text) <= most):
+                raise malformed(name, f"a whole number of at least {least} and at most {most}")
             return int(text)
+
+        def printable(name: str) -> str:
+            text = read(name)
+            if not (text.isprintable() and len(text) <= MOST_CHARACTERS):
+                raise malformed(name, f"a name of at most {MOST_CHARACTERS} printable characters")
+            return text
 
         def malformed(name: str, expected: Any) -> UserError:
             return UserError(
-                f"{path} has {PREFIX}{name} = {strings[PREFIX + name]!r} in its metadata, "
+                f"{path} has {PREFIX}{name} = {quoted(strings[PREFIX + name])} in its metadata, "
                 f"expected {expected}"
             )
 
@@ -103,14 +118,14 @@ class ModelMetadata:
             low, high = map(float, read("value_range").split(","))
         except ValueError:
             low = high = math.nan
-        if not -math.inf < low < high < math.inf:
+        if not (-MOST_VALUE <= low <= high - LEAST_VALUE_RANGE and high <= MOST_VALUE):
             raise malformed("value_range", "two numbers, the lower first, such as -1.0,1.0")
         return cls(
-            recipe=read("recipe"),
-            objective=read("objective"),
-            latent_size=whole_number("latent_size", least=1),
+            recipe=printable("recipe"),
+            objective=printable("objective"),
+            latent_size=whole_number("latent_size", least=1, most=MOST_LATENT_SIZE),
             latent_distribution=distribution,
-            image_size=whole_number("image_size", least=1),
+            image_size=whole_number("image_size", least=1, most=MOST_IMAGE_SIZE),
             value_range=(low, high),
             images_seen=whole_number("images_seen", least=0),
             part=found,

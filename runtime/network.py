@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from edgegan.runtime.cores import available_cores
-from edgegan.runtime.errors import UserError
+from edgegan.runtime.errors import UserError, quoted
 from edgegan.runtime.metadata import GENERATOR, ModelMetadata
 from edgegan.runtime.options import THROUGHPUT
 from edgegan.runtime.session import BATCH, open_session, provider_of
@@ -84,7 +84,7 @@ class Network:
         ):
             if found not in expected:
                 choices = " or ".join(map(repr, expected))
-                raise UserError(f"{self.path} has the {kind} {found!r}, expected {choices}")
+                raise UserError(f"{self.path} has the {kind} {quoted(found)}, expected {choices}")
 
 
 def _signature(nodes: list[Any]) -> str:

@@ -11,14 +11,13 @@ of protobuf writes, and readers may take in different ways, is refused.
 from __future__ import annotations
 
 import math
-import reprlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Union
 
-from edgegan.runtime.errors import UserError
+from edgegan.runtime.errors import UserError, quoted
 
 Value = Union[int, memoryview]
 Fields = Mapping[int, Callable[[Value], None]]  # what checks each field that a message may have
@@ -255,5 +254,5 @@ def _message(value: Value) -> memoryview:
 
 
 def _text(value: Value) -> str:
-    """A name for a sentence, cut where it is long."""
-    return reprlib.repr(bytes(_message(value)).decode("utf-8", "replace"))
+    """A name, for a sentence."""
+    return quoted(bytes(_message(value)).decode("utf-8", "replace"))
