@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import json
 import os
 import secrets
 import stat
@@ -10,6 +11,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from edgegan.runtime.errors import UserError
 
@@ -130,6 +132,21 @@ def read_bytes(path: str | Path) -> bytes:
         return Path(path).read_bytes()
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def read_json(path: str | Path) -> dict[str, Any]:
+    """Return the keys and values that a JSON file holds.
+
+    Raises:
+        UserError: it cannot be read, or holds something else.
+    """
+    try:
+        found = json.loads(read_bytes(path))
+    except (ValueError, RecursionError) as error:  # the second of what is nested too deeply
+        raise UserError(f"{path} is no valid JSON: {str(error)[:100]}") from error
+    if not isinstance(found, dict):
+        raise UserError(f"{path} holds {type(found).__name__}, expected keys and values")
+    return found
 
 
 def make_folder(path: str | Path) -> None:

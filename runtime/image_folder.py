@@ -11,10 +11,11 @@ import numpy as np
 from tqdm import tqdm
 
 from edgegan.runtime.cores import available_cores
-from edgegan.runtime.errors import UserError
-from edgegan.runtime.files import locked, read_bytes, remove_leftovers, write_bytes
+from edgegan.runtime.damage import PNG_START
+from edgegan.runtime.errors import UserError, quoted
+from edgegan.runtime.files import locked, read_json, remove_leftovers, write_bytes
 from edgegan.runtime.generator import Generator
-from edgegan.runtime.grid import PNG_END, PNG_START, encode_png
+from edgegan.runtime.grid import PNG_END, encode_png
 from edgegan.runtime.network import BATCH
 
 JOB = "job.json"  # the file in the folder that tells what all its images are of
@@ -69,12 +70,12 @@ def _claim(folder: Path, generator: Generator, seed: int) -> None:
     job = {"seed": seed, **generator.identity()}
     record = folder / JOB
     if record.exists():
-        found = _read_job(record)
+        found = read_json(record)
         for name, value in job.items():
             if found.get(name) != value:
                 raise UserError(
                     f"{folder} holds the images of another job: {JOB} in it has the {name} "
-                    f"{found.get(name)!r}, expected {value!r}: choose another folder"
+                    f"{quoted(found.get(name))}, expected {value!r}: choose another folder"
                 )
     elif any(folder.glob(NUMBERED)):
         raise UserError(
@@ -84,16 +85,6 @@ def _claim(folder: Path, generator: Generator, seed: int) -> None:
     else:
         write_bytes(record, (json.dumps(job, indent=2) + "\n").encode())
     remove_leftovers(folder)
-
-
-def _read_job(record: Path) -> dict[str, object]:
-    try:
-        job = json.loads(read_bytes(record))
-    except ValueError:
-        job = None
-    if not isinstance(job, dict):
-        raise UserError(f"{record} is not the record of a job, expected what an earlier run wrote")
-    return job
 
 
 def _is_whole(path: Path) -> bool:

@@ -4,6 +4,56 @@ from __future__ import annotations
 
 from typing import Any
 
+import yaml
+
+# Of a YAML file, which may be somebody else's; a recipe has a twentieth of it.
+MOST_CHARACTERS = 100_000
+MOST_VALUES = 10_000
+MOST_VALUE_CHARACTERS = 4_096  # a path's; Python writes no number of more digits
+
+
+def parse_yaml(text: str | bytes) -> Any:
+    """The plain values that a YAML text holds.
+
+    Raises:
+        ValueError: it is no YAML, too long or nested too deeply, or its aliases, which stand for
+            what was written before, would make more than MOST_VALUES values of it.
+    """
+    if len(text) > MOST_CHARACTERS:
+        raise ValueError(f"{len(text):,} characters, expected at most {MOST_CHARACTERS:,}")
+    loader = yaml.SafeLoader(text)
+    try:
+        document = loader.get_single_node()
+        if document is None:
+            return None
+        _check_size(document)
+        return loader.construct_document(document)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    except Exception as error:  # PyYAML raises many kinds where a tag does not fit its value
+        raise ValueError(" ".join(str(error).split())[:300]) from error
+    finally:
+        loader.dispose()
+
+
+def _check_size(document: yaml.Node) -> None:
+    """Raise ValueError where a document stands for too many values, each alias counted again."""
+    left, count = [document], 1
+    while left:
+        node = left.pop()
+        if isinstance(node, yaml.SequenceNode):
+            inner = node.value
+        elif isinstance(node, yaml.MappingNode):
+            inner = [part for pair in node.value for part in pair]
+        elif len(node.value) > MOST_VALUE_CHARACTERS:
+            raise ValueError(f"a value has more than {MOST_VALUE_CHARACTERS:,} characters")
+        else:
+            continue
+        left += inner
+        count += len(inner)
+        if count > MOST_VALUES:
+            raise ValueError(f"it stands for more than {MOST_VALUES:,} keys and values")
+
 
 def flat(mapping: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """The values of a nested mapping by dotted key."""

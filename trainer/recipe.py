@@ -8,15 +8,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Optional, TypeVar
 
-import yaml
-
 from edgegan.runtime.choices import check_choice, suggestion
 from edgegan.runtime.errors import UserError
 from edgegan.runtime.latent import DISTRIBUTIONS
 from edgegan.trainer import bfloat16, networks, plugins
 from edgegan.trainer.augmentation import TRANSFORMATIONS
 from edgegan.trainer.checks import check_at_least, check_between, check_fraction, check_positive
-from edgegan.trainer.mappings import flat, merged
+from edgegan.trainer.mappings import flat, merged, parse_yaml
 from edgegan.trainer.networks import Latent
 from edgegan.trainer.objectives import Objective
 from edgegan.trainer.old_recipes import modern
@@ -385,13 +383,11 @@ def _read_file(path: Path, children: tuple[Path, ...] = ()) -> dict[str, Any]:
     ``children`` are the files that extend it, which it cannot extend.
     """
     try:
-        mapping = yaml.safe_load(path.read_text(encoding="utf-8"))
+        mapping = parse_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"recipe {path} cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, ValueError) as error:
-        raise UserError(
-            f"recipe {path} is no valid YAML: {' '.join(str(error).split())}"
-        ) from error
+    except ValueError as error:
+        raise UserError(f"recipe {path} is no valid YAML: {error}") from error
     if not isinstance(mapping, dict):
         found = "nothing" if mapping is None else f"a {type(mapping).__name__}"
         raise UserError(f"{path} holds {found}, expected keys and values")
@@ -436,8 +432,8 @@ def _apply_override(mapping: dict[str, Any], override: str) -> None:
             raise UserError(f"--set {override!r}: {parent} is {found!r} and has no keys in it")
         mapping = mapping[parent]
     try:
-        mapping[last] = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: of a date such as 2000-99-99
+        mapping[last] = parse_yaml(text)
+    except ValueError as error:
         raise UserError(f"--set {override!r}: {text!r} is no YAML value") from error
     _forget_others(mapping, parents, last)
 

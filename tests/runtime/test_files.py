@@ -26,6 +26,7 @@ from edgegan.runtime.files import (
     make_folder,
     read_bytes,
     remove_leftovers,
+    read_json,
     write_bytes,
 )
 
@@ -369,3 +370,24 @@ def test_cores_without_a_container(tmp_path, monkeypatch):
     monkeypatch.delattr(os, "sched_getaffinity")
     monkeypatch.setattr(os, "cpu_count", lambda: None)
     assert available_cores(tmp_path) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("{", "is no valid JSON"),
+        ("[" * 100_000, "is no valid JSON"),
+        ('{"a": ' * 100_000, "is no valid JSON"),
+        ('{"a": "\\ud8"}', "is no valid JSON"),
+        ("[]", "holds list, expected keys and values"),
+        ("NaN", "holds float, expected keys and values"),
+    ],
+)
+def test_json_that_is_none_is_named(tmp_path, content, sentence):
+    path = tmp_path / "record.json"
+    path.write_text(content)
+    with pytest.raises(UserError, match=rf"record\.json {sentence}") as caught:
+        read_json(path)
+    assert len(str(caught.value)) < len(str(path)) + 150
+    path.write_text('{"seed": 7}')
+    assert read_json(path) == {"seed": 7}

@@ -524,7 +524,7 @@ def flip(folder: Path) -> None:
     ("damage", "sentence"),
     [
         (remove("recipe.yaml"), "a holds no run: no such file as .*recipe.yaml"),
-        (write("recipe.yaml", "a: [1"), "recipe.yaml is no valid YAML"),
+        (write("recipe.yaml", "a: [1"), "recipe.yaml is no valid YAML: .*"),
         (write("recipe.yaml", "text"), "recipe.yaml holds str, expected keys and values"),
     ],
 )
@@ -553,7 +553,8 @@ def test_what_is_no_run_is_left_out_by_name(
         (remove("last.npz"), "the seed of .*a, since there is no .*last.npz yet"),
         (cut("last.npz"), ".*last.npz is truncated or no checkpoint of this trainer"),
         (write("last.npz", "no checkpoint"), ".*last.npz is truncated or no checkpoint.*"),
-        (write("evaluation.json", "{"), ".*evaluation.json is no valid JSON"),
+        (write("evaluation.json", "{"), ".*evaluation.json is no valid JSON: .*"),
+        (write("evaluation.json", "[" * 100_000), ".*evaluation.json is no valid JSON: .*"),
         (write("evaluation.json", "[]"), ".*evaluation.json holds list, expected keys and values"),
         (write("evaluation.json", '{"metrics": 3}'), ".*has metrics 3, expected names and numbers"),
         (

@@ -6,7 +6,6 @@ mxnet: a page can be made where no training could run.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -16,13 +15,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-import yaml
 from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
 from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from tensorboard.compat.proto.summary_pb2 import HistogramProto, Summary
 
-from edgegan.runtime.errors import UserError
-from edgegan.runtime.files import read_bytes
+from edgegan.runtime.errors import UserError, quoted
+from edgegan.runtime.files import read_bytes, read_json
 from edgegan.runtime.grid import read_picture
 from edgegan.runtime.run_folder import (
     EVALUATION,
@@ -34,6 +32,7 @@ from edgegan.runtime.run_folder import (
     SCALARS_EVERY,
     read_header,
 )
+from edgegan.trainer.mappings import parse_yaml
 from edgegan.trainer.old_recipes import modern
 
 T = TypeVar("T")
@@ -232,9 +231,9 @@ def _attempt(read: Callable[[Path], T], path: Path, left_out: list[str]) -> T | 
 def _read_recipe(path: Path) -> dict[str, Any]:
     """A run's recipe in today's words, so that those of all times can be compared."""
     try:
-        recipe = yaml.safe_load(read_bytes(path))
-    except yaml.YAMLError as error:
-        raise UserError(f"{path} is no valid YAML") from error
+        recipe = parse_yaml(read_bytes(path))
+    except ValueError as error:
+        raise UserError(f"{path} is no valid YAML: {error}") from error
     if not isinstance(recipe, dict):
         raise UserError(f"{path} holds {type(recipe).__name__}, expected keys and values")
     return modern(recipe)
@@ -271,12 +270,7 @@ def _read_evaluation(path: Path) -> dict[str, Any]:
     """What edgegan evaluate wrote; empty where it wrote nothing."""
     if not path.exists():
         return {}
-    try:
-        evaluation = json.loads(read_bytes(path))
-    except ValueError as error:
-        raise UserError(f"{path} is no valid JSON") from error
-    if not isinstance(evaluation, dict):
-        raise UserError(f"{path} holds {type(evaluation).__name__}, expected keys and values")
+    evaluation = read_json(path)
     floor = evaluation.get("floor", {})
     for whole in (evaluation, floor if isinstance(floor, dict) else {"metrics": floor}):
         for part in ("metrics", "faces"):
@@ -284,7 +278,7 @@ def _read_evaluation(path: Path) -> dict[str, Any]:
             if not isinstance(values, dict) or not all(
                 value is None or type(value) in (int, float) for value in values.values()
             ):
-                raise UserError(f"{path} has {part} {values!r}, expected names and numbers")
+                raise UserError(f"{path} has {part} {quoted(values)}, expected names and numbers")
     return evaluation
 
 
