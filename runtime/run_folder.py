@@ -56,6 +56,7 @@ def open_checkpoint(path: Path) -> Iterator[tuple[Header, Mapping[str, np.ndarra
         raise UserError(f"no such checkpoint: {path}")
     try:
         with np.load(path, allow_pickle=False) as archive:
+            _check_size(archive, path)
             header = json.loads(str(archive[HEADER]))
             version = header["format_version"]
             if version != FORMAT_VERSION:
@@ -65,6 +66,14 @@ def open_checkpoint(path: Path) -> Iterator[tuple[Header, Mapping[str, np.ndarra
         raise
     except Exception as error:  # zipfile, numpy and json raise many kinds on what is damaged
         raise UserError(f"{path} is truncated or no checkpoint of this trainer") from error
+
+
+def _check_size(archive: Any, path: Path) -> None:
+    """Raise UserError where members unpack to more than the file: ours are not compressed."""
+    unpacked = sum(member.file_size for member in archive.zip.infolist())
+    size = path.stat().st_size
+    if unpacked > size:
+        raise UserError(f"{path} unpacks to {unpacked:,} bytes, expected at most its own {size:,}")
 
 
 def read_header(path: Path) -> Header:

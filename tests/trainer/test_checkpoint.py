@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import errno
 import gc
+import io
 import json
 import os
 import resource
 import sys
+import zipfile
 from pathlib import Path
 
 import mxnet as mx
@@ -127,6 +129,69 @@ def test_foreign_files_are_told(tmp_path: Path) -> None:
     expect("no such checkpoint")
     path.mkdir()
     expect("no such checkpoint")
+
+
+HEADER_ARRAY = np.array(json.dumps({"format_version": 1, "recipe": {}, "facts": {}}))
+
+
+def member(array: np.ndarray) -> bytes:
+    stored = io.BytesIO()
+    np.lib.format.write_array(stored, array, allow_pickle=False)
+    return stored.getvalue()
+
+
+def claiming(description: str, shape: tuple[int, ...], data: bytes) -> bytes:
+    """A member of numpy's format that says what it holds, whatever it does hold."""
+    stored = io.BytesIO()
+    numpys = {"descr": description, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(stored, numpys)
+    return stored.getvalue() + data
+
+
+@pytest.mark.parametrize(
+    ("name", "stored", "sentence"),
+    [
+        ("ema/w", claiming("<f4", (2**40,), b"few"), "truncated or no checkpoint|more than there"),
+        ("ema/w", claiming("<f4", (2**33,), b"few"), "truncated or no checkpoint|more than there"),
+        ("ema/w", claiming("<f4", (-5,), b"few"), "truncated or no checkpoint"),
+        ("ema/w", claiming("|O", (1,), b"cos\nsystem\n."), "truncated or no checkpoint"),
+        ("header", claiming("|O", (1,), b"cos\nsystem\n."), "truncated or no checkpoint"),
+        (
+            "header",
+            claiming("<U400000000", (), b"few"),
+            "truncated or no checkpoint|more than there",
+        ),
+        ("header", member(np.array("[" * 100_000)), "truncated or no checkpoint"),
+        ("header", b"\x93NUMPY\2\0" + (10**5).to_bytes(4, "little") + b"(" * 10**5, "truncated"),
+    ],
+)
+def test_what_a_checkpoint_cannot_do(
+    name: str, stored: bytes, sentence: str, tmp_path: Path
+) -> None:
+    """Neither run what is pickled in it nor take memory that it does not fill."""
+    path = tmp_path / "bad.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        for key, array in {"header": member(HEADER_ARRAY), name: stored}.items():
+            archive.writestr(f"{key}.npy", array)
+    with pytest.raises(UserError, match=rf"bad\.npz .*({sentence})"):
+        load(path)
+
+
+def test_a_checkpoint_that_unpacks_to_more_than_it_has_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.npz"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("header.npy", member(HEADER_ARRAY))
+        archive.writestr("ema/w.npy", member(np.zeros(10**6)))
+    with pytest.raises(UserError, match=r"bomb\.npz unpacks to 8,000,\d+ bytes, expected at most"):
+        load(path)
+
+
+def test_names_of_members_are_no_places(made: Checkpoint, tmp_path: Path) -> None:
+    folder = tmp_path / "a" / "b"
+    folder.mkdir(parents=True)
+    Checkpoint(made.recipe, FACTS, {"../../evil": np.zeros(3)}).save(folder / "dots.npz")
+    assert load(folder / "dots.npz").arrays["../../evil"].shape == (3,)
+    assert [path.name for path in tmp_path.rglob("*")] == ["a", "b", "dots.npz"]
 
 
 def test_another_networks_arrays_are_refused(made: Checkpoint) -> None:
