@@ -21,12 +21,12 @@ from edgegan.trainer.data import (
     open_records,
     pack,
     read_picture,
-    split,
     to_network_range,
 )
 from edgegan.trainer.recipe import Recipe
 from edgegan.trainer.resuming import agree
 from edgegan.trainer.selection import select
+from edgegan.trainer.split import SPLIT_VERSION, Parts, split
 
 PREFETCHED_BATCHES = 4
 
@@ -36,12 +36,13 @@ class Batches:
     """Endless batches, float32 (batch_size, 3, S, S), decoded ahead of their use.
 
     Values are those of ``to_network_range``. Every epoch is a new order of the pictures of these
-    ``indices``. Which pictures batch ``index`` has, which of them are mirrored (half, where
-    ``horizontal_flip``) and by which angle each is turned (uniform in ± ``rotation_degrees``)
-    depends on the seed and the index alone.
+    ``indices``, which are all of the training part or a selection of it. Which pictures batch
+    ``index`` has, which of them are mirrored (half, where ``horizontal_flip``) and by which angle
+    each is turned (uniform in ± ``rotation_degrees``) depends on the seed and the index alone.
     """
 
     pictures: PackedPictures
+    parts: Parts
     indices: np.ndarray
     batch_size: int
     seed: int
@@ -87,16 +88,17 @@ class Batches:
             "pictures": self.pictures.count,
             "pictures_digest": self.pictures.digest,
             "chosen_digest": hashlib.sha256(chosen).hexdigest(),
+            "split": SPLIT_VERSION,
         }
 
-    def describe(self, source: Path, held_out: float) -> list[str]:
-        """What of ``source`` is trained on, what is held out and what left out, a line each."""
-        training, measuring = (len(part) for part in split(self.pictures.count, held_out))
+    def describe(self, source: Path) -> list[str]:
+        """What each part of ``source`` is for, and what was left out, a line each."""
+        training = len(self.parts.training)
         selected = "" if len(self.indices) == training else f", the likeliest of {training}"
         without = left_out(self.pictures)
         return [
-            f"pictures: {len(self.indices)} to train on{selected}, {measuring} held out to "
-            f"measure with, from {source}",
+            f"pictures: {len(self.indices)} to train on{selected}, {len(self.parts.validation)} "
+            f"to validate with, {len(self.parts.held_out)} held out to measure with, from {source}",
             *([f"left out: {without}"] if without else []),
         ]
 
@@ -154,10 +156,11 @@ def real_batches(
     if last:
         agree("number of pictures", last.facts["pictures"], pictures.count)
         agree("pictures of digest", last.facts["pictures_digest"], pictures.digest)
-    training_indices, _ = split(pictures.count, recipe.held_out)
+    parts = split(pictures, recipe.held_out, recipe.validation)
     batches = Batches(
         pictures,
-        select(pictures, training_indices, recipe.instance_selection),
+        parts,
+        select(pictures, parts.training, recipe.instance_selection),
         recipe.batch_size,
         seed,
         recipe.horizontal_flip,

@@ -70,7 +70,8 @@ def load(path: Path, kind: type[Any] = Recipe) -> Checkpoint[Any]:
         arrays = {name: stored[name] for name in stored if name != HEADER}
     mapping = header.recipe
     if isinstance(mapping, dict) and "discriminator" in mapping:
-        mapping.setdefault("held_out", 0)  # older runs have no such key and trained on all
+        for share in ("held_out", "validation"):
+            mapping.setdefault(share, 0)  # older runs have no such key and trained on all
     recipe = recipes.any_from_mapping(mapping, str(path))
     if not isinstance(recipe, kind):
         raise UserError(

@@ -38,7 +38,6 @@ from edgegan.trainer.recipe import VALUE_RANGES
 
 MOST_REASONS = 8  # that are told of what was left out
 MOST_BAD = 0.01  # of all pictures; more than that is no accident
-HELD_OUT = 0.1  # of all pictures, kept from training to measure generators against
 
 
 @dataclass(frozen=True)
@@ -54,6 +53,21 @@ class PackedPictures:
     digest: str
     skipped: list[LeftOut]
     left_out: list[LeftOut]
+
+    def hashes(self) -> np.ndarray:
+        """The SHA-256 of each encoded file, uint8 (N, 32); raises UserError if damaged."""
+        return self._origins("hashes")
+
+    def groups(self) -> np.ndarray:
+        """The number of each picture's group of near-duplicates, int64 (N,); raises likewise."""
+        return self._origins("groups")
+
+    def _origins(self, name: str) -> np.ndarray:
+        try:
+            with np.load(origins_file(self.path)) as origins:
+                return np.asarray(origins[name])
+        except Exception as error:  # zipfile's, zlib's or numpy's own, by what is broken
+            raise _damaged(self.path) from error
 
 
 def pack(
@@ -79,13 +93,16 @@ def _pack(
     told = f"{form}\n{found.signature}".encode("utf-8", "surrogateescape")
     key = hashlib.sha256(told).hexdigest()[:24]
     records = cache_directory() / "packed" / f"{key}.rec"
-    summary = records.with_suffix(".json")
-    if not all(path.exists() for path in (records, _index(records), summary)):
+    origins, summary = origins_file(records), records.with_suffix(".json")
+    if not all(path.exists() for path in (records, _index(records), origins, summary)):
         skipped: list[LeftOut] = []
         with atomic_write(records) as records_part, atomic_write(_index(records)) as index_part:
-            count, digest = _write_records(
+            hashes, digest = _write_records(
                 source, found.entries, image_size, crop_from, records_part, index_part, skipped
             )
+        count = len(hashes)
+        with atomic_write(origins) as origins_part:
+            np.savez(origins_part, hashes=hashes, groups=np.arange(count, dtype=np.int64))
         with atomic_write(summary) as summary_part:  # the last: without it nothing is packed
             summary_part.write_text(
                 json.dumps({"count": count, "digest": digest, "skipped": skipped})
@@ -95,29 +112,6 @@ def _pack(
     packed = PackedPictures(records, **facts, left_out=found.left_out)
     _check_quality(source, packed, skip_bad)
     return packed
-
-
-def split(count: int, held_out: float) -> tuple[np.ndarray, np.ndarray]:
-    """Which of ``count`` packed pictures to train on, and which to hold out for measuring.
-
-    The share ``held_out`` (0 up to but not including 1) is spread evenly: one picture from the
-    middle of each of as many equal stretches of the packed order.
-
-    Returns:
-        Training and held-out indices, int64, each ascending; together each of 0 to count - 1 once.
-
-    Raises:
-        UserError: no picture would be left to train on.
-    """
-    held_count = round(count * held_out)
-    if held_count >= count:
-        raise UserError(
-            f"held_out is {held_out}, which leaves none of {count} pictures to train on: "
-            "expected a smaller share, or more pictures"
-        )
-    stretches = np.arange(held_count, dtype=np.int64)
-    held = (2 * stretches + 1) * count // (2 * held_count)
-    return np.setdiff1d(np.arange(count), held), held
 
 
 def picture_names(source: Path, pictures: PackedPictures) -> list[str]:
@@ -215,8 +209,8 @@ def _write_records(
     records: Path,
     index: Path,
     skipped: list[LeftOut],
-) -> tuple[int, str]:
-    """Write every readable picture of ``source``; returns their number and digest.
+) -> tuple[np.ndarray, str]:
+    """Write every readable picture of ``source``; returns their files' hashes and their digest.
 
     Those that cannot be read are added to ``skipped``.
 
@@ -224,22 +218,24 @@ def _write_records(
         OSError: the records cannot be written, most likely because the disk is full.
     """
     writer = mx.recordio.MXIndexedRecordIO(str(index), str(records), "w")
-    count, digest = 0, hashlib.sha256()
+    hashes: list[bytes] = []
+    digest = hashlib.sha256()
     try:
         for entry in tqdm(entries, desc="packing", unit="picture", disable=None):
             try:
-                picture = fit(decode(entry.read()), image_size, crop_from)
+                content = entry.read()
+                picture = fit(decode(content), image_size, crop_from)
             except BadPicture as error:
                 skipped.append(LeftOut(entry.name, str(error)))
                 continue
             except MemoryError as error:
                 raise UserError(f"not enough memory to read {entry.name} of {source}") from error
             digest.update(picture.tobytes())
-            header = mx.recordio.IRHeader(0, 0.0, count, 0)
+            header = mx.recordio.IRHeader(0, 0.0, len(hashes), 0)
             bgr = np.ascontiguousarray(picture[:, :, ::-1])
             _, encoded = cv2.imencode(".png", bgr, [cv2.IMWRITE_PNG_COMPRESSION, 1])
-            writer.write_idx(count, mx.recordio.pack(header, encoded.tobytes()))
-            count += 1
+            writer.write_idx(len(hashes), mx.recordio.pack(header, encoded.tobytes()))
+            hashes.append(hashlib.sha256(content).digest())
         size = writer.tell()
     except mx.MXNetError as error:
         raise OSError(errno.ENOSPC, "the disk may be full") from error
@@ -247,7 +243,7 @@ def _write_records(
         writer.close()
     if records.stat().st_size != size:  # mxnet does not say so when its last write fails
         raise OSError(errno.ENOSPC, "the disk may be full")
-    return count, digest.hexdigest()
+    return np.frombuffer(b"".join(hashes), np.uint8).reshape(-1, 32), digest.hexdigest()
 
 
 def open_records(pictures: PackedPictures) -> mx.recordio.MXIndexedRecordIO:
@@ -261,13 +257,22 @@ def read_picture(reader: mx.recordio.MXIndexedRecordIO, number: int) -> np.ndarr
         bgr = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
         return bgr[:, :, ::-1]
     except Exception as error:  # mxnet's own class, or numpy's, by what is broken
-        raise UserError(
-            f"the packed pictures in {reader.uri} are damaged: delete it to have them packed again"
-        ) from error
+        raise _damaged(reader.uri) from error
+
+
+def _damaged(records: Path | str) -> UserError:
+    return UserError(
+        f"the packed pictures in {records} are damaged: delete it to have them packed again"
+    )
 
 
 def _index(records: Path) -> Path:
     return records.with_suffix(".idx")
+
+
+def origins_file(records: Path) -> Path:
+    """What is known of the files that packed pictures come from, beside these."""
+    return records.with_suffix(".npz")
 
 
 def _check_quality(source: Path, packed: PackedPictures, skip_bad: bool) -> None:

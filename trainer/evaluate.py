@@ -26,13 +26,14 @@ from edgegan.runtime.run_folder import EVALUATION, find_checkpoint
 from edgegan.runtime.score import score_images
 from edgegan.runtime.tables import aligned
 from edgegan.trainer import checkpoint, loop
-from edgegan.trainer.data import HELD_OUT, pack, read_pictures, split
+from edgegan.trainer.data import pack, read_pictures
 from edgegan.trainer.features import Extractor, find_extractors
 from edgegan.trainer.framework import mx
 from edgegan.trainer.metrics import find_columns, find_metrics
 from edgegan.trainer.metrics.faces import summarise
 from edgegan.trainer.options import add_data_options
 from edgegan.trainer.recipe import VALUE_RANGES, AnyRecipe, Recipe
+from edgegan.trainer.split import HELD_OUT, VALIDATION, split
 
 EXAMPLES = """\
 examples:
@@ -55,13 +56,14 @@ Evaluation = dict[str, Any]
 class Pictures:
     """Which pictures of the data a generator was trained on, and so is measured against.
 
-    ``image_size`` and ``crop_from`` as in its recipe; ``held_out`` is the share held out, the usual
-    one where a recipe held none out.
+    ``image_size``, ``crop_from`` and ``validation`` are as in its recipe; ``held_out`` is the share
+    held out, the usual one where a recipe held none out.
     """
 
     image_size: int
     crop_from: int | None = None
     held_out: float = HELD_OUT
+    validation: float = VALIDATION
 
     def __str__(self) -> str:
         cropped = f" cropped from {self.crop_from}" if self.crop_from else ""
@@ -194,10 +196,12 @@ def read_reference(
             alike.
     """
     pictures = pack(source, which.image_size, skip_bad, which.crop_from)
-    parts = split(pictures.count, which.held_out)
+    parts = split(pictures, which.held_out, which.validation)
     training, held_out = (
         philox(0, Stream.SHUFFLE, number).permutation(part)[:most]
-        for number, (part, most) in enumerate(zip(parts, (images, MOST_PICTURES)))
+        for number, (part, most) in enumerate(
+            [(parts.training, images), (parts.held_out, MOST_PICTURES)]
+        )
     )
     if len(held_out) < LEAST_PICTURES:
         raise UserError(
@@ -236,7 +240,8 @@ def _open_checkpoint(name: str, path: Path, seed: int) -> MeasuredGenerator:
     recipe = source.recipe
     pictures = Pictures(recipe.image_size)
     if isinstance(recipe, Recipe):  # a student has no pictures of its own
-        pictures = Pictures(recipe.image_size, recipe.crop_from, recipe.held_out or HELD_OUT)
+        held_out = recipe.held_out or HELD_OUT
+        pictures = Pictures(recipe.image_size, recipe.crop_from, held_out, recipe.validation)
 
     def draw(first: int, count: int) -> np.ndarray:
         distribution = recipe.latent.distribution

@@ -71,7 +71,7 @@ def _train(options: argparse.Namespace) -> None:
     run = Run(training, batches, folder, detector, total_steps, last, start)
     if not options.dry_run:
         _write_skipped(folder, batches.pictures)
-    pictures = batches.describe(options.data, chosen.held_out)
+    pictures = batches.describe(options.data)
     about = [device.describe(where), *pictures]
     carry_out(run, about, options.minutes, options.dry_run, _resume_command(options))
 

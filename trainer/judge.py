@@ -27,6 +27,7 @@ from edgegan.trainer.batches import real_batches
 from edgegan.trainer.checkpoint import Checkpoint
 from edgegan.trainer.loop import Training
 from edgegan.trainer.options import add_data_options, add_device_option
+from edgegan.trainer.resuming import check_split
 from edgegan.trainer.run import say
 
 EXAMPLES = """\
@@ -56,6 +57,7 @@ def _train_judge(path: Path, options: argparse.Namespace) -> None:
     """Train the discriminator of the checkpoint at ``path`` as the options say."""
     source = checkpoint.load(path)
     checkpoint.check_scores_pictures(source, path)
+    check_split(path, source.facts)
     recipe, seed = source.recipe, source.facts["seed"]
     where = device.choose(options.device, recipe.precision)
     batches = real_batches(options.data, options.skip_bad, recipe, seed, source)
@@ -66,7 +68,7 @@ def _train_judge(path: Path, options: argparse.Namespace) -> None:
         f"training: the discriminator of {path} alone, {options.steps} updates, "
         f"{recipe.batch_size} pictures a batch",
         device.describe(where),
-        *batches.describe(options.data, recipe.held_out),
+        *batches.describe(options.data),
         f"results: {judge}",
     )
     remove_leftovers(judge)

@@ -22,6 +22,7 @@ from edgegan.trainer.optimizers import Optimizer
 from edgegan.trainer.penalties import Penalty
 from edgegan.trainer.schedules import Schedule
 from edgegan.trainer.schema import Choice, Schema
+from edgegan.trainer.split import HELD_OUT, VALIDATION
 
 FOLDER = Path(__file__).parent / "recipes"
 STUDENT = Path(__file__).parent / "student.yaml"
@@ -143,6 +144,7 @@ class Recipe(AnyRecipe):
         crop_from: pictures are resized to this size, and image_size in their middle is kept; null
             to resize them to image_size at once.
         held_out: the share of the pictures that is never trained on, to measure a generator by.
+        validation: the share of the pictures that is never trained on, to choose a checkpoint by.
         instance_selection: the share of the other pictures that is trained on, those that are most
             like all the others (DeVries et al. 2020, https://arxiv.org/abs/2007.15255).
         batches: real and generated pictures are shown to the discriminator apart (tip 4 of
@@ -173,7 +175,8 @@ class Recipe(AnyRecipe):
     rotation_degrees: float = 0.0
     crop_from: Optional[int] = None  # noqa: UP045 (pydantic evaluates it, on Python 3.9 too)
     value_range: str = "signed"
-    held_out: float = 0.1
+    held_out: float = HELD_OUT
+    validation: float = VALIDATION
     instance_selection: float = 1.0
     batches: str = "apart"
     generated_batches: str = "fresh"
@@ -192,6 +195,12 @@ class Recipe(AnyRecipe):
         check_positive("epochs", self.epochs)
         check_between("rotation_degrees", self.rotation_degrees, 0, 180)
         check_fraction("held_out", self.held_out)
+        check_fraction("validation", self.validation)
+        if self.held_out + self.validation >= 1:
+            raise ValueError(
+                f"held_out is {self.held_out} and validation {self.validation}, expected less "
+                "than 1 together: the rest is trained on"
+            )
         if not 0 < self.instance_selection <= 1:
             raise ValueError(
                 f"instance_selection is {self.instance_selection}, expected more than 0, up to 1"

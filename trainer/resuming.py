@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from edgegan.runtime.errors import UserError
 from edgegan.runtime.run_folder import BEST, JUDGE, LAST
 from edgegan.trainer import checkpoint, recipe
 from edgegan.trainer.checkpoint import Checkpoint
-from edgegan.trainer.recipe import AnyRecipe, R
+from edgegan.trainer.recipe import AnyRecipe, R, Recipe
+from edgegan.trainer.split import SPLIT_VERSION
 
 T = TypeVar("T")
 
@@ -18,15 +19,30 @@ def last_checkpoint(folder: Path, resume: bool, kind: type[R]) -> Checkpoint[R] 
     """The checkpoint to go on from; None for a new run.
 
     Raises:
-        UserError: there is no checkpoint to resume, it is of another kind of recipe, or there is
-            one that a new run would overwrite.
+        UserError: the folder cannot be made or written to, there is no checkpoint to resume, it is
+            of another kind of recipe or of the old split, or there is one that a new run would
+            overwrite.
     """
     path = folder / LAST
     if resume and not path.exists():
         raise UserError(f"{folder} holds no run to resume: no such file as {path}")
     if not resume and any((folder / name).exists() for name in (LAST, BEST, JUDGE)):
         raise UserError(f"{folder} holds a run already: choose another --out, or --resume it")
-    return checkpoint.load(path, kind) if resume else None
+    if not resume:
+        return None
+    last = checkpoint.load(path, kind)
+    if isinstance(last.recipe, Recipe):  # a student has no pictures
+        check_split(path, last.facts)
+    return last
+
+
+def check_split(path: Path, facts: dict[str, Any]) -> None:
+    """Raise UserError where the checkpoint at ``path`` was trained on another part of its data."""
+    if facts.get("split") != SPLIT_VERSION:
+        raise UserError(
+            f"{path} is of the old split of its pictures, and cannot be trained on with the new "
+            "one: train another run, or export and evaluate this one"
+        )
 
 
 def check_same_recipe(folder: Path, before: AnyRecipe, asked: AnyRecipe) -> None:

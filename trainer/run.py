@@ -216,6 +216,7 @@ def _stage(before: Checkpoint) -> dict[str, Any]:
         "seed": facts["seed"],
         "step": facts["step"],
         "images_seen": images,
+        "split": facts.get("split"),
     }
 
 

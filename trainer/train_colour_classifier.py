@@ -25,15 +25,9 @@ from edgegan.runtime.errors import UserError, add_debug_option, run_command
 from edgegan.runtime.files import atomic_write, check_not_read
 from edgegan.runtime.latent import Stream, philox
 from edgegan.runtime.options import output_file
-from edgegan.trainer.data import (
-    HELD_OUT,
-    pack,
-    picture_names,
-    read_pictures,
-    split,
-    to_network_range,
-)
+from edgegan.trainer.data import pack, picture_names, read_pictures, to_network_range
 from edgegan.trainer.framework import HybridBlock, autograd, gluon, mx, nn
+from edgegan.trainer.split import HELD_OUT, VALIDATION, split
 
 EXAMPLES = """\
 examples:
@@ -125,8 +119,9 @@ def main(argv: list[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     check_not_read("--out", [options.out], [options.data])
     tagged = read_tagged_pictures(options.data)
-    training, held_out = (tagged.part(part) for part in split(len(tagged.images), HELD_OUT))
-    network = train(training)
+    parts = split(pack(options.data, IMAGE_SIZE), HELD_OUT, VALIDATION)
+    network = train(tagged.part(parts.training))
+    held_out = tagged.part(parts.held_out)
     export(network, tagged.words, options.out)
     hair, eyes, both = accuracy(network, held_out)
     print(

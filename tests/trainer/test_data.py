@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
@@ -15,7 +16,7 @@ import cv2
 import mxnet as mx
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -25,9 +26,10 @@ from edgegan.runtime.picture_set import LeftOut
 from edgegan.runtime.pictures import decode, fit
 from edgegan.trainer import batches as module
 from edgegan.trainer import data
-from edgegan.trainer.batches import Batches, rotate
-from edgegan.trainer.data import PackedPictures, left_out, pack, read_pictures, split
-from training_help import encode, random_picture, write_pictures
+from edgegan.trainer.batches import Batches, real_batches, rotate
+from edgegan.trainer.data import PackedPictures, left_out, pack, read_pictures
+from edgegan.trainer.split import Parts
+from training_help import encode, parts_of, random_picture, tiny_recipe, write_pictures
 
 SIZE = 8
 
@@ -72,8 +74,13 @@ def packed_file(folder: Path, content: bytes, size: int = 4, crop_from: int | No
     return pictures_in(packed)[0]
 
 
+def all_training(packed: PackedPictures) -> Parts:
+    return Parts(np.arange(packed.count), np.arange(0), np.arange(0))
+
+
 def batches(packed: PackedPictures, start: int, count: int, **changes: object) -> list[np.ndarray]:
     options = {
+        "parts": all_training(packed),
         "indices": np.arange(packed.count),
         "batch_size": 4,
         "seed": 0,
@@ -177,10 +184,10 @@ def test_packing_happens_once_until_something_changes(faces: Path, decoded: list
 def test_what_was_packed_in_part_is_packed_again(faces: Path, decoded: list[int]) -> None:
     packed = pack(faces, SIZE)
     whole = pictures_in(packed)
-    for suffix in (".rec", ".idx", ".json"):
+    for suffix in (".rec", ".idx", ".npz", ".json"):
         packed.path.with_suffix(suffix).unlink()
         np.testing.assert_array_equal(pictures_in(pack(faces, SIZE)), whole)
-    assert len(decoded) == 4 * 6
+    assert len(decoded) == 5 * 6
 
 
 @pytest.mark.parametrize("limit", [100, 700, 1500])
@@ -312,65 +319,31 @@ def test_pictures_of_every_size(height: int, width: int, kind: str, crop_from: i
     assert np.abs(found.astype(int) - (10, 120, 200)).max() <= 3
 
 
-# Training and held-out pictures
+# Parts
 
 
-sizes = st.integers(1, 3000)
-shares = st.floats(0, 1, exclude_max=True, allow_subnormal=False)
-
-
-@given(sizes, shares)
-def test_a_split_has_every_picture_once(count: int, held_out: float) -> None:
-    assume(round(count * held_out) < count)
-    training, held = split(count, held_out)
-    assert (training.dtype, held.dtype) == (np.int64, np.int64)
-    assert sorted([*training, *held]) == list(range(count))
-    assert list(training) == sorted(training)
-    assert list(held) == sorted(held)
-    assert abs(len(held) - count * held_out) <= 0.5
-    again = split(count, held_out)
-    np.testing.assert_array_equal(training, again[0])
-    np.testing.assert_array_equal(held, again[1])
-
-
-@given(sizes, shares, st.data())
-def test_held_out_pictures_are_spread_evenly(
-    count: int, held_out: float, drawn: st.DataObject
-) -> None:
-    """Any stretch of the packed order has its share of them, but for a part of one picture."""
-    assume(round(count * held_out) < count)
-    _, held = split(count, held_out)
-    start = drawn.draw(st.integers(0, count - 1))
-    end = drawn.draw(st.integers(start + 1, count))
-    found = np.count_nonzero((held >= start) & (held < end))
-    assert abs(found - (end - start) * len(held) / count) < 1
-
-
-def test_one_of_ten_is_the_one_in_their_middle() -> None:
-    training, held = split(30, 0.1)
-    np.testing.assert_array_equal(held, [5, 15, 25])
-    assert len(training) == 27
-    np.testing.assert_array_equal(split(30, 0)[0], np.arange(30))
-    assert len(split(30, 0)[1]) == 0
-
-
-@pytest.mark.parametrize(("count", "held_out"), [(1, 0.9), (2, 0.8), (100, 0.999)])
-def test_something_has_to_be_left_to_train_on(count: int, held_out: float) -> None:
-    sentence = f"held_out is {held_out}, which leaves none of {count} pictures to train on"
-    with pytest.raises(UserError, match=sentence):
-        split(count, held_out)
-
-
-def test_a_held_out_picture_is_never_trained_on(tmp_path: Path) -> None:
+def test_only_the_training_part_is_trained_on(tmp_path: Path) -> None:
     packed = numbered_pictures(tmp_path, 23)
-    training, held = split(packed.count, 0.3)
+    chosen = tiny_recipe("dcgan", "held_out=0.3", "validation=0.2", "batch_size=1")
+    source = real_batches(tmp_path / "numbered", False, chosen, 0, None)
+    parts = np.array(parts_of(tmp_path / "numbered", 0.3, 0.2))
+    training = np.flatnonzero(parts == "training").tolist()
     epochs = 4
-    seen = np.concatenate(
-        batches(packed, 0, epochs * len(training), indices=training, batch_size=1)
-    )
+    seen = np.concatenate(list(islice(source.starting_at(0), epochs * len(training))))
     for epoch in to_bytes(seen)[:, 0, 0, 0].reshape(epochs, -1):
-        assert sorted(epoch) == list(training)
+        assert sorted(epoch) == training
+    held = source.parts.held_out
     np.testing.assert_array_equal(read_pictures(packed, held)[:, 0, 0, 0], held)
+
+
+def test_the_hash_of_every_file_is_kept(tmp_path: Path) -> None:
+    folder = some_bad(tmp_path, 3, {"000 bad.png": b"no picture"})
+    packed = pack(folder, SIZE, skip_bad=True)
+    expected = [hashlib.sha256((folder / f"{n:03}.png").read_bytes()).digest() for n in range(3)]
+    assert [bytes(found) for found in packed.hashes()] == expected
+    packed.path.with_suffix(".npz").write_bytes(b"no archive")
+    with pytest.raises(UserError, match="damaged: delete"):
+        packed.hashes()
 
 
 def test_pictures_are_read_in_the_order_asked_for(faces: Path) -> None:
@@ -509,7 +482,8 @@ def test_only_what_is_needed_soon_is_read(tmp_path: Path, monkeypatch: pytest.Mo
     reads = []
     read = data.read_picture
     monkeypatch.setattr(module, "read_picture", lambda *a: reads.append(a[1]) or read(*a))
-    source = Batches(packed, np.arange(60), 2, 0, False, 0.0, "signed").starting_at(0)
+    parts = all_training(packed)
+    source = Batches(packed, parts, parts.training, 2, 0, False, 0.0, "signed").starting_at(0)
     next(source)
     source.close()
     assert len(reads) <= 2 * (module.PREFETCHED_BATCHES + 3)

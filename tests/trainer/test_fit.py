@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgegan.export import to_onnx
 from edgegan.runtime.errors import UserError, run_command
 from edgegan.runtime.files import LOCK, cache_directory, locked
 from edgegan.runtime.run_folder import BEST, LAST
@@ -24,10 +25,12 @@ from edgegan.trainer import checkpoint, recipe
 from edgegan.trainer.checkpoint import Checkpoint
 from edgegan.trainer.fit import main as fit_main
 from edgegan.trainer.loop import StepResult, Training
+from edgegan.trainer.split import SPLIT_VERSION, is_of_old_split
 from training_help import (
     TINY,
     encode,
     expect_error,
+    parts_of,
     random_picture,
     refuse_bfloat16,
     write_pictures,
@@ -38,6 +41,7 @@ pytestmark = pytest.mark.usefixtures("apart")
 
 Command = Callable[..., tuple[int, str, str]]
 REPOSITORY = Path(__file__).parents[2]
+ALL = ["--set", "held_out=0", "--set", "validation=0"]
 SETTINGS = [word for override in [*TINY, "evaluate_every=5"] for word in ("--set", override)]
 
 # The command in a process that kills itself as kill -9 does: before step N ("step N"), while the
@@ -132,17 +136,19 @@ def test_a_run_leaves_all_that_it_should(fit: Command, tmp_path: Path) -> None:
     assert_same_weights(checkpoint.load(tmp_path / "again" / LAST), last)
 
 
-@pytest.mark.parametrize(("epochs", "held_out", "training"), [(1, 0, 10), (3, 0.2, 8)])
+@pytest.mark.parametrize(("epochs", "held_out", "validation"), [(1, 0, 0), (3, 0.2, 0.3)])
 def test_epochs_are_passes_over_the_training_pictures(
-    fit: Command, tmp_path: Path, epochs: int, held_out: float, training: int
+    fit: Command, faces: Path, tmp_path: Path, epochs: int, held_out: float, validation: float
 ) -> None:
-    fit("--epochs", str(epochs), *SETTINGS, "--set", f"held_out={held_out}")
+    shares = ["--set", f"held_out={held_out}", "--set", f"validation={validation}"]
+    fit("--epochs", str(epochs), *SETTINGS, *shares)
+    training = parts_of(faces, held_out, validation).count("training")
     steps = checkpoint.load(tmp_path / "run" / LAST).facts["step"]
     assert steps == math.ceil(epochs * training / 4)
 
 
 def test_a_wgans_epoch_has_fewer_generator_steps(fit: Command, tmp_path: Path) -> None:
-    fit("--epochs", "4", "--recipe", "wgan", *SETTINGS, "--set", "held_out=0")
+    fit("--epochs", "4", "--recipe", "wgan", *SETTINGS, *ALL)
     last = checkpoint.load(tmp_path / "run" / LAST)
     assert last.facts["step"] == 4 * 10 / (4 * 5)
     assert last.facts["images_seen"] == 40
@@ -158,10 +164,12 @@ def test_every_key_about_the_pictures_changes_what_is_trained_on(
         "crop_from=12",
         "value_range=unit",
         "held_out=0.5",
+        "validation=0.5",
     ]
+    every_picture = ["--set", "batch_size=20"]  # so that one more or less is seen
     weights = set()
     for key in keys:
-        expect_success(fit("--steps", "1", *SETTINGS, "--set", key, out=key))
+        expect_success(fit("--steps", "1", *SETTINGS, *every_picture, "--set", key, out=key))
         arrays = checkpoint.load(tmp_path / key / LAST).arrays
         weights.add(arrays["discriminator/convolution0_weight"].tobytes())
     assert len(weights) == len(keys)
@@ -319,17 +327,20 @@ def test_ctrl_c_saves_and_ends_well(
 def test_a_run_says_what_it_does_and_what_comes_next(
     fit: Command, faces: Path, tmp_path: Path
 ) -> None:
-    (faces / "other.tiff").write_bytes(b"")
+    parts = parts_of(faces, 0.2, 0.3)
+    (faces / "other.webp").write_bytes(b"")
     (faces / "gone.png").symlink_to(tmp_path / "none")
-    status, out, _ = fit("--steps", "7", *SETTINGS, "--set", "held_out=0.2")
+    shares = ["--set", "held_out=0.2", "--set", "validation=0.3"]
+    status, out, _ = fit("--steps", "7", *SETTINGS, *shares)
     assert status == 0
     run = tmp_path / "run"
     assert out.splitlines() == [
         "training: recipe dcgan, seed 0, to step 7, 4 pictures a batch",
         f"device: CPU, {os.environ['OMP_NUM_THREADS']} thread"
         + "s" * (os.environ["OMP_NUM_THREADS"] != "1"),
-        f"pictures: 8 to train on, 2 held out to measure with, from {faces}",
-        "left out: 1 x .tiff, 1 x dead link",
+        f"pictures: {parts.count('training')} to train on, {parts.count('validation')} to "
+        f"validate with, {parts.count('held out')} held out to measure with, from {faces}",
+        "left out: 1 .webp, 1 dead link",
         f"results: {run}; faces are not counted, so the best is the last",
         f"wrote {run}: last.npz (step 7), best.npz (step 7), recipe.yaml, grids/, "
         "events for TensorBoard",
@@ -348,9 +359,10 @@ def test_the_best_checkpoint_is_told_with_its_faces(
 
 
 def test_a_dry_run_says_it_and_writes_nothing(fit: Command, tmp_path: Path) -> None:
-    status, out, _ = fit("--steps", "7", "--dry-run", *SETTINGS, "--set", "instance_selection=0.5")
+    settings = [*SETTINGS, *ALL, "--set", "instance_selection=0.5"]
+    status, out, _ = fit("--steps", "7", "--dry-run", *settings)
     assert status == 0
-    assert "pictures: 4 to train on, the likeliest of 9, 1 held out to measure with" in out
+    assert "pictures: 5 to train on, the likeliest of 10, 0 to validate with, 0 held out" in out
     assert out.splitlines()[-1] == f"dry run: nothing was written to {tmp_path / 'run'}"
     assert not (tmp_path / "run").exists()
     expect_success(fit("--steps", "2", *SETTINGS))
@@ -417,19 +429,24 @@ def test_a_run_is_gone_on_with_as_it_was(fit: Command, tmp_path: Path) -> None:
     assert checkpoint.load(tmp_path / "run" / LAST).facts["step"] == 4
 
 
-def test_a_run_from_before_pictures_were_held_out_goes_on_with_all(
+def test_a_run_of_the_old_split_is_not_gone_on_with_but_can_be_exported(
     fit: Command, tmp_path: Path
 ) -> None:
-    expect_success(fit("--steps", "3", *SETTINGS, "--set", "held_out=0", out="old"))
-    path = tmp_path / "old" / LAST
+    expect_success(fit("--steps", "2", *SETTINGS))
+    path = tmp_path / "run" / LAST
     with np.load(path) as archive:
         arrays = dict(archive)
     header = json.loads(str(arrays["header"]))
-    del header["recipe"]["held_out"]  # as such a run's checkpoint was written
+    del header["facts"]["split"], header["recipe"]["validation"]  # as it was written
     np.savez(path, **{**arrays, "header": np.array(json.dumps(header))})
-    expect_success(fit("--resume", "--steps", "7", out="old"))
-    expect_success(fit("--steps", "7", *SETTINGS, "--set", "held_out=0", out="whole"))
-    assert_same_weights(checkpoint.load(path), checkpoint.load(tmp_path / "whole" / LAST))
+    assert checkpoint.load(path).recipe.validation == 0
+    expect_error(fit("--resume", "--steps", "3"), f"{path} is of the old split of its pictures")
+    assert to_onnx.main([str(path), "-o", str(tmp_path / "old.onnx")]) == 0
+    # What starts from it begins with networks that have seen what is held out now, and says so.
+    expect_success(fit("--start-from", str(path), "--steps", "1", out="new"))
+    facts = checkpoint.load(tmp_path / "new" / LAST).facts
+    assert (facts["split"], is_of_old_split(facts)) == (SPLIT_VERSION, True)
+    expect_success(fit("--resume", "--steps", "2", out="new"))
 
 
 def test_a_run_goes_on_with_the_pictures_that_it_selected(
@@ -690,7 +707,8 @@ def test_bad_pictures(fit: Command, tmp_path: Path) -> None:
     (mixed / "truncated.jpg").write_bytes(jpeg[: len(jpeg) // 2])
     expect_error(fit(data=mixed), "2 of 5 pictures", "文 字.jpg", "truncated.jpg", "--skip-bad")
     few = write_pictures(tmp_path / "few", 2)
-    expect_error(fit("--set", "held_out=0.9", data=few), "leaves none of 2 pictures to train on")
+    none = ["--set", "held_out=0.5", "--set", "validation=0.4999999"]
+    expect_error(fit(*none, data=few), "which leaves none of 2 pictures to train on")
     broken = tmp_path / "broken.zip"
     broken.write_bytes(b"PK\x03\x04 and no more")
     expect_error(fit(data=broken), "broken.zip")

@@ -214,6 +214,8 @@ def test_an_unknown_recipe_is_answered_with_the_nearest(name: str, expected: str
             "value_range 'sined' is unknown: did you mean signed. Expected one of signed, unit",
         ),
         ("value_range=[0, 1]", r"value_range is \[0, 1\], expected text"),
+        ("validation=0.9", "held_out is 0.1 and validation 0.9, expected less than 1 together"),
+        ("validation=-0.1", "validation is -0.1, expected 0 up to"),
         ("held_out=some", "held_out is 'some', expected a number"),
         ("latent.size=0", "latent.size is 0"),
         ("latent.distribution=gauss", "latent.distribution 'gauss' is unknown"),
