@@ -16,7 +16,7 @@ import onnx
 import pytest
 
 from edgegan.__main__ import COMMANDS, main
-from edgegan.runtime.errors import UserError
+from edgegan.runtime.errors import FAULT, UserError
 from edgegan.runtime.onnx_file import read_facts
 from edgegan.runtime.run_folder import BEST, JUDGE, LAST
 from edgegan.trainer.checkpoint import Checkpoint
@@ -48,6 +48,7 @@ def edgegan(*arguments: str, without: str = "") -> tuple[int, str, str]:
         text=True,
         check=False,
     )
+    assert FAULT not in ended.stderr
     return ended.returncode, ended.stdout, ended.stderr
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edgegan.runtime.errors import UserError
+from edgegan.runtime.errors import FAULT, UserError
 from edgegan.trainer import device, networks, plugins, recipe
 from edgegan.trainer.recipe import Recipe
 
@@ -98,5 +98,6 @@ def expect_error(answer: tuple[int, str, str], *words: str) -> None:
     assert status == 2
     (line,) = err.splitlines()
     assert line.startswith("error: ")
+    assert FAULT not in line
     for word in words:
         assert word in line

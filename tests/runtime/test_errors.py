@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from edgegan.runtime.errors import UserError, add_debug_option, run_command
+from edgegan.runtime.errors import FAULT, UserError, add_debug_option, run_command
 from edgegan.runtime.grid import write_png
 
 REPOSITORY = Path(__file__).parents[2]
@@ -26,6 +28,7 @@ def assert_one_sentence(finished: subprocess.CompletedProcess, *parts: str) -> N
     assert finished.returncode == 2
     (line,) = finished.stderr.splitlines()
     assert line.startswith("error: ")
+    assert FAULT not in line
     for part in parts:
         assert part in line
 
@@ -121,28 +124,132 @@ def test_the_status_is_what_main_returns(status):
     assert stopped.value.code == status
 
 
-@pytest.mark.parametrize(
-    ("error", "status", "stderr"),
-    [(UserError("x is bad"), 2, "error: x is bad\n"), (KeyboardInterrupt(), 130, "")],
-)
-def test_how_a_command_ends(capsys, monkeypatch, error, status, stderr):
-    monkeypatch.setattr(sys, "argv", ["command"])
+@pytest.fixture
+def command(monkeypatch, capsys):
+    """A command as a shell runs it: what it returns or raises -> its status and its stderr."""
 
-    def main(_):
+    def run(outcome, *arguments):
+        def main(_):
+            return outcome()
+
+        monkeypatch.setattr(sys, "argv", ["command", *arguments])
+        with pytest.raises(SystemExit) as stopped:
+            run_command(main)
+        return stopped.value.code, capsys.readouterr().err
+
+    return run
+
+
+def raiser(error):
+    def fail():
         raise error
 
-    with pytest.raises(SystemExit) as stopped:
-        run_command(main)
-    assert stopped.value.code == status
-    assert capsys.readouterr().err == stderr
+    return fail
 
 
-def test_an_error_of_ours_is_not_hidden():
-    def main(_):
-        raise ZeroDivisionError
+def interrupted_in_c():
+    """As Cython and pybind11 report it."""
+    try:
+        raise KeyboardInterrupt
+    except KeyboardInterrupt as cause:
+        raise SystemError("a call returned a result with an exception set") from cause
 
-    with pytest.raises(ZeroDivisionError):
-        run_command(main)
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (UserError("x is bad"), "x is bad"),
+        (UserError("no such file: a\nb\x1b[31m"), "no such file: a\\nb\\x1b[31m"),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "a/b"),
+            "cannot use a/b: Permission denied",
+        ),
+        (
+            OSError(errno.EXDEV, "Invalid cross-device link", b"a", None, "b"),
+            "cannot use a and b: Invalid cross-device link",
+        ),
+        (OSError(errno.ENAMETOOLONG, "File name too long", "é\udcff"), "é\\udcff: File name too"),
+        (OSError(errno.ENOSPC, "No space left on device"), "cannot go on: No space left on device"),
+        (OSError(errno.EBADF, "Bad file descriptor", 7), "cannot go on: Bad file descriptor"),
+        (OSError("libm.so: cannot open"), "cannot go on: libm.so: cannot open"),
+        (TimeoutError(), "cannot go on: TimeoutError"),
+        (MemoryError(), "there is not enough memory"),
+        (MemoryError("Unable to allocate 9 GiB"), "not enough memory: Unable to allocate 9 GiB"),
+        (RuntimeError("[1:2] std::bad_alloc\nStack trace"), "not enough memory: [1:2] std::bad_"),
+        (RecursionError("maximum recursion depth"), "nested too deeply: maximum recursion depth"),
+        (RuntimeError("can't start new thread"), "the system says that it can't start new thread"),
+    ],
+)
+def test_an_error_is_one_sentence_and_status_2(command, error, sentence):
+    status, stderr = command(raiser(error))
+    (line,) = stderr.splitlines()
+    assert (status, line.startswith("error: ")) == (2, True)
+    assert sentence in line
+    assert FAULT not in line
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ZeroDivisionError("division by zero\nof one"), "ZeroDivisionError: division by zero"),
+        (KeyError("name"), "KeyError: 'name'"),
+        (AssertionError(), "AssertionError"),
+        (BaseException("a panic"), "BaseException: a panic"),
+    ],
+)
+def test_what_nobody_foresaw_is_called_a_fault(command, error, told):
+    sentence = f"error: a fault in edgegan: {told}; run it again with --debug\n"
+    assert command(raiser(error)) == (2, sentence)
+    status, stderr = command(raiser(error), "--debug")
+    assert status == 2
+    assert stderr.startswith("Traceback (most recent call last)")
+    assert stderr.endswith(sentence)
+
+
+@pytest.mark.parametrize("outcome", [raiser(KeyboardInterrupt()), interrupted_in_c])
+def test_an_interrupt_is_quiet(command, outcome):
+    assert command(outcome) == (130, "")
+
+
+def test_what_a_library_warns_of_is_a_line(command):
+    def warn():
+        warnings.warn("odd\nthing", UserWarning, stacklevel=1)
+        return 0
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        assert command(warn) == (0, "warning: odd\\nthing\n")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+@pytest.mark.parametrize("main", ["print('x') or 0", "[print('x' * 9999) for _ in 'ab'] and 0"])
+def test_a_full_disk_behind_stdout_is_one_sentence(main):
+    program = f"from runtime.errors import run_command\nrun_command(lambda _: {main})"
+    with Path("/dev/full").open("w") as full:
+        finished = subprocess.run(
+            [sys.executable, "-c", program],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=REPOSITORY,
+        )
+    assert_one_sentence(finished, "No space left on device")
+
+
+@pytest.mark.parametrize("stream", [">&-", "2>&-", "2>/dev/full"])
+def test_a_closed_or_full_stream_changes_no_status(stream):
+    program = (
+        "from runtime.errors import UserError, run_command\n"
+        "def main(_):\n print('out')\n raise UserError('x is bad')\nrun_command(main)"
+    )
+    finished = subprocess.run(
+        ["bash", "-c", f'"$0" -c "$1" {stream}', sys.executable, program],
+        capture_output=True,
+        text=True,
+        cwd=REPOSITORY,
+    )
+    assert finished.returncode == 2
+    assert finished.stderr in ("error: x is bad\n", "")
 
 
 def test_a_reader_that_leaves_ends_a_command_quietly():
