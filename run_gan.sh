@@ -2,7 +2,7 @@
 # Draws 25 faces with the shipped generator and counts them as the graders do. The first call makes
 # .venv; a later one needs no network. See ./run_gan.sh --help.
 set -euo pipefail
-source "$(dirname "${BASH_SOURCE[0]}")/.ci/environment.sh"
+source "$(dirname "$(readlink -f -- "${BASH_SOURCE[0]}")")/.ci/environment.sh"
 
 ensure_environment .
 exec "$venv/bin/python" -I -m edgegan.runtime.run_gan \

@@ -2,7 +2,7 @@
 # Checks the code and runs the tests; arguments go to pytest. The first call makes .venv, with the
 # training packages for the CPU.
 set -euo pipefail
-source "$(dirname "${BASH_SOURCE[0]}")/.ci/environment.sh"
+source "$(dirname "$(readlink -f -- "${BASH_SOURCE[0]}")")/.ci/environment.sh"
 
 ensure_environment ".[train,test]"
 cd "$root"

@@ -1,8 +1,8 @@
 # Makes .venv for run_gan.sh and run_tests.sh, which source this file: once; later calls skip it.
 #
 # .venv/edgegan.stamp tells, a line each: where and by which Python the .venv was made, what was
-# installed, and the checksum of the setup.py that said so. It is written last, so a set-up that was
-# broken off is seen and done again. While a .venv is being made it says "making" and the process.
+# installed, and the checksum of setup.py and pyproject.toml, which said so. It is written last, so a
+# set-up that was broken off is seen and done again. While a .venv is being made it says "making" and the process.
 
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)"
 venv="$root/.venv"
@@ -116,7 +116,7 @@ lend_libraries() {
 # ensure_environment TARGET: .venv has a Python that fits and what TARGET needs.
 ensure_environment() {
     local target="$1" made="" installed="" sum="" current python
-    current="$(cksum <"$root/setup.py")"
+    current="$(cat "$root/setup.py" "$root/pyproject.toml" | cksum)"
     if [ -e "$stamp" ]; then
         { read -r made && read -r installed && read -r sum; } <"$stamp" || true
         if [ "$made" = making ] && kill -0 "$installed" 2>/dev/null; then

@@ -15,7 +15,18 @@ import setuptools
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTEST = "-m pytest --numprocesses auto --dist worksteal"
-TOOLS = ("bash", "env", "dirname", "cksum", "find", "grep", "mkdir", "rmdir", "cat", "ln", "touch")
+TOOLS = (
+    *("bash", "env", "dirname", "readlink", "cksum", "find", "grep", "mkdir", "rmdir", "cat", "ln"),
+    "touch",
+)
+COPIED = (
+    "run_gan.sh",
+    "run_tests.sh",
+    "setup.py",
+    "pyproject.toml",
+    ".ci/environment.sh",
+    ".ci/run",
+)
 
 # Notes its calls in $CALLS, and fails at those that $FAILS names, until one that $UNTIL names.
 PYTHON = """\
@@ -48,14 +59,14 @@ class Checkout:
     """A copy of the scripts, and a machine that has what the test puts into `bin`."""
 
     def __init__(self, folder: Path) -> None:
-        self.root = folder / "a checkout"
+        self.root = folder / "a checkout 脸"
         self.bin = folder / "bin"
         self.calls_file = folder / "calls"
         self.venv = self.root / ".venv"
         self.bin.mkdir()
         for tool in (*TOOLS, "chmod"):
             (self.bin / tool).symlink_to(shutil.which(tool))
-        for name in ("run_gan.sh", "run_tests.sh", "setup.py", ".ci/environment.sh", ".ci/run"):
+        for name in COPIED:
             (self.root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, self.root / name)
 
@@ -66,9 +77,20 @@ class Checkout:
     def run(
         self, script: str, *arguments: str, cwd: Path | None = None, **environment: str
     ) -> subprocess.CompletedProcess[str]:
+        return self.run_at(self.root / script, *arguments, cwd=cwd, **environment)
+
+    def run_at(
+        self,
+        path: Path,
+        *arguments: str,
+        cwd: Path | None = None,
+        through: tuple[str, ...] = (),
+        **environment: str,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the script that is there, by a program where one is given."""
         self.calls_file.write_text("")
         return subprocess.run(
-            [str(self.root / script), *arguments],
+            [*through, str(path), *arguments],
             cwd=cwd or self.root,
             env={"PATH": str(self.bin), "CALLS": str(self.calls_file), **environment},
             capture_output=True,
@@ -113,9 +135,45 @@ def test_arguments_are_passed_on_from_any_folder(checkout: Checkout, tmp_path: P
     assert result.stdout == f"in {tmp_path}\n"
 
 
-def test_changed_setup_py_is_installed_again(checkout: Checkout) -> None:
+@pytest.mark.parametrize("relative", [False, True])
+@pytest.mark.parametrize("script", ["run_gan.sh", "run_tests.sh", ".ci/run"])
+def test_scripts_run_through_links(
+    checkout: Checkout, tmp_path: Path, script: str, relative: bool
+) -> None:
+    """One by its own name elsewhere, and one to that of another name."""
+    links = tmp_path / "links"
+    links.mkdir()
+    target = checkout.root / script
+    first = links / target.name
+    first.symlink_to(os.path.relpath(target, links) if relative else target)
+    (links / "second").symlink_to(first.name)
+    for link in (first, links / "second"):
+        result = checkout.run_at(link, cwd=tmp_path)
+        assert result.returncode == 0, result.stderr
+    assert checkout.venv.is_dir()
+    assert sorted(path.name for path in links.iterdir()) == sorted([first.name, "second"])
+
+
+@pytest.mark.parametrize("script", ["run_gan.sh", "run_tests.sh"])
+def test_scripts_run_with_cdpath_set(checkout: Checkout, tmp_path: Path, script: str) -> None:
+    """It has cd print where it goes, and go elsewhere where a folder there has the name."""
+    decoy = tmp_path / "decoy" / checkout.root.name
+    shutil.copytree(checkout.root, decoy)
+    relative = f"{checkout.root.name}/{script}"
+    result = checkout.run_at(
+        Path(relative), cwd=tmp_path, CDPATH=f"{decoy.parent}:.", through=("bash",)
+    )
+    assert result.returncode == 0, result.stderr
+    assert (checkout.venv / "edgegan.stamp").is_file()
+    assert not (decoy / ".venv").exists()
+
+
+@pytest.mark.parametrize("name", ["setup.py", "pyproject.toml"])
+def test_what_says_what_is_installed_is_installed_again_when_changed(
+    checkout: Checkout, name: str
+) -> None:
     checkout.run("run_gan.sh")
-    with (checkout.root / "setup.py").open("a") as file:
+    with (checkout.root / name).open("a") as file:
         file.write("# changed\n")
     checkout.run("run_gan.sh")
     assert checkout.calls("-m pip")
