@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from edgegan.export.passes import byte_output, compute_float16, store_float16
 from edgegan.export.reduction import Reduction, to_float16
 from edgegan.export.verify import Difference
 from edgegan.runtime.detector import find_detector
-from edgegan.runtime.files import atomic_write
+from edgegan.runtime.files import atomic_write, temporary_folder
 from edgegan.runtime.metadata import DISCRIMINATOR, GENERATOR, ModelMetadata
 
 INPUT = {GENERATOR: "latent", DISCRIMINATOR: "image"}
@@ -204,8 +203,8 @@ def _check_faces(
     detector = find_detector()
     if detector is None:
         return None
-    with tempfile.TemporaryDirectory() as folder:
-        exact_path = Path(folder) / "float32.onnx"
+    with temporary_folder() as folder:
+        exact_path = folder / "float32.onnx"
         _save(exact, original, exact_path)
         return verify.check_faces(path, exact_path, detector)
 

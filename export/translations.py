@@ -5,9 +5,7 @@ They are registered by importing this module.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +13,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 from edgegan.export.passes import constant_initializers
+from edgegan.runtime.files import temporary_folder
 from edgegan.trainer.framework import HybridBlock, mx
 
 MXNetGraph = mx.onnx.mx2onnx._export_onnx.MXNetGraph
@@ -44,8 +43,8 @@ def as_mxnet_exports(
 ) -> onnx.ModelProto:
     """What mxnet's exporter makes of a network, which it can only write to a file."""
     arrays = {name: item.data() for name, item in network.collect_params().items()}
-    with tempfile.TemporaryDirectory() as folder:
-        path = str(Path(folder) / "model.onnx")
+    with temporary_folder() as folder:
+        path = str(folder / "model.onnx")
         mx.onnx.export_model(
             symbol,
             arrays,

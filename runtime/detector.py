@@ -19,7 +19,12 @@ import cv2
 import numpy as np
 
 from edgegan.runtime.errors import UserError, add_debug_option, run_command
-from edgegan.runtime.files import cache_directory, read_bytes, write_bytes
+from edgegan.runtime.files import (
+    cache_directory,
+    path_in_environment,
+    read_bytes,
+    write_bytes,
+)
 
 CASCADE_NAME = "lbpcascade_animeface.xml"
 CASCADE_URL = (
@@ -91,7 +96,7 @@ def find_cascade(explicit: str | Path | None = None, to_keep: bool = False) -> P
         UserError: the file that was named cannot be read or is another one.
         CascadeNotFound: it is nowhere and cannot be fetched.
     """
-    named = explicit or os.environ.get("EDGEGAN_CASCADE")
+    named = explicit or path_in_environment("EDGEGAN_CASCADE")
     if named:
         _read_cascade(Path(named))
         return Path(named)

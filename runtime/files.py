@@ -51,6 +51,7 @@ def atomic_write(path: str | Path, flush: bool = True) -> Iterator[Path]:
     Raises:
         UserError: the file cannot be written (permission, no such folder, full disk, `path` is
             a folder or a device); the sentence names `path` and the reason.
+        OSError: what was done meanwhile failed at another file, which it names.
     """
     target = Path(os.path.realpath(path))
     before = _regular_file(target, path)
@@ -66,6 +67,8 @@ def atomic_write(path: str | Path, flush: bool = True) -> Iterator[Path]:
             _hand_on(before, temporary)
         os.replace(temporary, target)  # noqa: PTH105 (tests let it fail)
     except OSError as error:
+        if isinstance(error.filename, str) and error.filename != str(temporary):
+            raise
         raise UserError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
         with suppress(OSError):
@@ -127,8 +130,12 @@ def locked(folder: Path, purpose: str) -> Iterator[None]:
 
 
 def read_bytes(path: str | Path) -> bytes:
-    """Return a file's content; raises UserError, naming the file and the reason, if it cannot."""
+    """Return a file's content; raises UserError, naming the file and the reason, if it cannot.
+
+    What is no regular file is not read: a pipe that nobody writes to would never end.
+    """
     try:
+        check_regular(path)
         return Path(path).read_bytes()
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from error
@@ -147,6 +154,35 @@ def read_json(path: str | Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise UserError(f"{path} holds {type(found).__name__}, expected keys and values")
     return found
+
+
+def check_regular(path: str | Path) -> None:
+    """Raise UserError where a pipe, a device or a socket is, and OSError where nothing is.
+
+    A folder passes: to open it is an error that says so.
+    """
+    mode = Path(path).stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise UserError(f"cannot read {path}: it is no regular file")
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Give a folder for a while, where the system keeps what is temporary.
+
+    Raises:
+        UserError: it cannot be made, or something cannot be written to it.
+    """
+    import tempfile  # for this only
+
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            yield Path(folder)
+    except OSError as error:
+        raise UserError(
+            f"cannot write to the temporary folder {tempfile.tempdir or 'of the system'}: "
+            f"{error.strerror or error}: make room, or name another in TMPDIR"
+        ) from error
 
 
 def make_folder(path: str | Path) -> None:
@@ -214,13 +250,38 @@ def check_not_read(
 
 
 def cache_directory() -> Path:
-    """Return the user's cache for this program: $EDGEGAN_CACHE, else the system's own place."""
-    chosen = os.environ.get("EDGEGAN_CACHE")
+    """Return the user's cache for this program: $EDGEGAN_CACHE, else the system's own place.
+
+    Raises:
+        UserError: it is in a home folder, and whose or where that is is unknown.
+    """
+    chosen = path_in_environment("EDGEGAN_CACHE")
     if chosen:
-        return Path(chosen)
+        return chosen
     import platformdirs  # for this only
 
-    return Path(platformdirs.user_cache_dir("edgegan"))
+    with suppress(RuntimeError):  # so do newer ones tell that the system does not know the user
+        usual = Path(platformdirs.user_cache_dir("edgegan"))
+        if usual.is_absolute():  # older ones leave the ~
+            return usual
+    raise UserError("there is no home folder for the cache: name a folder in EDGEGAN_CACHE")
+
+
+def path_in_environment(variable: str) -> Path | None:
+    """Return the path in an environment variable, None where it is empty or not set.
+
+    A ~ is the home folder: a shell has put it in place, but what else sets variables has not.
+
+    Raises:
+        UserError: it is unknown whose home folder that is.
+    """
+    value = os.environ.get(variable)
+    if not value:
+        return None
+    try:
+        return Path(value).expanduser()
+    except RuntimeError as error:
+        raise UserError(f"{variable} is {value!r}, a home folder that is unknown") from error
 
 
 def _lock(folder: Path, purpose: str) -> int:

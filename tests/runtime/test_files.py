@@ -5,9 +5,11 @@ import fcntl
 import os
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -24,9 +26,11 @@ from edgegan.runtime.files import (
     cache_directory,
     locked,
     make_folder,
+    path_in_environment,
     read_bytes,
-    remove_leftovers,
     read_json,
+    remove_leftovers,
+    temporary_folder,
     write_bytes,
 )
 
@@ -331,6 +335,63 @@ def test_of_many_writers_one_at_a_time_is_in(tmp_path):
         entered = sum(pool.map(work, range(8)))
     assert entered == int(count.read_text()) > 0
     assert not list(tmp_path.rglob(LOCK))
+
+
+def test_a_pipe_a_device_or_a_socket_is_not_read(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(os.path.relpath(tmp_path / "socket"))  # its name may have 107 bytes
+        for path in (tmp_path / "pipe", tmp_path / "socket", Path("/dev/null")):
+            with pytest.raises(UserError, match=f"cannot read {path}: it is no regular file"):
+                read_bytes(path)
+
+
+def test_a_failure_at_another_file_is_not_blamed_on_the_one_that_is_written(tmp_path):
+    path = tmp_path / "packed"
+    with pytest.raises(FileNotFoundError) as failed, atomic_write(path) as temporary:
+        temporary.write_bytes((tmp_path / "source").read_bytes())
+    assert failed.value.filename == str(tmp_path / "source")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_the_temporary_folder_has_no_room_for_is_blamed_on_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with temporary_folder() as folder:
+        (folder / "file").write_bytes(b"x")
+        assert folder.parent == tmp_path
+    assert list(tmp_path.iterdir()) == []
+    sentence = f"cannot write to the temporary folder {tmp_path}: No space left on device"
+
+    def verify_what_is_written():
+        with atomic_write(tmp_path / "output"), temporary_folder():
+            disk_full()
+
+    with pytest.raises(UserError, match=sentence):
+        verify_what_is_written()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    with pytest.raises(UserError, match=r"none: No such file"), temporary_folder():
+        pass
+
+
+def test_a_variable_may_name_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("EDGEGAN_CACHE", "~/x")
+    assert cache_directory() == tmp_path / "x"
+    for value in ("", "~nobody-of-that-name/x"):
+        monkeypatch.setenv("EDGEGAN_CASCADE", value)
+        if value:
+            with pytest.raises(UserError, match="EDGEGAN_CASCADE is '~nobody-of-that-name/x'"):
+                path_in_environment("EDGEGAN_CASCADE")
+        else:
+            assert path_in_environment("EDGEGAN_CASCADE") is None
+
+
+def test_no_folder_is_called_a_home_that_is_unknown(monkeypatch):
+    for variable in ("EDGEGAN_CACHE", "XDG_CACHE_HOME", "HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # as for a user without a name
+    with pytest.raises(UserError, match="no home folder for the cache: name a folder in"):
+        cache_directory()
 
 
 @pytest.fixture
