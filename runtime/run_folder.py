@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -49,8 +50,8 @@ def open_checkpoint(path: Path) -> Iterator[tuple[Header, Mapping[str, np.ndarra
     """Give a checkpoint's header, and its arrays by name, each read when it is asked for.
 
     Raises:
-        UserError: no such file, a truncated one (then also where an array is asked for), one that
-            is no checkpoint of ours, or of another version.
+        UserError: no such file, one that cannot be read, a truncated one (then also where an array
+            is asked for), one that is no checkpoint of ours, or of another version.
     """
     if not path.is_file():
         raise UserError(f"no such checkpoint: {path}")
@@ -61,10 +62,18 @@ def open_checkpoint(path: Path) -> Iterator[tuple[Header, Mapping[str, np.ndarra
             version = header["format_version"]
             if version != FORMAT_VERSION:
                 raise UserError(f"{path} has format version {version}, expected {FORMAT_VERSION}")
-            yield Header(header["recipe"], header["facts"]), archive
+            recipe, facts = header["recipe"], header["facts"]
+            if not (isinstance(recipe, dict) and isinstance(facts, dict)):
+                raise TypeError("expected keys and values")
+            yield Header(recipe, facts), archive
     except UserError:
         raise
+    except MemoryError as error:
+        raise UserError(f"{path} holds more than there is memory for: {error}") from error
     except Exception as error:  # zipfile, numpy and json raise many kinds on what is damaged
+        # To seek to a place before the file's start, which a damaged one can ask for, is invalid.
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:
+            raise UserError(f"cannot read {path}: {error.strerror or error}") from error
         raise UserError(f"{path} is truncated or no checkpoint of this trainer") from error
 
 
@@ -98,5 +107,8 @@ def find_checkpoint(run: Path) -> Path:
     for name in (BEST, LAST):
         if (run / name).is_file():
             return run / name
-    found = "no checkpoint in" if run.is_dir() else "no such file or folder:"
+    if run.is_dir():
+        found = "no checkpoint in"
+    else:
+        found = "no regular file:" if run.exists() else "no such file or folder:"
     raise UserError(f"{found} {run}, expected a run's folder, or a checkpoint in one")

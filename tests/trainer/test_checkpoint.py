@@ -118,8 +118,9 @@ def test_foreign_files_are_told(tmp_path: Path) -> None:
     expect("format version 99, expected 1")
     np.savez(path, header=np.array(json.dumps(header)))
     expect("name is missing, expected text")
-    np.savez(path, header=np.array(json.dumps({**header, "recipe": [1]})))
-    expect("holds list")
+    for part in ("recipe", "facts"):
+        np.savez(path, header=np.array(json.dumps({**header, part: [1]})))
+        expect("no checkpoint")
     with path.open("wb") as file:
         np.save(file, np.zeros(3))
     expect("no checkpoint")
@@ -192,6 +193,26 @@ def test_names_of_members_are_no_places(made: Checkpoint, tmp_path: Path) -> Non
     Checkpoint(made.recipe, FACTS, {"../../evil": np.zeros(3)}).save(folder / "dots.npz")
     assert load(folder / "dots.npz").arrays["../../evil"].shape == (3,)
     assert [path.name for path in tmp_path.rglob("*")] == ["a", "b", "dots.npz"]
+
+
+def test_what_the_moment_refuses_is_no_damage(
+    content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "last.npz"
+    path.write_bytes(content)
+    for refusal, sentence in (
+        (PermissionError(errno.EACCES, "Permission denied", str(path)), f"read {path}: Permission"),
+        (OSError(errno.EIO, "Input/output error"), f"cannot read {path}: Input/output error"),
+        (MemoryError("Unable to allocate 9 GiB"), "more than there is memory for: Unable to"),
+    ):
+
+        def refuse(*_: object, error: BaseException = refusal, **__: object) -> None:
+            raise error
+
+        monkeypatch.setattr(np, "load", refuse)
+        with pytest.raises(UserError, match=sentence) as told:
+            load(path)
+        assert "truncated" not in str(told.value)
 
 
 def test_another_networks_arrays_are_refused(made: Checkpoint) -> None:
