@@ -406,6 +406,8 @@ def _read_file(path: Path, children: tuple[Path, ...] = ()) -> dict[str, Any]:
     if not isinstance(name, str):
         raise UserError(f"{path}: extends is {name!r}, expected a recipe's name or a YAML file")
     parent = _path_of(name, path.parent)
+    if name == STUDENT.stem:
+        raise UserError(f"{path} extends {name!r}: {_missing(name)}")
     if not parent.is_file():
         raise UserError(
             f"{path} extends {name!r}, which does not exist: {suggestion(name, names())}, or the "

@@ -650,6 +650,11 @@ def test_another_kind_takes_the_place_of_the_parents(
     ("files", "sentence"),
     [
         ({"a": "extends: dcgn"}, "a.yaml extends 'dcgn', which does not exist: did you mean dcgan"),
+        (
+            {"a": "extends: student"},
+            "a.yaml extends 'student': recipe student is of edgegan distil, expected one of "
+            "edgegan fit",
+        ),
         ({"a": "extends: b.yaml"}, "a.yaml extends 'b.yaml', which does not exist: "),
         ({"a": "extends: a.yaml"}, "a.yaml extends 'a.yaml', which extends it"),
         (
