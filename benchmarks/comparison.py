@@ -19,7 +19,7 @@ from benchmarks import measure
 from benchmarks.comparison_page import write_page
 from edgegan.runtime.errors import UserError, add_debug_option, run_command
 from edgegan.runtime.files import check_not_read, make_folder
-from edgegan.runtime.options import output_folder, positive_number
+from edgegan.runtime.options import named_path, output_folder, positive_number
 from edgegan.runtime.run_folder import LAST
 from edgegan.trainer import checkpoint
 
@@ -169,14 +169,18 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--data", type=Path, required=True, help="pictures, as edgegan fit takes")
+    parser.add_argument(
+        "--data", type=named_path("--data"), required=True, help="pictures, as edgegan fit takes"
+    )
     parser.add_argument(
         "--minutes", type=positive_number("--minutes"), required=True, help="of training, each"
     )
     parser.add_argument(
         "--out", type=output_folder("--out"), required=True, help="folder for the runs' folders"
     )
-    parser.add_argument("--plan", type=Path, default=PLAN, help=f"the runs ({PLAN.name})")
+    parser.add_argument(
+        "--plan", type=named_path("--plan"), default=PLAN, help=f"the runs ({PLAN.name})"
+    )
     parser.add_argument(
         "--only", nargs="+", default=[], metavar="NAME", help="of the plan's runs (all)"
     )

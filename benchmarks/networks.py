@@ -22,6 +22,7 @@ from pathlib import Path
 from benchmarks import measure, peers
 from benchmarks.measure import PeerFailed, Worker
 from edgegan.runtime.errors import UserError
+from edgegan.runtime.options import named_path
 
 INSTALL_TRAIN = "pip install '.[train]'"
 SETTLING_BATCHES = 100  # what batch norms had at first then counts for 0.9 ** 100
@@ -61,7 +62,7 @@ def add_network_option(parser: argparse.ArgumentParser) -> None:
     """Declare --network."""
     parser.add_argument(
         "--network",
-        type=Path,
+        type=named_path("--network"),
         metavar="FILE",
         help="what the peers compute: the model's network exported with --optimize 1; without it "
         "the model itself where it is such a file, else random weights of the same architecture",

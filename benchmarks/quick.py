@@ -15,7 +15,7 @@ from edgegan.runtime import tables
 from edgegan.runtime.cores import available_cores
 from edgegan.runtime.detector import PASS_ABOVE, find_cascade
 from edgegan.runtime.errors import UserError, add_debug_option, run_command
-from edgegan.runtime.options import add_cascade_option, whole_number
+from edgegan.runtime.options import add_cascade_option, named_path, whole_number
 from edgegan.runtime.statistics import Spread
 
 EXAMPLES = """\
@@ -118,7 +118,9 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--data", type=Path, required=True, help="pictures, as edgegan fit takes")
+    parser.add_argument(
+        "--data", type=named_path("--data"), required=True, help="pictures, as edgegan fit takes"
+    )
     parser.add_argument("--recipe", default="quick", help="a recipe of the trainer (quick)")
     measure.add_set_option(parser)
     parser.add_argument(

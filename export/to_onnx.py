@@ -12,6 +12,7 @@ from edgegan.runtime.errors import UserError, run_command
 from edgegan.runtime.files import check_not_read
 from edgegan.runtime.metadata import GENERATOR, PARTS
 from edgegan.runtime.models import find_run
+from edgegan.runtime.options import named_path
 from edgegan.runtime.run_folder import JUDGE
 from edgegan.trainer import checkpoint
 from edgegan.trainer.checkpoint import Checkpoint
@@ -40,14 +41,14 @@ def main(argv: list[str] | None = None) -> int:
     command.check_options(options, options.part)
     _check_is_no_file(options.run)
     if options.part == GENERATOR:
-        path = find_run(Path(options.run))
+        path = find_run(options.run)
         check_not_read("--output", [options.output], [path])
         source: Checkpoint = checkpoint.load(path, AnyRecipe)
         original = translation.generator_of(source, options.weights or WEIGHTS[0])
     else:
         if options.weights:
             raise UserError(f"--weights is {options.weights!r}, expected of a generator only")
-        path = _find_judge(Path(options.run))
+        path = _find_judge(options.run)
         check_not_read("--output", [options.output], [path])
         source = checkpoint.load(path)
         original = translation.discriminator_of(source, path)
@@ -59,12 +60,12 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _check_is_no_file(run: str) -> None:
+def _check_is_no_file(run: Path) -> None:
     """Raise UserError for an .onnx file, which another command takes."""
-    if Path(run).suffix == ".onnx" and Path(run).is_file():
+    if run.suffix == ".onnx" and run.is_file():
         raise UserError(
             f"{run} is exported already, expected a run's folder or a checkpoint: "
-            f"{shlex.join(['edgegan', 'optimize', run, '-o', 'NEW.onnx'])} writes it anew"
+            f"{shlex.join(['edgegan', 'optimize', str(run), '-o', 'NEW.onnx'])} writes it anew"
         )
 
 
@@ -80,7 +81,11 @@ def _parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("run", help="folder of a run (its best checkpoint), or a checkpoint")
+    parser.add_argument(
+        "run",
+        type=named_path("RUN"),
+        help="folder of a run (its best checkpoint), or a checkpoint",
+    )
     parser.add_argument(
         "--part",
         choices=PARTS,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
-import reprlib
 import re
+import reprlib
 import sys
 import traceback
 import warnings

@@ -11,9 +11,10 @@ from enum import IntEnum
 
 import numpy as np
 
-from edgegan.runtime.errors import UserError
+from edgegan.runtime.errors import UserError, quoted
 
 MAX_SEED = 2**63 - 1
+MOST_DIGITS = 1_000
 DISTRIBUTIONS = ("normal", "uniform")
 
 
@@ -45,9 +46,18 @@ def check_seed(value: int) -> int:
 
 def parse_seed(text: str) -> int:
     """Read a seed from a command line (an argparse type); raises UserError in one sentence."""
-    if not (text.isascii() and text.isdigit()):
+    value = parse_digits(text)
+    if value is None:
         raise UserError(_seed_sentence(text))
-    return check_seed(int(text))
+    return check_seed(value)
+
+
+def parse_digits(text: str) -> int | None:
+    """Read what consists of the digits 0 to 9 and nothing else; None where it does not.
+
+    Nor where there are thousands of them, which Python takes for no number.
+    """
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS else None
 
 
 def philox(seed: int, stream: int, index: int) -> np.random.Generator:
@@ -102,4 +112,4 @@ def draw_latents(
 
 
 def _seed_sentence(found: str) -> str:
-    return f"seed is {found!r}, expected a whole number from 0 to {MAX_SEED}"
+    return f"seed is {quoted(found)}, expected a whole number from 0 to {MAX_SEED}"

@@ -8,30 +8,31 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from edgegan.runtime.errors import UserError
+from edgegan.runtime.errors import UserError, quoted
 from edgegan.runtime.files import BEGINNINGS, check_folder, check_new_file
-from edgegan.runtime.latent import parse_seed
+from edgegan.runtime.latent import parse_digits, parse_seed
 
 DEFAULT_MODEL = "dcgan"
 DEFAULT_SEED = 0
 MOST_SEEDS = 1_000_000  # a month of grading
 MOST_CANDIDATES = 1_000
+MOST_OF_ANYTHING = 1_000_000_000_000  # images or steps: more than anybody waits for
 PROVIDERS = ("auto", "cpu", "cuda", "tensorrt", "openvino")
 THROUGHPUT, LATENCY = "throughput", "latency"
 PREFERENCES = (THROUGHPUT, LATENCY)
 FILE_SUFFIXES = {*BEGINNINGS, ".jpg", ".jpeg", ".npz", ".rec", ".yaml", ".zip"}
 
 
-def whole_number(option: str, least: int, greatest: int | None = None) -> Callable[[str], int]:
+def whole_number(option: str, least: int, greatest: int = MOST_OF_ANYTHING) -> Callable[[str], int]:
     """An argparse type: a whole number in a range, or a UserError that names the option."""
-    expected = f"a whole number from {least}" + (f" to {greatest}" if greatest else "")
 
     def parse(text: str) -> int:
-        if text.isascii() and text.isdigit():
-            value = int(text)
-            if value >= least and (greatest is None or value <= greatest):
-                return value
-        raise UserError(f"{option} is {text!r}, expected {expected}")
+        value = parse_digits(text)
+        if value is not None and least <= value <= greatest:
+            return value
+        raise UserError(
+            f"{option} is {quoted(text)}, expected a whole number from {least} to {greatest}"
+        )
 
     return parse
 
@@ -43,7 +44,7 @@ def positive_number(option: str) -> Callable[[str], float]:
         with suppress(ValueError):
             if 0 < float(text) < math.inf:
                 return float(text)
-        raise UserError(f"{option} is {text!r}, expected a positive number")
+        raise UserError(f"{option} is {quoted(text)}, expected a positive number")
 
     return parse
 
@@ -179,7 +180,7 @@ def add_cascade_option(parser: argparse.ArgumentParser) -> None:
     """Declare --cascade."""
     parser.add_argument(
         "--cascade",
-        type=Path,
+        type=named_path("--cascade"),
         metavar="FILE",
         help="find faces by this copy of lbpcascade_animeface.xml, where it is not in the cache",
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from edgegan.runtime.options import (
     add_cascade_option,
     add_model_options,
     add_seed_option,
+    named_path,
     output_file,
 )
 
@@ -87,7 +87,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--compare",
-        type=Path,
+        type=named_path("--compare"),
         metavar="FILE",
         help="compare the grid with this PNG, where there is one",
     )

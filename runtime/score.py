@@ -28,6 +28,7 @@ from edgegan.runtime.options import (
     add_cascade_option,
     add_device_options,
     add_model_option,
+    named_path,
     output_file,
     output_folder,
     parse_seeds,
@@ -271,7 +272,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "pictures",
-        type=Path,
+        type=named_path("PICTURE"),
         nargs="*",
         metavar="PICTURE",
         help="grade this PNG or JPEG file, or all in this folder",
@@ -301,8 +302,9 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         parser.error("give pictures (or a folder of them), or --model and --seeds")
     if bool(options.model) != bool(options.seeds):
         parser.error("--model and --seeds need each other")
-    if options.best_of > 1 and not options.model:
-        parser.error("--best-of is for --model only")
+    for name in ("best_of", "provider", "prefer"):
+        if not options.model and getattr(options, name) != parser.get_default(name):
+            parser.error(f"--{name.replace('_', '-')} is for --model only")
     return options
 
 

@@ -13,7 +13,7 @@ from edgegan.runtime.detector import find_detector
 from edgegan.runtime.errors import UserError, run_command
 from edgegan.runtime.files import write_bytes
 from edgegan.runtime.models import find_run
-from edgegan.runtime.options import whole_number
+from edgegan.runtime.options import named_path, whole_number
 from edgegan.runtime.run_folder import SKIPPED
 from edgegan.trainer import checkpoint, device, recipe
 from edgegan.trainer.batches import real_batches
@@ -165,7 +165,7 @@ def _parser() -> argparse.ArgumentParser:
     beginning.add_argument("--resume", action="store_true", help="go on with the run in --out")
     beginning.add_argument(
         "--start-from",
-        type=Path,
+        type=named_path("--start-from"),
         metavar="RUN",
         help="begin with the networks and the recipe of another run, or of one of its checkpoints; "
         "--set changes the recipe, and a discriminator of another architecture begins untrained",

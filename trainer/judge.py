@@ -20,7 +20,7 @@ from edgegan.runtime.errors import UserError, add_debug_option, run_command
 from edgegan.runtime.files import locked, remove_leftovers
 from edgegan.runtime.metadata import DISCRIMINATOR
 from edgegan.runtime.models import DISCRIMINATOR_SUFFIX, find_run
-from edgegan.runtime.options import whole_number
+from edgegan.runtime.options import named_path, whole_number
 from edgegan.runtime.run_folder import JUDGE
 from edgegan.trainer import checkpoint, device
 from edgegan.trainer.batches import real_batches
@@ -123,7 +123,9 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "run", help="train on the discriminator of this run (its best checkpoint), or checkpoint"
+        "run",
+        type=named_path("RUN"),
+        help="train on the discriminator of this run (its best checkpoint), or checkpoint",
     )
     add_data_options(parser, "train on the pictures that the run was trained on:")
     parser.add_argument(

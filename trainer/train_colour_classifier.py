@@ -24,7 +24,7 @@ from edgegan.export.translations import translate
 from edgegan.runtime.errors import UserError, add_debug_option, run_command
 from edgegan.runtime.files import atomic_write, check_not_read
 from edgegan.runtime.latent import Stream, philox
-from edgegan.runtime.options import output_file
+from edgegan.runtime.options import named_path, output_file
 from edgegan.trainer.data import pack, picture_names, read_pictures, to_network_range
 from edgegan.trainer.framework import HybridBlock, autograd, gluon, mx, nn
 from edgegan.trainer.split import HELD_OUT, VALIDATION, split
@@ -263,7 +263,10 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--data", type=Path, required=True, help=f"zip of pictures, with their colours in {TAGS}"
+        "--data",
+        type=named_path("--data"),
+        required=True,
+        help=f"zip of pictures, with their colours in {TAGS}",
     )
     parser.add_argument(
         "--out",

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
 from edgegan.runtime.errors import UserError, add_debug_option, run_command
 from edgegan.runtime.files import write_bytes
-from edgegan.runtime.options import output_file
+from edgegan.runtime.options import named_path, output_file
 from edgegan.trainer.report.page import render
 from edgegan.trainer.report.runs import read_runs
 
@@ -47,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "runs",
         nargs="+",
-        type=Path,
+        type=named_path("RUN"),
         metavar="RUN",
         help="show the run of this folder; what cannot be read is left out, and said",
     )
