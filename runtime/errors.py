@@ -23,7 +23,8 @@ FAULT = "a fault in edgegan"  # how a sentence begins about what nobody foresaw
 NO_MEMORY = re.compile(
     r"bad_alloc|[Ff]ailed to allocate|[Mm]emory alloc|[Ii]nsufficient memory|[Oo]ut of memory"
 )
-NO_THREAD = "can't start new thread"  # Python's RuntimeError
+# As Python's RuntimeErrors say what the system refuses; before 3.13 pathlib's of links in a circle.
+REFUSED = ("can't start new thread", "Symlink loop from")
 # What would break a line, move the cursor or change the colour of a terminal.
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -127,8 +128,8 @@ def _sentence(error: BaseException) -> str:
         return "there is not enough memory" + (f": {said}" if said else "")
     if isinstance(error, RecursionError):
         return f"a file or an option is nested too deeply: {said}"
-    if said == NO_THREAD:
-        return f"cannot go on: the system says that it {said}"
+    if said.startswith(REFUSED):
+        return f"cannot go on: {said}"
     about = f": {said}" if said else ""
     return f"{FAULT}: {type(error).__name__}{about}; run it again with --debug"
 

@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from edgegan.runtime.errors import UserError
+from edgegan.runtime.errors import UserError, quoted
+from edgegan.runtime.latent import parse_digits
 from edgegan.trainer.framework import bfloat16, mx
 
 # As mxnet says it of an array, of the CPU and of a GPU.
@@ -70,12 +71,13 @@ def _find(name: str) -> mx.Context:
         return mx.gpu(0) if gpus else mx.cpu()
     if name == "cpu":
         return mx.cpu()
-    kind, _, number = name.partition(":")
-    if kind != "gpu" or not (number or "0").isdecimal():
-        raise UserError(f"device {name!r} is unknown: expected auto, cpu or gpu:N")
-    if int(number or 0) >= gpus:
-        raise UserError(f"device {name!r} is not here: mxnet sees {gpus} GPU(s)")
-    return mx.gpu(int(number or 0))
+    kind, _, digits = name.partition(":")
+    number = parse_digits(digits or "0")
+    if kind != "gpu" or number is None:
+        raise UserError(f"device {quoted(name)} is unknown: expected auto, cpu or gpu:N")
+    if number >= gpus:
+        raise UserError(f"device {quoted(name)} is not here: mxnet sees {gpus} GPU(s)")
+    return mx.gpu(number)
 
 
 def count_gpus() -> int:

@@ -177,7 +177,7 @@ def interrupted_in_c():
         (MemoryError("Unable to allocate 9 GiB"), "not enough memory: Unable to allocate 9 GiB"),
         (RuntimeError("[1:2] std::bad_alloc\nStack trace"), "not enough memory: [1:2] std::bad_"),
         (RecursionError("maximum recursion depth"), "nested too deeply: maximum recursion depth"),
-        (RuntimeError("can't start new thread"), "the system says that it can't start new thread"),
+        (RuntimeError("can't start new thread"), "cannot go on: can't start new thread"),
     ],
 )
 def test_an_error_is_one_sentence_and_status_2(command, error, sentence):
