@@ -17,7 +17,7 @@ from edgegan.export.sensitivity import ChosenLayers
 from edgegan.export.verify import Difference
 from edgegan.runtime.errors import UserError, add_debug_option
 from edgegan.runtime.metadata import GENERATOR, ModelMetadata
-from edgegan.runtime.options import output_file, positive_number
+from edgegan.runtime.options import output_file, positive_number, whole_number
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -38,8 +38,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--optimize",
-        type=int,
-        choices=LEVELS,
+        type=whole_number("--optimize", LEVELS[0], LEVELS[-1]),
         default=DEFAULT_LEVEL,
         metavar="LEVEL",
         help="0: as it was, layer by layer; 1: constants and batch norms folded; 2 (default): "

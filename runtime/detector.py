@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
-import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,7 +17,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edgegan.runtime.errors import UserError, add_debug_option, run_command
+from edgegan.runtime.errors import UserError, add_debug_option, run_command, say
 from edgegan.runtime.files import (
     cache_directory,
     path_in_environment,
@@ -110,7 +109,7 @@ def find_cascade(explicit: str | Path | None = None, to_keep: bool = False) -> P
     except UserError as error:
         if to_keep:
             raise
-        print(f"warning: {error}; the cascade is fetched each time", file=sys.stderr)
+        say(f"warning: {error}; the cascade is fetched each time")
         return _until_the_end(content)
     return cached
 
@@ -124,7 +123,7 @@ def find_detector(cascade: str | Path | None = None) -> Detector | None:
     try:
         return Detector(find_cascade(cascade))
     except CascadeNotFound as error:
-        print(f"warning: {error}; faces are not counted", file=sys.stderr)
+        say(f"warning: {error}; faces are not counted")
         return None
 
 

@@ -44,6 +44,12 @@ def quoted(value: object) -> str:
     return short.repr(value)
 
 
+def say(line: str) -> None:
+    """Print one line to stderr: what would break it in two, in a file's name, is escaped."""
+    if sys.stderr is not None:  # print would take stdout
+        print(CONTROL.sub(_escaped, line), file=sys.stderr, flush=True)
+
+
 def add_debug_option(parser: argparse.ArgumentParser) -> None:
     """Declare --debug, which run_command acts on."""
     parser.add_argument(
@@ -112,7 +118,7 @@ def _report(error: BaseException) -> int:
     with suppress(OSError):  # where nothing can be said, the status still can
         if _debugging():
             traceback.print_exception(type(error), error, error.__traceback__)
-        _say(f"error: {_sentence(error)}")
+        say(f"error: {_sentence(error)}")
     return STATUS_ERROR
 
 
@@ -142,13 +148,7 @@ def _is_name(value: object) -> bool:
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
     """Say what a library warns of in a line, without the place in its code."""
     with suppress(OSError):
-        _say(f"warning: {message}")
-
-
-def _say(line: str) -> None:
-    """Print one line to stderr, whatever stands in it."""
-    if sys.stderr is not None:  # print would take stdout
-        print(CONTROL.sub(_escaped, line), file=sys.stderr, flush=True)
+        say(f"warning: {message}")
 
 
 def _escaped(character: re.Match[str]) -> str:

@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import statistics
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -18,7 +17,7 @@ import cv2
 import numpy as np
 
 from edgegan.runtime.detector import PASS_ABOVE, Detector, find_cascade
-from edgegan.runtime.errors import STATUS_ERROR, UserError, add_debug_option, run_command
+from edgegan.runtime.errors import STATUS_ERROR, UserError, add_debug_option, run_command, say
 from edgegan.runtime.files import check_not_read, locked
 from edgegan.runtime.generator import Generator
 from edgegan.runtime.grid import BASELINE_IMAGES, baseline_grid, read_picture, write_png
@@ -77,13 +76,13 @@ class Problems:
     def add(self, name: str, error: UserError) -> None:
         """Note what cannot be graded, and say so."""
         self.bad[name] = str(error)
-        print(f"error: {error}", file=sys.stderr, flush=True)
+        say(f"error: {error}")
 
     def tell(self) -> None:
         """Say how many files are left out."""
         if self.hidden:
             files = f"{len(self.hidden)} hidden file{'s' * (len(self.hidden) != 1)}"
-            print(f"left out: {files}", file=sys.stderr, flush=True)
+            say(f"left out: {files}")
 
     def mappings(self) -> dict[str, Any]:
         """What --json prints of them."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
-import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from edgegan.runtime.errors import UserError
+from edgegan.runtime.errors import UserError, say
 from edgegan.runtime.files import atomic_write, cache_directory
 from edgegan.runtime.generator import from_bytes
 from edgegan.runtime.picture_set import (
@@ -294,4 +293,4 @@ def _check_quality(source: Path, packed: PackedPictures, skip_bad: bool) -> None
                 f"mend them, or leave them out with --skip-bad"
             )
         sentence = f"skipped {bad} of {total} pictures that cannot be read: {named}"
-        print(sentence, file=sys.stderr)
+        say(sentence)

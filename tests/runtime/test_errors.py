@@ -52,7 +52,7 @@ def assert_one_sentence(finished: subprocess.CompletedProcess, *parts: str) -> N
         ),
         (["--model", "ours.onnx", "--output", "."], ["--output is '.', expected a .png file"]),
         (["--model", "ours.onnx", "--output", "ours.onnx/grid.png"], ["a file is in its place"]),
-        (["--model", "ours.onnx", "--images", "ours.onnx"], ["a file is in its place"]),
+        (["--model", "ours.onnx", "--images", "ours.onnx"], ["--images is", "expected a folder"]),
     ],
 )
 def test_bad_input_to_generate(make_generator, tmp_path, arguments, parts):
@@ -102,11 +102,11 @@ def test_bad_input_to_score(tmp_path, arguments, parts):
 
 
 def test_debug_shows_the_traceback(tmp_path):
-    command = ["-m", "runtime.score", "none.png", "--debug"]
+    command = ["-m", "runtime.show", "none.onnx", "--debug"]
     finished = run(*command, cwd=tmp_path)
     assert finished.returncode == 2
     assert "Traceback" in finished.stderr
-    assert finished.stderr.splitlines()[-1].startswith("error: cannot read none.png")
+    assert finished.stderr.splitlines()[-1].startswith("error: cannot read none.onnx")
 
 
 def test_help_shows_real_calls_and_debug():

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
-from edgegan.runtime.errors import UserError, add_debug_option, run_command
+from edgegan.runtime.errors import UserError, add_debug_option, run_command, say
 from edgegan.runtime.files import write_bytes
 from edgegan.runtime.options import named_path, output_file
 from edgegan.trainer.report.page import render
@@ -29,7 +28,7 @@ def main(argv: list[str] | None = None) -> int:
     if not runs:
         raise UserError(f"no run to report on: {'; '.join(left_out)}")
     for sentence in left_out:
-        print(f"left out: {sentence}", file=sys.stderr)
+        say(f"left out: {sentence}")
     page = render(runs, left_out).encode()
     write_bytes(options.output, page)
     print(f"wrote {options.output} ({len(page) / 1e6:.1f} MB)")
