@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -106,9 +107,12 @@ def _pack(
             summary_part.write_text(
                 json.dumps({"count": count, "digest": digest, "skipped": skipped})
             )
-    facts = json.loads(summary.read_text())
-    facts["skipped"] = list(starmap(LeftOut, facts["skipped"]))
-    packed = PackedPictures(records, **facts, left_out=found.left_out)
+    try:
+        facts = json.loads(summary.read_text())
+        facts["skipped"] = list(starmap(LeftOut, facts["skipped"]))
+        packed = PackedPictures(records, **facts, left_out=found.left_out)
+    except (ValueError, LookupError, TypeError) as error:
+        raise _damaged(summary) from error
     _check_quality(source, packed, skip_bad)
     return packed
 
@@ -185,7 +189,7 @@ class _Records:
     source: Path
 
     def __iter__(self) -> Iterator[Entry]:
-        reader = mx.recordio.MXRecordIO(str(self.source), "r")
+        reader = mx.recordio.MXRecordIO(_Name(self.source), "r")
         number = 0
         try:
             while (record := reader.read()) is not None:
@@ -216,7 +220,7 @@ def _write_records(
     Raises:
         OSError: the records cannot be written, most likely because the disk is full.
     """
-    writer = mx.recordio.MXIndexedRecordIO(str(index), str(records), "w")
+    writer = mx.recordio.MXIndexedRecordIO(str(index), _Name(records), "w")
     hashes: list[bytes] = []
     digest = hashlib.sha256()
     try:
@@ -246,7 +250,19 @@ def _write_records(
 
 
 def open_records(pictures: PackedPictures) -> mx.recordio.MXIndexedRecordIO:
-    return mx.recordio.MXIndexedRecordIO(str(_index(pictures.path)), str(pictures.path), "r")
+    """What reads packed pictures by their number; raises UserError where they are damaged."""
+    records = pictures.path
+    try:
+        return mx.recordio.MXIndexedRecordIO(str(_index(records)), _Name(records), "r")
+    except (mx.MXNetError, ValueError, LookupError) as error:
+        raise _damaged(records) from error
+
+
+class _Name(str):
+    """A file's name as mxnet takes it, which itself makes bytes of what is UTF-8 only."""
+
+    def encode(self, encoding: str = "utf-8", errors: str = "surrogateescape") -> bytes:
+        return super().encode(encoding, errors)
 
 
 def read_picture(reader: mx.recordio.MXIndexedRecordIO, number: int) -> np.ndarray:
@@ -255,8 +271,10 @@ def read_picture(reader: mx.recordio.MXIndexedRecordIO, number: int) -> np.ndarr
         _, encoded = mx.recordio.unpack(reader.read_idx(number))
         bgr = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
         return bgr[:, :, ::-1]
+    except MemoryError:
+        raise
     except Exception as error:  # mxnet's own class, or numpy's, by what is broken
-        raise _damaged(reader.uri) from error
+        raise _damaged(os.fsdecode(reader.uri.value)) from error
 
 
 def _damaged(records: Path | str) -> UserError:

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import resource
+import shutil
 import zipfile
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -489,11 +490,38 @@ def test_only_what_is_needed_soon_is_read(tmp_path: Path, monkeypatch: pytest.Mo
     assert len(reads) <= 2 * (module.PREFETCHED_BATCHES + 3)
 
 
-def test_damaged_packed_pictures_are_told(faces: Path) -> None:
-    packed = pack(faces, SIZE)
-    packed.path.write_bytes(packed.path.read_bytes()[:300])
-    with pytest.raises(UserError, match="damaged: delete"):
-        batches(packed, 0, 3)
+@pytest.mark.parametrize("suffix", [".rec", ".idx", ".json"])
+@pytest.mark.parametrize("length", [0, 5, -3])
+def test_damaged_packed_pictures_are_told(faces: Path, suffix: str, length: int) -> None:
+    path = pack(faces, SIZE).path.with_suffix(suffix)
+    path.write_bytes(path.read_bytes()[:length])
+    named = path if suffix == ".json" else path.with_suffix(".rec")
+    with pytest.raises(UserError, match=f"pictures in {named} are damaged: delete it"):
+        read_pictures(pack(faces, SIZE), np.arange(10))
+
+
+def test_names_need_not_be_utf_8(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the folder, of a picture in it, of one that is bad, of a zip, of records, of the cache."""
+    odd = tmp_path / os.fsdecode(b"\xff")
+    monkeypatch.setenv("EDGEGAN_CACHE", str(odd / "cache"))
+    folder = write_pictures(odd / "faces", 3)
+    (folder / "000.png").rename(folder / os.fsdecode(b"\xfe.png"))
+    (folder / os.fsdecode(b"bad \xfd.png")).write_bytes(b"no picture")
+    packed = pack(folder, SIZE, skip_bad=True)
+    assert [os.fsencode(bad.name) for bad in packed.skipped] == [b"bad \xfd.png"]
+    whole = read_pictures(packed, np.arange(3))
+    assert pack(folder, SIZE, skip_bad=True) == packed
+    with zipfile.ZipFile(odd / "faces.zip", "w") as archive:
+        for name in ("001.png", "002.png"):
+            archive.write(folder / name, name)
+    zipped = pack(odd / "faces.zip", SIZE)
+    np.testing.assert_array_equal(read_pictures(zipped, np.arange(2)), whole[:2])
+    shutil.copy(zipped.path, odd / "faces.rec")
+    recorded = pack(odd / "faces.rec", SIZE)
+    np.testing.assert_array_equal(read_pictures(recorded, np.arange(2)), whole[:2])
+    zipped.path.write_bytes(b"")
+    with pytest.raises(UserError, match=f"pictures in {zipped.path} are damaged"):
+        read_pictures(zipped, np.arange(2))
 
 
 # Bad pictures

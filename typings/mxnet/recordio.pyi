@@ -6,8 +6,11 @@ class IRHeader(NamedTuple):
     id: int
     id2: int
 
+class _CharP:
+    value: bytes
+
 class MXRecordIO:
-    uri: str
+    uri: _CharP  # ctypes.c_char_p, never a null pointer
     def __init__(self, uri: str, flag: str) -> None: ...
     def read(self) -> bytes | None: ...
     def write(self, buf: bytes) -> None: ...
