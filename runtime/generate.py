@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 import numpy as np
 
@@ -77,6 +78,13 @@ def _write_images(generator: Generator, options: argparse.Namespace) -> int:
     return write_images(generator, options.seed, options.count, options.images)
 
 
+def _is_an_image_of(folder: Path, output: Path) -> bool:
+    """Whether a grid would go over one of the images of a folder."""
+    from edgegan.runtime.image_folder import NUMBERED  # needs more than a grid does
+
+    return output.resolve().parent == folder.resolve() and output.match(NUMBERED)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="edgegan generate",
@@ -148,6 +156,11 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
             parser.error(f"--{name} is for --output with --layout tight only")
     if options.count is None:
         options.count = 25
+    if options.output and options.images and _is_an_image_of(options.images, options.output):
+        raise UserError(
+            f"--output is {options.output}, which has the name of an image in --images: choose "
+            "another file"
+        )
     if options.rows * options.columns > MOST_TILES:
         raise UserError(
             f"--rows and --columns make {options.rows * options.columns} faces, expected at most "

@@ -345,6 +345,10 @@ def test_a_grid_that_is_too_large_is_refused_before_it_is_drawn(
     [
         (["--output", "x.jpg"], "--output is 'x.jpg', expected a .png file"),
         (["--output", ""], "--output is '', expected a .png file"),
+        (
+            ["--images", "x", "--output", "x/000003.png"],
+            "which has the name of an image in --images",
+        ),
         (["--images", "x.png"], "--images is 'x.png', the name of a file, expected a folder"),
         (["--images", ""], "--images is empty, expected the path of a file or folder"),
         (
