@@ -20,7 +20,7 @@ from typing import Union
 from edgegan.runtime.errors import UserError, quoted
 
 Value = Union[int, memoryview]
-Fields = Mapping[int, Callable[[Value], None]]  # what checks each field that a message may have
+Fields = Mapping[int, Callable[[Value], object]]  # what checks each field that a message may have
 
 # Numbers of fields in onnx.proto.
 MODEL_GRAPH, MODEL_OPSET_IMPORT = 7, 8
@@ -32,13 +32,14 @@ DATA_TYPES = {1: "float32", 2: "uint8", 3: "int8", 6: "int32", 7: "int64", 10: "
 
 VARINT, EIGHT_BYTES, LENGTH, FOUR_BYTES = 0, 1, 2, 5  # wire types
 MOST_VARINT_BYTES = 10
+MOST_INTEGER = 2**31
 
 ORT_FORMAT = b"ORTM"  # at bytes 4 to 7: onnxruntime's own format, which it opens as well
-STANDARD_DOMAINS = (b"", b"ai.onnx")
+STANDARD_DOMAINS = ("", "ai.onnx")
 FORBIDDEN_OPERATORS = (
-    *(b"If", b"Loop", b"Scan", b"SequenceMap"),  # control flow
-    *(b"RandomNormal", b"RandomNormalLike", b"RandomUniform", b"RandomUniformLike"),
-    *(b"Multinomial", b"Bernoulli", b"Dropout"),
+    *("If", "Loop", "Scan", "SequenceMap"),  # control flow
+    *("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"),
+    *("Multinomial", "Bernoulli", "Dropout"),
 )
 
 
@@ -118,7 +119,7 @@ def _count(tensor: memoryview) -> dict[str, int]:
 
 
 # What check_model looks into. None of these messages can hold another of its own kind, so the
-# depth has a bound; texts, numbers and shapes are left to onnxruntime.
+# depth has a bound.
 
 
 def _check_fields(message: memoryview, allowed: Fields) -> None:
@@ -129,12 +130,9 @@ def _check_fields(message: memoryview, allowed: Fields) -> None:
         check(value)
 
 
-def _whatever(value: Value) -> None:
-    """Of a field that can do no harm."""
-
-
-def _any_of(*numbers: int) -> dict[int, Callable[[Value], None]]:
-    return dict.fromkeys(numbers, _whatever)
+def _all(check: Callable[[Value], object], *numbers: int) -> dict[int, Callable[[Value], object]]:
+    """Several fields that are checked alike."""
+    return dict.fromkeys(numbers, check)
 
 
 def _each(allowed: Fields) -> Callable[[Value], None]:
@@ -151,39 +149,88 @@ def _none(sentence: str) -> Callable[[Value], None]:
     return check
 
 
+def _any(value: Value) -> None:
+    """Of a field that can do no harm: numbers, weights, notes."""
+
+
+def _text(value: Value) -> str:
+    """Of a name, which onnxruntime and onnx fail to tell where it is no UTF-8."""
+    try:
+        return bytes(_message(value)).decode()
+    except UnicodeDecodeError:
+        raise _BrokenError("a text is no UTF-8") from None
+
+
+def _number(value: Value) -> None:
+    """Of an attribute: onnxruntime divides by the product of some, which may overflow to 0."""
+    for number in [value] if isinstance(value, int) else _packed(value):
+        if MOST_INTEGER < number < 2**64 - MOST_INTEGER:  # as int64: beyond it, or below minus it
+            raise _HarmError("a setting of more than 32 bits, expected one that a layer can have")
+
+
 def _location(value: Value) -> None:
     if _integer(value):
         _external(value)
 
 
 def _operator(value: Value) -> None:
-    if _message(value) in FORBIDDEN_OPERATORS:
-        raise _HarmError(
-            f"the operator {_text(value)}, expected neither control flow nor randomness"
-        )
+    name = _text(value)
+    if name in FORBIDDEN_OPERATORS:
+        raise _HarmError(f"the operator {name!r}, expected neither control flow nor randomness")
 
 
 def _domain(value: Value) -> None:
-    if _message(value) not in STANDARD_DOMAINS:
-        raise _HarmError(f"an operator of the domain {_text(value)}, expected those of ONNX alone")
+    name = _text(value)
+    if name not in STANDARD_DOMAINS:
+        raise _HarmError(f"an operator of the domain {quoted(name)}, expected those of ONNX alone")
 
 
 _external = _none("external data, which could be any file: expected all weights in it")
 _subgraph = _none("a graph within its graph, expected no control flow")
 _sparse = _none("sparse weights, expected dense ones")
+_no_tensor = _none("values that are no tensors, expected tensors alone")
 
-TENSOR: Fields = {**_any_of(*range(1, 13), 16), 13: _external, 14: _location}
-ATTRIBUTE: Fields = {
-    **_any_of(1, 2, 3, 4, 7, 8, 9, 13, 14, 15, 20, 21),
-    **dict.fromkeys((5, 10), _each(TENSOR)),
-    **dict.fromkeys((6, 11), _subgraph),
-    **dict.fromkeys((22, 23), _sparse),
+ENTRY: Fields = _all(_text, 1, 2)
+TENSOR: Fields = {
+    **_all(_any, *range(1, 8), 9, 10, 11, 16),
+    **_all(_text, 8, 12),
+    13: _external,
+    14: _location,
 }
-NODE: Fields = {**_any_of(1, 2, 3, 6, 8, 9, 10), 4: _operator, 5: _each(ATTRIBUTE), 7: _domain}
-GRAPH: Fields = {**_any_of(2, *range(10, 15), 16), 1: _each(NODE), 5: _each(TENSOR), 15: _sparse}
+ATTRIBUTE: Fields = {
+    **_all(_any, 2, 4, 7, 9, 20),
+    **_all(_text, 1, 13, 21),
+    **_all(_number, 3, 8),
+    **_all(_each(TENSOR), 5, 10),
+    **_all(_subgraph, 6, 11),
+    **_all(_no_tensor, 14, 15),
+    **_all(_sparse, 22, 23),
+}
+NODE: Fields = {
+    **_all(_any, 9, 10),
+    **_all(_text, 1, 2, 3, 6, 8),
+    4: _operator,
+    5: _each(ATTRIBUTE),
+    7: _domain,
+}
+SIZE: Fields = {1: _any, **_all(_text, 2, 3)}
+TENSOR_TYPE: Fields = {1: _any, 2: _each({1: _each(SIZE)})}
+TYPE: Fields = {1: _each(TENSOR_TYPE), **_all(_no_tensor, 4, 5, 8, 9), 6: _text}
+DECLARED: Fields = {**_all(_text, 1, 3), 2: _each(TYPE), 4: _any}
+GRAPH: Fields = {
+    **_all(_any, 14, 16),
+    **_all(_text, 2, 10),
+    1: _each(NODE),
+    GRAPH_INITIALIZER: _each(TENSOR),
+    **_all(_each(DECLARED), 11, 12, 13),
+    15: _sparse,
+}
 MODEL: Fields = {
-    **_any_of(*range(1, 7), 8, 14, 26),
+    **_all(_any, 1, 5, 26),
+    **_all(_text, 2, 3, 4, 6),
     MODEL_GRAPH: _each(GRAPH),
+    MODEL_OPSET_IMPORT: _each({OPSET_DOMAIN: _text, OPSET_VERSION: _any}),
+    14: _each(ENTRY),
     20: _none("graphs for training, expected one for use"),
     25: _none("functions of its own, expected the operators of ONNX alone"),
 }
@@ -251,8 +298,3 @@ def _message(value: Value) -> memoryview:
     if isinstance(value, int):
         raise _BrokenError("there is a number where a message should be")
     return value
-
-
-def _text(value: Value) -> str:
-    """A name, for a sentence."""
-    return quoted(bytes(_message(value)).decode("utf-8", "replace"))
