@@ -154,11 +154,17 @@ def _any(value: Value) -> None:
 
 
 def _text(value: Value) -> str:
-    """Of a name, which onnxruntime and onnx fail to tell where it is no UTF-8."""
+    """Of what onnxruntime and onnx fail to tell where it is no UTF-8."""
     try:
         return bytes(_message(value)).decode()
     except UnicodeDecodeError:
         raise _BrokenError("a text is no UTF-8") from None
+
+
+def _name(value: Value) -> None:
+    """Of what is printed: of a layer, say. An escape sequence would command the terminal."""
+    if not _text(value).isprintable():
+        raise _HarmError(f"the name {quoted(_text(value))}, expected printable characters")
 
 
 def _number(value: Value) -> None:
@@ -193,13 +199,15 @@ _no_tensor = _none("values that are no tensors, expected tensors alone")
 ENTRY: Fields = _all(_text, 1, 2)
 TENSOR: Fields = {
     **_all(_any, *range(1, 8), 9, 10, 11, 16),
-    **_all(_text, 8, 12),
+    8: _name,
+    12: _text,
     13: _external,
     14: _location,
 }
 ATTRIBUTE: Fields = {
     **_all(_any, 2, 4, 7, 9, 20),
-    **_all(_text, 1, 13, 21),
+    **_all(_name, 1, 21),
+    13: _text,
     **_all(_number, 3, 8),
     **_all(_each(TENSOR), 5, 10),
     **_all(_subgraph, 6, 11),
@@ -208,18 +216,20 @@ ATTRIBUTE: Fields = {
 }
 NODE: Fields = {
     **_all(_any, 9, 10),
-    **_all(_text, 1, 2, 3, 6, 8),
+    **_all(_name, 1, 2, 3, 8),
+    6: _text,
     4: _operator,
     5: _each(ATTRIBUTE),
     7: _domain,
 }
-SIZE: Fields = {1: _any, **_all(_text, 2, 3)}
+SIZE: Fields = {1: _any, **_all(_name, 2, 3)}
 TENSOR_TYPE: Fields = {1: _any, 2: _each({1: _each(SIZE)})}
 TYPE: Fields = {1: _each(TENSOR_TYPE), **_all(_no_tensor, 4, 5, 8, 9), 6: _text}
-DECLARED: Fields = {**_all(_text, 1, 3), 2: _each(TYPE), 4: _any}
+DECLARED: Fields = {1: _name, 3: _text, 2: _each(TYPE), 4: _any}
 GRAPH: Fields = {
     **_all(_any, 14, 16),
-    **_all(_text, 2, 10),
+    2: _name,
+    10: _text,
     1: _each(NODE),
     GRAPH_INITIALIZER: _each(TENSOR),
     **_all(_each(DECLARED), 11, 12, 13),
@@ -227,7 +237,8 @@ GRAPH: Fields = {
 }
 MODEL: Fields = {
     **_all(_any, 1, 5, 26),
-    **_all(_text, 2, 3, 4, 6),
+    **_all(_name, 2, 3, 4),
+    6: _text,
     MODEL_GRAPH: _each(GRAPH),
     MODEL_OPSET_IMPORT: _each({OPSET_DOMAIN: _text, OPSET_VERSION: _any}),
     14: _each(ENTRY),

@@ -123,13 +123,21 @@ HARMFUL = {
         model_of(helper.make_node("EPContext", ["w"], ["y"], domain="com.microsoft")),
         "the domain 'com.microsoft'",
     ),
-    "a factor of overflow": (  # its square is 0 in 64 bits, by which onnxruntime 1.31 divides
+    "overflow": (  # its square is 0 in 64 bits, by which onnxruntime 1.31 divides
         model_of(helper.make_node("DepthToSpace", ["w"], ["y"], blocksize=2**62)),
         "a setting of more than 32 bits",
     ),
     "settings": (
         model_of(helper.make_node("Conv", ["w"], ["y"], strides=[1, -(2**63)])),
         "a setting of more than 32 bits",
+    ),
+    "name of a layer": (
+        model_of(helper.make_node("Identity", ["w"], ["y"], name="\x1b[2Jcleared")),
+        "the name '.*cleared'",
+    ),
+    "name of weights": (
+        model_of(weights=(numpy_helper.from_array(np.zeros(1), "a\nb"),)),
+        "the name 'a.nb'",
     ),
     "sequence": (
         model_of(helper.make_node("Optional", [], ["y"], type=onnx.TypeProto())),
