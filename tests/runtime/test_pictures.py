@@ -299,7 +299,8 @@ def test_cmyk_by_its_profile() -> None:
     black_alone = profile(b"CMYK", {b"A2B0": body}, b"Lab ")
     black = np.tile(np.arange(0, 256, 17, dtype=np.uint8), (16, 1))
     picture = np.dstack([np.full_like(black, 200), black.T, np.full_like(black, 30), black])
-    content = encode(Image.fromarray(picture, "CMYK"), "JPEG", icc_profile=black_alone, quality=100)
+    image = Image.frombytes("CMYK", black.shape, picture.tobytes())
+    content = encode(image, "JPEG", icc_profile=black_alone, quality=100)
     lightness = 100 * (1 - black / 255)
     linear = np.where(lightness > 8, ((lightness + 16) / 116) ** 3, lightness / 903.3)
     expected = 255 * srgb_curve(linear)
@@ -516,3 +517,20 @@ def test_what_is_too_large_becomes_the_mean_of_areas() -> None:
     means = picture.reshape(8, 3, 8, 3, 3).mean(axis=(1, 3))
     assert np.abs(fit(picture, 8) - means).max() <= 0.5 + 1e-6
     np.testing.assert_array_equal(fit(picture, 24), picture)
+
+
+# Files that are changed at random
+
+
+def test_a_changed_file_is_decoded_or_refused() -> None:
+    random = np.random.default_rng(0)
+    files = [*JPEGS.values(), *KINDS.values(), PNG, encode(noise(), "JPEG", icc_profile=ADOBE)]
+    for number in range(300):
+        content = bytearray(files[number % len(files)])
+        for place in random.integers(0, len(content) // random.integers(1, 20), 3):
+            content[place] = random.integers(0, 256)
+        try:
+            found = decode(bytes(content))
+        except BadPicture:
+            continue
+        assert (found.dtype, found.ndim, found.shape[2]) == (np.uint8, 3, 3)
