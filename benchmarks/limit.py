@@ -200,8 +200,9 @@ def print_tables(measured: list[Rate], shares: list[Share]) -> None:
 def _onnxruntime_product(
     operator: str, left: np.ndarray, right: np.ndarray, result: Any, threads: int
 ) -> Timed:
-    import onnxruntime
     from onnx import helper, numpy_helper
+
+    from edgegan.runtime.without_telemetry import onnxruntime
 
     def value(name: str, kind: Any) -> Any:
         number = helper.np_dtype_to_tensor_dtype(np.dtype(kind))

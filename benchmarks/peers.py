@@ -61,7 +61,7 @@ def edgegan_images(path: Path, threads: int, prefer: str = THROUGHPUT) -> Genera
 
 def onnxruntime_plain(path: Path, threads: int) -> Generate:
     """onnxruntime by itself, on whatever file: its first input and output."""
-    import onnxruntime
+    from edgegan.runtime.without_telemetry import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads

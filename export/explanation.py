@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import onnx
-import onnxruntime
 
 from edgegan.export import verify
 from edgegan.export.operations import multiply_adds
 from edgegan.runtime.generator import to_bytes
 from edgegan.runtime.statistics import Spread
 from edgegan.runtime.tables import aligned
+from edgegan.runtime.without_telemetry import onnxruntime
 
 BATCH = 25
 ROUNDS = 15

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import onnxruntime
+
+from edgegan.runtime.without_telemetry import onnxruntime
 
 DTYPES = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8}
 

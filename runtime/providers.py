@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-import onnxruntime
-
 from edgegan.runtime.errors import UserError, add_debug_option, run_command
 from edgegan.runtime.generator import Generator
 from edgegan.runtime.models import shipped_models
 from edgegan.runtime.session import available_providers
+from edgegan.runtime.without_telemetry import onnxruntime
 
 
 def main(argv: list[str] | None = None) -> int:

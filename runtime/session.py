@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any, Union
 
 import numpy as np
-import onnxruntime
 
 from edgegan.runtime.cores import available_cores
 from edgegan.runtime.errors import UserError
 from edgegan.runtime.files import read_bytes
 from edgegan.runtime.fixed_batch import FixedBatchSession
 from edgegan.runtime.onnx_file import check_model
+from edgegan.runtime.without_telemetry import onnxruntime
 
 BATCH = 64  # rows computed at once: enough to keep a device busy, and memory stays bounded
 SILENT = 4  # onnxruntime's severity "fatal": what fails is raised, and what is only slow is said
