@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from edgegan.runtime.arguments import check_array, check_integer, check_one_of
 from edgegan.runtime.files import write_bytes
 
 FORMATS = {".gif": "GIF", ".webp": "WebP"}
@@ -24,14 +25,20 @@ def write_animation(path: str | Path, images: np.ndarray) -> None:
 
     Raises:
         UserError: the file cannot be written.
+        TypeError, ValueError: the images are of another type or shape, fewer than two, or the
+            path's suffix is another.
     """
+    check_array("images", images, "uint8", ("N", "H", "W", 3))
+    check_integer("the number of images", len(images), 2)
+    suffix = Path(path).suffix.lower()
+    check_one_of("the path's suffix", suffix, FORMATS)
     from PIL import Image  # not needed for anything else here, so not loaded with the rest
 
     first, *others = map(Image.fromarray, images)
     encoded = io.BytesIO()
     first.save(
         encoded,
-        FORMATS[Path(path).suffix.lower()],
+        FORMATS[suffix],
         save_all=True,
         append_images=others,
         duration=FRAME_MILLISECONDS,

@@ -17,6 +17,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from edgegan.runtime.arguments import check_array
 from edgegan.runtime.errors import UserError, add_debug_option, run_command, say
 from edgegan.runtime.files import (
     cache_directory,
@@ -72,7 +73,11 @@ class Detector:
 
         Returns:
             int32 (K, 4): x, y, width and height of each face, in pixels.
+
+        Raises:
+            TypeError, ValueError: the picture is of another type or shape.
         """
+        check_array("image", image, "uint8", ("H", "W", 3))
         # By way of BGR, in which the graders read: RGB to grey is rounded as they round it.
         grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2BGR), cv2.COLOR_BGR2GRAY)
         found = self._classifier.detectMultiScale(

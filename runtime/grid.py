@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from edgegan.runtime.arguments import check_array, check_integer
 from edgegan.runtime.errors import UserError
 from edgegan.runtime.files import read_bytes, write_bytes
 from edgegan.runtime.resample import resample
@@ -38,10 +39,11 @@ def baseline_grid(images: np.ndarray) -> np.ndarray:
 
     Returns:
         uint8 (480, 640, 3), RGB.
+
+    Raises:
+        TypeError, ValueError: the images are of another type or shape.
     """
-    count, height, width = images.shape[:3]
-    if count != BASELINE_IMAGES or height != width or images.dtype != np.uint8:
-        raise ValueError(f"expected 25 square uint8 images, found {images.dtype} {images.shape}")
+    check_array("images", images, "uint8", (BASELINE_IMAGES, "S", "S", 3))
     grid = np.full(BASELINE_SHAPE, WHITE, np.uint8)
     places = itertools.product(BASELINE_TOPS, BASELINE_LEFTS)
     for tile, (top, left) in zip(resample(images, BASELINE_TILE), places):
@@ -58,7 +60,14 @@ def tight_grid(images: np.ndarray, rows: int, columns: int, gap: int) -> np.ndar
 
     Returns:
         uint8 (rows * H + (rows - 1) * gap, columns * W + (columns - 1) * gap, 3), RGB.
+
+    Raises:
+        TypeError, ValueError: the images are of another type or shape, do not fill the rows, or a
+            number is not whole, `rows` or `columns` below 1 or `gap` below 0.
     """
+    check_array("images", images, "uint8", ("N", "H", "W", 3))
+    rows, columns = check_integer("rows", rows, 1), check_integer("columns", columns, 1)
+    gap = check_integer("gap", gap)
     count, height, width, _ = images.shape
     if count != rows * columns:
         raise ValueError(f"{count} images do not fill {rows} rows of {columns}")
@@ -89,6 +98,7 @@ def write_png(path: str | Path, image: np.ndarray) -> None:
 
     Raises:
         UserError: the file cannot be written, or the picture is too large.
+        TypeError, ValueError: the image is of another type or shape.
     """
     write_bytes(path, encode_png(image))
 
@@ -99,7 +109,9 @@ def encode_png(image: np.ndarray) -> bytes:
     Raises:
         UserError: it is too large, as check_size says.
         MemoryError: there is no room for it.
+        TypeError, ValueError: the image is of another type or shape.
     """
+    check_array("image", image, "uint8", ("H", "W", 3))
     check_size(*image.shape[:2])
     done, content = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
     if not done:  # OpenCV keeps to itself what else there can be

@@ -10,12 +10,14 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from edgegan.runtime.arguments import check_integer
 from edgegan.runtime.cores import available_cores
 from edgegan.runtime.damage import PNG_START
 from edgegan.runtime.errors import UserError, quoted
 from edgegan.runtime.files import locked, read_json, remove_leftovers, write_bytes
 from edgegan.runtime.generator import Generator
 from edgegan.runtime.grid import PNG_END, encode_png
+from edgegan.runtime.latent import check_seed
 from edgegan.runtime.network import BATCH
 
 JOB = "job.json"  # the file in the folder that tells what all its images are of
@@ -36,7 +38,9 @@ def write_images(generator: Generator, seed: int, count: int, folder: Path) -> i
     Raises:
         UserError: the folder holds the images of another job, another process writes to it, or
             something cannot be written.
+        TypeError, ValueError: a number is not whole, or the count negative.
     """
+    seed, count = check_seed(seed), check_integer("count", count)
     with locked(folder, "edgegan generate"):
         return _write_images(generator, seed, count, folder)
 

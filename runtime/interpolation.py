@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from edgegan.runtime.arguments import check_array, check_integer
+
 SMALLEST_SINE = 1e-6  # below it, one great circle is as good as another, or as the straight line
 
 Interpolate = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
@@ -21,7 +23,13 @@ def lerp(start: np.ndarray, end: np.ndarray, fractions: np.ndarray) -> np.ndarra
 
     Returns:
         float32 (N, latent_size).
+
+    Raises:
+        TypeError, ValueError: an array is of another type or shape, or not finite, or a fraction
+            is not from 0 to 1.
     """
+    _check_ends(start, end)
+    _check_fractions(fractions)
     return _weighted(start, end, 1 - fractions, fractions)
 
 
@@ -34,8 +42,9 @@ def slerp(start: np.ndarray, end: np.ndarray, fractions: np.ndarray) -> np.ndarr
     changes smoothly. Where they are parallel, opposite or zero there is no one great circle, and
     the result is lerp's.
 
-    Takes and returns what lerp does.
+    Takes, returns and raises what lerp does.
     """
+    _check_fractions(fractions)
     angle = angle_between(start, end)
     sine = np.sin(angle)
     if sine < SMALLEST_SINE:
@@ -50,7 +59,11 @@ def angle_between(start: np.ndarray, end: np.ndarray) -> float:
 
     By Kahan's formula, 2 atan(||x' - y'|| / ||x' + y'||) with x' and y' of equal lengths, which
     keeps its digits where the arc cosine loses them: near 0 and pi.
+
+    Raises:
+        TypeError, ValueError: they are not of floating point, not finite or not of one length.
     """
+    _check_ends(start, end)
     start, end = start.astype(np.float64), end.astype(np.float64)
     x, y = start * np.linalg.norm(end), end * np.linalg.norm(start)
     return float(2 * np.arctan2(np.linalg.norm(x - y), np.linalg.norm(x + y)))
@@ -67,10 +80,28 @@ def walk(waypoints: np.ndarray, frames: int, interpolate: Interpolate) -> np.nda
 
     Returns:
         float32 ((W - 1) * (frames - 1) + 1, latent_size), with the waypoints in it bit for bit.
+
+    Raises:
+        TypeError, ValueError: the waypoints are of another type or shape, not finite or fewer than
+            two, or `frames` is not a whole number of at least 2.
     """
+    check_array("waypoints", waypoints, "float32", ("N", "D"))
+    check_integer("the number of waypoints", len(waypoints), 2)
+    frames = check_integer("frames", frames, 2)
     fractions = np.linspace(0, 1, frames)
     legs = [interpolate(*ends, fractions)[:-1] for ends in zip(waypoints, waypoints[1:])]
     return np.concatenate([*legs, waypoints[-1:]])
+
+
+def _check_ends(start: np.ndarray, end: np.ndarray) -> None:
+    check_array("start", start, "floating", ("D",))
+    check_array("end", end, "floating", start.shape)
+
+
+def _check_fractions(fractions: np.ndarray) -> None:
+    check_array("fractions", fractions, "floating", ("N",))
+    if ((fractions < 0) | (fractions > 1)).any():
+        raise ValueError("fractions: found numbers outside, expected them from 0 to 1")
 
 
 def _weighted(

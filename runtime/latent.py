@@ -11,10 +11,12 @@ from enum import IntEnum
 
 import numpy as np
 
+from edgegan.runtime.arguments import check_integer, check_one_of
 from edgegan.runtime.errors import UserError, quoted
 
 MAX_SEED = 2**63 - 1
 MOST_DIGITS = 1_000
+MOST = 2**64 - 1  # of a stream or an index
 DISTRIBUTIONS = ("normal", "uniform")
 
 
@@ -38,10 +40,16 @@ class Stream(IntEnum):
 
 
 def check_seed(value: int) -> int:
-    """Return `value`; raises UserError unless it is 0 to MAX_SEED."""
-    if not 0 <= value <= MAX_SEED:
-        raise UserError(_seed_sentence(str(value)))
-    return value
+    """Return a seed, Python's or numpy's whole number, as an int.
+
+    Raises:
+        TypeError: it is no whole number.
+        UserError: it is not 0 to MAX_SEED.
+    """
+    try:
+        return check_integer("seed", value, 0, MAX_SEED)
+    except ValueError as error:
+        raise UserError(_seed_sentence(str(value))) from error
 
 
 def parse_seed(text: str) -> int:
@@ -68,9 +76,11 @@ def philox(seed: int, stream: int, index: int) -> np.random.Generator:
 
     Raises:
         UserError: the seed is not 0 to MAX_SEED.
+        TypeError, ValueError: stream or index is not a whole number of 64 bits.
     """
+    stream = check_integer("stream", stream, 0, MOST)
     key = np.array([check_seed(seed), stream], dtype=np.uint64)
-    counter = np.array([0, 0, 0, index], dtype=np.uint64)
+    counter = np.array([0, 0, 0, check_integer("index", index, 0, MOST)], dtype=np.uint64)
     return np.random.Generator(np.random.Philox(key=key, counter=counter))
 
 
@@ -95,11 +105,13 @@ def draw_latents(
 
     Raises:
         UserError: the seed is not 0 to MAX_SEED.
-        ValueError: an unknown distribution.
+        ValueError: an unknown distribution, or a number below 0 (`latent_size`: below 1).
+        TypeError: a number is not whole.
     """
     check_seed(seed)
-    if distribution not in DISTRIBUTIONS:
-        raise ValueError(f"distribution is {distribution!r}, not one of {DISTRIBUTIONS}")
+    check_one_of("distribution", distribution, DISTRIBUTIONS)
+    count, first = check_integer("count", count), check_integer("first", first)
+    latent_size = check_integer("latent_size", latent_size, 1)
     latents = np.empty((count, latent_size), dtype=np.float32)
     for row in range(count):
         generator = philox(seed, stream, first + row)

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from edgegan.runtime.arguments import check_array, check_integer
+
 SUBPIXELS = 256
 WEIGHT_BITS = 14
 
@@ -24,7 +26,13 @@ def resample(images: np.ndarray, side: int) -> np.ndarray:
 
     Returns:
         uint8 (N, side, side, C).
+
+    Raises:
+        TypeError, ValueError: the images are of another type or shape, or the side is no number of
+            pixels.
     """
+    check_array("images", images, "uint8", ("N", "S", "S", "C"))
+    side = check_integer("side", side, 1)
     size = images.shape[1]
     if size in (side, side / 2) or size < side / 3:
         nearest = (2 * np.arange(side) + 1) * size // (2 * side)

@@ -16,6 +16,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from edgegan.runtime.arguments import check_array
 from edgegan.runtime.detector import PASS_ABOVE, Detector, find_cascade
 from edgegan.runtime.errors import STATUS_ERROR, UserError, add_debug_option, run_command, say
 from edgegan.runtime.files import check_not_read, locked
@@ -100,6 +101,9 @@ def score_images(images: np.ndarray, detector: Detector) -> int:
 
     Returns:
         The number of faces in their grid.
+
+    Raises:
+        TypeError, ValueError: the images are of another type or shape.
     """
     return len(detector.faces(baseline_grid(images)))
 
@@ -175,7 +179,13 @@ def summarise(scores: Sequence[Score]) -> dict[str, Any]:
 
 
 def annotate(grid: np.ndarray, rectangles: np.ndarray) -> np.ndarray:
-    """Return a copy of uint8 (H, W, 3), RGB, with int32 (K, 4) rectangles drawn on it."""
+    """Return a copy of uint8 (H, W, 3), RGB, with int32 (K, 4) rectangles drawn on it.
+
+    Raises:
+        TypeError, ValueError: one of the two is of another type or shape.
+    """
+    check_array("grid", grid, "uint8", ("H", "W", 3))
+    check_array("rectangles", rectangles, "int32", ("N", 4))
     annotated = grid.copy()
     for x, y, width, height in rectangles.tolist():
         cv2.rectangle(annotated, (x, y), (x + width, y + height), RED, thickness=1)
