@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import os
 import re
 from collections.abc import Mapping
-from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from types import FunctionType
 from typing import Any, Union
 
 import numpy as np
@@ -100,7 +99,6 @@ def open_session(
     content = model if isinstance(model, bytes) else read_bytes(model)
     name = "the model" if isinstance(model, bytes) else model
     check_model(content, name)
-    onnxruntime.set_default_logger_severity(SILENT)
     if provider == "cpu":
         return _open_on_cpu(content, name, threads), "running on the CPU (as asked)"
     wanted = PROVIDERS["cuda" if provider == "auto" else provider]
@@ -148,27 +146,40 @@ def _open_on(provider: Provider, content: bytes) -> tuple[FixedBatchSession | No
     if provider.name not in onnxruntime.get_available_providers():
         return None, f"this onnxruntime has no {provider.title} provider"
     reason = f"{provider.needs} could not be loaded"
-    # onnxruntime prints what it cannot load; the reason says it in a line.
-    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-        for options in provider.options:
-            try:
-                # onnxruntime 1.21 and newer
-                if provider.device == "GPU" and hasattr(onnxruntime, "preload_dlls"):
-                    onnxruntime.preload_dlls()
-                session = onnxruntime.InferenceSession(
-                    content,
-                    _options(),
-                    providers=[(provider.name, dict(options)), PROVIDERS["cpu"].name],
-                    enable_fallback=0,
-                )
-                if not _runs_on(session, provider):
-                    break
-                fixed = FixedBatchSession(session, BATCH, provider.memory)
-                _try_out(fixed)
-                return fixed, ""
-            except Exception as error:
-                reason = _reason(provider, error)
+    for options in provider.options:
+        try:
+            if provider.device == "GPU":
+                _preload_libraries()
+            session = onnxruntime.InferenceSession(
+                content,
+                _options(),
+                providers=[(provider.name, dict(options)), PROVIDERS["cpu"].name],
+                enable_fallback=0,
+            )
+            if not _runs_on(session, provider):
+                break
+            fixed = FixedBatchSession(session, BATCH, provider.memory)
+            _try_out(fixed)
+            return fixed, ""
+        except Exception as error:
+            reason = _reason(provider, error)
     return None, reason
+
+
+def _preload_libraries() -> None:
+    """Load CUDA and cuDNN from the packages that pip installs, where they are there.
+
+    onnxruntime prints each library that it cannot load, and the reason for the user is said in a
+    line: so its function runs with a `print` of its own, and the program's output is left alone.
+    """
+    preload = getattr(onnxruntime, "preload_dlls", None)  # onnxruntime 1.21 and newer
+    if preload is not None:
+        surroundings = {**preload.__globals__, "print": lambda *_, **__: None}
+        quiet = FunctionType(
+            preload.__code__, surroundings, None, preload.__defaults__, preload.__closure__
+        )
+        quiet.__kwdefaults__ = preload.__kwdefaults__
+        quiet()
 
 
 def _try_out(session: FixedBatchSession) -> None:

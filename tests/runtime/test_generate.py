@@ -172,7 +172,6 @@ class FakeOnnxruntime:
                 return real(content, options, providers=providers)
             assert arguments == {"enable_fallback": 0}
             assert providers[0][0] == "CUDAExecutionProvider"
-            print("*************** EP Error ***************")
             if error is not None:
                 raise error
             made = real(content, options, providers=["CPUExecutionProvider"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -119,6 +120,37 @@ def test_where_there_can_be_no_graph_cuda_does_without(
     np.testing.assert_array_equal(generator.images(0, 3), expected)
     with_graph, without = fake.options
     assert with_graph == {**without, "enable_cuda_graph": "1"}
+
+
+def test_loading_leaves_the_programs_output_and_log_alone(
+    make_generator: MakeGenerator,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    fake, begun, said = FakeProvider(monkeypatch, "cuda"), threading.Event(), threading.Event()
+
+    def preload(cuda: bool = True, *, cudnn: bool = True) -> None:
+        """As onnxruntime's own: its defaults count, and it prints."""
+        assert cuda
+        assert cudnn
+        begun.set()
+        said.wait(timeout=10)
+        print("Failed to load libcudnn.so.9", flush=True)
+
+    def speak() -> None:
+        begun.wait(timeout=10)
+        print("the host speaks")
+        said.set()
+
+    monkeypatch.setattr(onnxruntime, "preload_dlls", preload, raising=False)
+    for name in ("set_default_logger_severity", "set_default_logger_verbosity"):
+        monkeypatch.setattr(onnxruntime, name, lambda _: pytest.fail("that is the host's"))
+    host = threading.Thread(target=speak)
+    host.start()
+    assert "GPU" in Generator.load(make_generator(), "auto").provider_line
+    host.join()
+    assert fake.options
+    assert capsys.readouterr().out == "the host speaks\n"
 
 
 @pytest.mark.parametrize("rows", [1, 5, 64])
