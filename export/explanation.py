@@ -11,9 +11,9 @@ import onnx
 from edgegan.export import verify
 from edgegan.export.operations import multiply_adds
 from edgegan.runtime.generator import to_bytes
+from edgegan.runtime.session import Session
 from edgegan.runtime.statistics import Spread
 from edgegan.runtime.tables import aligned
-from edgegan.runtime.without_telemetry import onnxruntime
 
 BATCH = 25
 ROUNDS = 15
@@ -92,7 +92,7 @@ def milliseconds(models: Sequence[onnx.ModelProto], inputs: np.ndarray) -> list[
     return [measured[1:] for measured in found]  # the first is slower
 
 
-def _run(session: onnxruntime.InferenceSession, inputs: np.ndarray) -> None:
+def _run(session: Session, inputs: np.ndarray) -> None:
     """What the runtime does with a file: images become bytes, in the file's graph or after it."""
     (output,) = session.run(None, {session.get_inputs()[0].name: inputs})
     if output.ndim == 4 and output.dtype != np.uint8:

@@ -18,8 +18,7 @@ from edgegan.runtime.latent import Stream, draw_latents
 from edgegan.runtime.metadata import ModelMetadata
 from edgegan.runtime.quality import decibels
 from edgegan.runtime.score import score_images
-from edgegan.runtime.session import open_session
-from edgegan.runtime.without_telemetry import onnxruntime
+from edgegan.runtime.session import Session, open_session
 
 EXAMPLES = 64  # latents, or pictures, that every export is checked on
 FACE_SEEDS = range(100)  # whose grids have to have as many faces as before
@@ -56,7 +55,7 @@ def output_of(model: onnx.ModelProto, inputs: np.ndarray) -> np.ndarray:
     return _run(session_of(model), inputs)
 
 
-def session_of(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
+def session_of(model: onnx.ModelProto) -> Session:
     """A model that is no file yet, ready to run on the CPU."""
     return open_session(model.SerializeToString(), "cpu")[0]
 
@@ -183,6 +182,6 @@ def _mean_faces(generator: Generator, detector: Detector) -> float:
     )
 
 
-def _run(session: onnxruntime.InferenceSession, inputs: np.ndarray) -> np.ndarray:
+def _run(session: Session, inputs: np.ndarray) -> np.ndarray:
     """The one output of a session for its one input."""
     return session.run(None, {session.get_inputs()[0].name: inputs})[0]

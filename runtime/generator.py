@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edgegan.runtime.arguments import check_array, check_integer
 from edgegan.runtime.errors import UserError
-from edgegan.runtime.files import read_bytes
-from edgegan.runtime.latent import draw_latents
+from edgegan.runtime.forks import tell_of_forks
+from edgegan.runtime.latent import check_seed, draw_latents
 from edgegan.runtime.metadata import DISCRIMINATOR, GENERATOR
 from edgegan.runtime.models import discriminator_beside, find_model, shipped_models
 from edgegan.runtime.network import Network
-from edgegan.runtime.options import DEFAULT_MODEL, PREFERENCES, THROUGHPUT
-from edgegan.runtime.session import BATCH
+from edgegan.runtime.options import DEFAULT_MODEL, THROUGHPUT
+from edgegan.runtime.session import BATCH, PROVIDERS
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
+    from types import TracebackType
 
 
 class Generator:
     """A generator's ONNX file, ready to run.
+
+    Any number of threads may draw with it at the same time, and so may a child that the process
+    forks, but for a GPU there. It is pickled as its file's path and its options: whoever unpickles
+    it loads the file again, and gets a UserError if that was changed. After `close`, or at the end
+    of a `with`, it draws no more.
 
     Attributes:
         metadata: what the file says about itself.
@@ -38,7 +45,10 @@ class Generator:
         self._network = network
         self._discriminator = discriminator
         self._best_of = best_of
-        self._threads: ThreadPoolExecutor | None = None
+        self._closed = False
+        self._lock = threading.Lock()
+        self._pool: ThreadPoolExecutor | None = None
+        tell_of_forks(self)
 
     @classmethod
     def load(
@@ -47,6 +57,9 @@ class Generator:
         provider: str = "auto",
         best_of: int = 1,
         prefer: str = THROUGHPUT,
+        *,
+        threads: int | None = None,
+        device_id: int = 0,
     ) -> Generator:
         """Load a shipped model by its name, or one of our ONNX files by its path.
 
@@ -56,28 +69,58 @@ class Generator:
                 beside the file scores highest is kept.
             prefer: one of PREFERENCES: what the CPU's cores do, most images a second
                 ("throughput") or one image soonest ("latency"). The images are the same.
+            threads: how many of the CPU's cores it may use, at least 1; None for all that this
+                process may. The images are the same.
+            device_id: which GPU, counted from 0, where it is to be one.
 
         Raises:
             UserError: no such model, a file that is damaged or not one of ours, no discriminator
                 of its own beside it where one is needed, or a provider asked for by name where it
                 does not work.
+            TypeError, ValueError: an option is none that there is.
         """
-        if best_of < 1:
-            raise ValueError(f"best_of is {best_of}, expected at least 1")
-        if prefer not in PREFERENCES:
-            raise ValueError(f"prefer is {prefer!r}, expected one of {PREFERENCES}")
-        network = Network(find_model(model), provider, GENERATOR, prefer)
-        discriminator = _discriminator_of(network, prefer) if best_of > 1 else None
+        best_of = check_integer("best_of", best_of, 1)
+        network = Network(find_model(model), provider, GENERATOR, prefer, threads, device_id)
+        discriminator = None
+        if best_of > 1:
+            discriminator = _discriminator_of(network, prefer, threads, device_id)
         return cls(network, discriminator, best_of)
 
-    def identity(self) -> dict[str, object]:
-        """Return what decides how the images of a seed look, apart from it, as JSON can hold it.
+    def close(self) -> None:
+        """Give back its memory and threads; closing again does nothing.
 
-        Raises:
-            UserError: a file it was loaded from cannot be read any more.
+        What was shared out to its threads is drawn first. Another call that is under way may raise
+        the RuntimeError that every later one does.
         """
-        networks = filter(None, (self._network, self._discriminator))
-        files = [hashlib.sha256(read_bytes(network.path)).hexdigest() for network in networks]
+        with self._lock:
+            pool, self._pool, self._closed = self._pool, None, True
+        if pool is not None:
+            pool.shutdown()
+        for network in self._networks():
+            network.close()
+
+    def __enter__(self) -> Generator:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        self._check_open()
+        return type(self), (self._network, self._discriminator, self._best_of)
+
+    def after_fork(self) -> None:
+        """Begin anew in a child: threads do not survive a fork, and the lock may be held."""
+        self._lock, self._pool = threading.Lock(), None
+
+    def identity(self) -> dict[str, object]:
+        """Return what decides how the images of a seed look, apart from it, as JSON can hold it."""
+        files = [network.sha256 for network in self._networks()]
         return {"models_sha256": files, "best_of": self._best_of}
 
     def latents(self, seed: int, count: int, *, first: int = 0) -> np.ndarray:
@@ -88,6 +131,7 @@ class Generator:
 
         Raises:
             UserError: the seed is negative or too large.
+            TypeError, ValueError: a number is not whole, or `first` or `count` negative.
         """
         size, distribution = self.metadata.latent_size, self.metadata.latent_distribution
         return draw_latents(seed, count, size, distribution, first=first)
@@ -102,8 +146,13 @@ class Generator:
             uint8 (count, H, W, 3), RGB.
 
         Raises:
-            UserError: the seed is negative or too large.
+            UserError: the seed is negative or too large, or the file's output is not what the file
+                declares.
+            TypeError, ValueError: a number is not whole, or `first` or `count` negative.
+            RuntimeError: it was closed, or this is a forked child, where a GPU cannot be used.
         """
+        seed = check_seed(seed)
+        count, first = check_integer("count", count), check_integer("first", first)
 
         def draw(start: int, end: int) -> np.ndarray:
             candidates, place = (end - start) * self._best_of, (first + start) * self._best_of
@@ -115,11 +164,16 @@ class Generator:
         """Generate the images of one or more latents, one of each.
 
         Args:
-            latents: float32 (N, latent_size).
+            latents: float32 (N, latent_size), finite.
 
         Returns:
             uint8 (N, H, W, 3), RGB.
+
+        Raises:
+            TypeError, ValueError: the latents are of another type or shape, or not finite.
+            UserError, RuntimeError: as `images` raises them.
         """
+        check_array("latents", latents, "float32", ("N", self.metadata.latent_size))
         return self._side_by_side(
             len(latents), BATCH, lambda start, end: self._convert(latents[start:end])
         )
@@ -132,6 +186,7 @@ class Generator:
         Args:
             at_once: how many images all workers together may be at.
         """
+        self._check_open()
         size, workers = self.metadata.image_size, self._network.workers
         images = np.empty((count, size, size, 3), dtype=np.uint8)
         most = max(1, at_once // workers)  # of a worker at a time
@@ -142,18 +197,35 @@ class Generator:
             end = min(start + share, count)
             images[start:end] = draw(start, end)
 
-        for _ in self._map(fill, range(0, count, share)):
-            pass  # it raises what a worker raised
+        self._for_each(fill, range(0, count, share))
         return images
 
-    def _map(self, fill: Callable[[int], None], starts: range) -> Iterable[None]:
+    def _for_each(self, fill: Callable[[int], None], starts: range) -> None:
+        """Call `fill` with each start, on the workers where there is something to share out."""
         if self._network.workers == 1 or len(starts) == 1:
-            return map(fill, starts)
-        if self._threads is None:
-            from concurrent.futures import ThreadPoolExecutor  # not needed for one image
+            for start in starts:
+                fill(start)
+            return
+        with self._lock:
+            self._check_open()
+            if self._pool is None:
+                from concurrent.futures import ThreadPoolExecutor  # not needed for one image
 
-            self._threads = ThreadPoolExecutor(self._network.workers)
-        return self._threads.map(fill, starts)
+                self._pool = ThreadPoolExecutor(self._network.workers)
+            filling = [self._pool.submit(fill, start) for start in starts]
+        try:
+            for future in filling:
+                future.result()
+        finally:
+            for future in filling:  # where one failed, the others need not begin
+                future.cancel()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise RuntimeError(f"the generator of {self._network.path} was closed: load it again")
+
+    def _networks(self) -> list[Network]:
+        return [network for network in (self._network, self._discriminator) if network is not None]
 
     def _convert(self, latents: np.ndarray) -> np.ndarray:
         """Generate the images of latents, as bytes."""
@@ -172,20 +244,32 @@ class Generator:
 
 
 def to_bytes(output: np.ndarray, value_range: tuple[float, float] = (-1, 1)) -> np.ndarray:
-    """Turn a network's output, float32 (N, 3, H, W) in value_range, into uint8 (N, H, W, 3)."""
+    """Turn a network's output, float32 (N, 3, H, W) in value_range, into uint8 (N, H, W, 3).
+
+    Raises:
+        TypeError, ValueError: it is of another type or shape.
+    """
+    check_array("output", output, "float32", ("N", 3, "H", "W"), finite=False)
     low, high = value_range
     levels = np.rint((output - np.float32(low)) * np.float32(255 / (high - low)))
     return np.clip(levels, 0, 255).astype(np.uint8).transpose(0, 2, 3, 1)
 
 
 def from_bytes(images: np.ndarray, value_range: tuple[float, float] = (-1, 1)) -> np.ndarray:
-    """Turn uint8 (N, H, W, 3) into what a network takes, float32 (N, 3, H, W) in value_range."""
+    """Turn uint8 (N, H, W, 3) into what a network takes, float32 (N, 3, H, W) in value_range.
+
+    Raises:
+        TypeError, ValueError: the images are of another type or shape.
+    """
+    check_array("images", images, "uint8", ("N", "H", "W", 3))
     low, high = value_range
     channels_first = np.ascontiguousarray(images.transpose(0, 3, 1, 2)).astype(np.float32)
     return channels_first / (255 / (high - low)) + low
 
 
-def _discriminator_of(generator: Network, prefer: str) -> Network:
+def _discriminator_of(
+    generator: Network, prefer: str, threads: int | None, device_id: int
+) -> Network:
     """Open the discriminator beside a generator's file, on the same provider.
 
     Raises:
@@ -202,7 +286,9 @@ def _discriminator_of(generator: Network, prefer: str) -> Network:
             f"{generator.path} has no discriminator beside it to choose by: make {path} with "
             f"edgegan export RUN -o {path} --part {DISCRIMINATOR}"
         )
-    discriminator = Network(path, generator.provider, DISCRIMINATOR, prefer)
+    provider = generator.provider
+    on_gpu = device_id if PROVIDERS[provider].is_gpu else 0
+    discriminator = Network(path, provider, DISCRIMINATOR, prefer, threads, on_gpu)
     for name in ("recipe", "image_size", "value_range"):
         found = getattr(discriminator.metadata, name)
         expected = getattr(generator.metadata, name)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from edgegan.runtime.arguments import check_array, check_integer, check_one_of
 from edgegan.runtime.cores import available_cores
 from edgegan.runtime.errors import UserError, quoted
 from edgegan.runtime.metadata import GENERATOR, ModelMetadata
-from edgegan.runtime.options import THROUGHPUT
-from edgegan.runtime.session import BATCH, open_session, provider_of
+from edgegan.runtime.options import PREFERENCES, THROUGHPUT
+from edgegan.runtime.session import BATCH, open_session
 
 
 class Network:
@@ -19,37 +21,58 @@ class Network:
 
     Images are float32 (N, 3, S, S) in the value range; a generator may give uint8 (N, S, S, 3).
 
+    Any number of threads may run it, also in a child that the process forks, but for a GPU there.
+    It is pickled as its path and options: the file is opened again, and has to be the same.
+
     Attributes:
         path: its file.
         metadata: what the file says about itself.
+        provider: what it computes on, a key of PROVIDERS.
         provider_line: a line that says what it runs on, and why.
         workers: how many threads should run it at the same time.
+        sha256: that of the file as it was loaded.
     """
 
-    def __init__(self, path: Path, provider: str, part: str, prefer: str = THROUGHPUT) -> None:
+    def __init__(
+        self,
+        path: Path,
+        provider: str,
+        part: str,
+        prefer: str = THROUGHPUT,
+        threads: int | None = None,
+        device_id: int = 0,
+    ) -> None:
         """Open a file on a provider as open_session does, and check that it holds that part.
 
         Args:
             prefer: one of PREFERENCES. Of the CPU's cores each computes a batch of its own, which
                 keeps all of them busy all the time, or all compute one, which is done sooner.
+            threads: how many of the CPU's cores; None for all that this process may use.
+            device_id: which GPU, where it is to be one.
 
         Raises:
             UserError: the file is damaged, not one of ours or another part, the network is not
                 what its metadata says, or a provider was asked for by name and does not work.
+            TypeError, ValueError: an option is none that there is.
         """
+        check_one_of("prefer", prefer, PREFERENCES)
+        if threads is not None:
+            threads = check_integer("threads", threads, 1)
         self.path = path
-        many = prefer == THROUGHPUT
-        self._session, self.provider_line = open_session(path, provider, 1 if many else None)
-        self.workers = min(available_cores(), BATCH) if many and self.provider == "cpu" else 1
+        self._options = (provider, part, prefer, threads, device_id)
+        each_alone = prefer == THROUGHPUT and provider in ("auto", "cpu")
+        self._session, self.provider_line = open_session(
+            path, provider, 1 if each_alone else threads, device_id
+        )
+        self.provider = self._session.provider
+        self.sha256 = hashlib.sha256(self._session.content).hexdigest()
+        cores = threads or available_cores()
+        self.workers = min(cores, BATCH) if each_alone and self.provider == "cpu" else 1
         self.metadata = ModelMetadata.from_strings(
             self._session.get_modelmeta().custom_metadata_map, path, part
         )
         self._check_signature()
-
-    @property
-    def provider(self) -> str:
-        """What it computes on, a key of PROVIDERS."""
-        return provider_of(self._session)
+        (self._input,), (self._output,) = self._session.get_inputs(), self._session.get_outputs()
 
     @property
     def takes(self) -> str:
@@ -62,12 +85,39 @@ class Network:
         return _signature(self._session.get_outputs())
 
     def run(self, rows: np.ndarray) -> np.ndarray:
-        """Compute the output of one or more rows of input, whatever their number, row by row."""
-        name = self._session.get_inputs()[0].name
+        """Compute the output of one or more rows of input, whatever their number, row by row.
+
+        Raises:
+            TypeError, ValueError: the rows are not of the type and shape that it takes, or not
+                finite.
+            UserError: the output is not what the file declares, or not a number.
+            RuntimeError: it was closed, or this is a forked child, where a GPU cannot be used.
+        """
+        check_array(self._input.name, rows, "float32", ("N", *self._input.shape[1:]))
         at_once = max(1, BATCH // self.workers)  # a batch in all, since all workers are at it
         batches = [rows[start : start + at_once] for start in range(0, len(rows), at_once)]
-        outputs = [self._session.run(None, {name: batch})[0] for batch in batches]
+        outputs = [self._run(batch) for batch in batches]
         return outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
+
+    def close(self) -> None:
+        """Give back its memory and threads; it cannot be run any more."""
+        self._session.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _open_again, (self.path.absolute(), self._options, self.sha256)
+
+    def _run(self, batch: np.ndarray) -> np.ndarray:
+        output = self._session.run(None, {self._input.name: batch})[0]
+        # onnxruntime only warns of another shape, which numpy would spread over all the rows.
+        declared = (len(batch), *self._output.shape[1:])
+        if output.shape != declared:
+            raise UserError(
+                f"{self.path} gave the {self._output.name} in the shape {output.shape}, expected "
+                f"{declared} as it declares"
+            )
+        if output.dtype.kind == "f" and np.isnan(output.min()):
+            raise UserError(f"{self.path} gave values that are not numbers, expected finite ones")
+        return output
 
     def _check_signature(self) -> None:
         """Raise UserError unless the network takes and gives what its metadata says."""
@@ -85,6 +135,17 @@ class Network:
             if found not in expected:
                 choices = " or ".join(map(repr, expected))
                 raise UserError(f"{self.path} has the {kind} {quoted(found)}, expected {choices}")
+
+
+def _open_again(path: Path, options: tuple[Any, ...], sha256: str) -> Network:
+    """Open the file of a network that was pickled; raises UserError if it is another one now."""
+    network = Network(path, *options)
+    if network.sha256 != sha256:
+        raise UserError(
+            f"{path} has the SHA-256 {network.sha256}, expected {sha256}: it was changed after the "
+            "pickled network had been loaded"
+        )
+    return network
 
 
 def _signature(nodes: list[Any]) -> str:

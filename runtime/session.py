@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import FunctionType
-from typing import Any, Union
+from typing import Any, NoReturn, Union
 
 import numpy as np
 
+from edgegan.runtime import forks
+from edgegan.runtime.arguments import check_integer, check_one_of
 from edgegan.runtime.cores import available_cores
 from edgegan.runtime.errors import UserError
 from edgegan.runtime.files import read_bytes
@@ -22,7 +26,7 @@ from edgegan.runtime.without_telemetry import onnxruntime
 BATCH = 64  # rows computed at once: enough to keep a device busy, and memory stays bounded
 SILENT = 4  # onnxruntime's severity "fatal": what fails is raised, and what is only slow is said
 
-Session = Union[onnxruntime.InferenceSession, FixedBatchSession]
+Opened = Union[onnxruntime.InferenceSession, FixedBatchSession]
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,11 @@ class Provider:
     memory: str
     needs: str
     options: tuple[Mapping[str, str], ...] = ({},)
+
+    @property
+    def is_gpu(self) -> bool:
+        """Whether it computes on one of perhaps several GPUs, which a forked child cannot use."""
+        return self.device == "GPU"
 
 
 # cuDNN's default is to time its algorithms and take the winner, which may differ from run to run;
@@ -78,8 +87,77 @@ PROVIDERS = {
 }
 
 
+class Session:
+    """A model that is open: for any number of threads, in this process and in what it forks.
+
+    A forked child opens it again when it first needs it, from the bytes that it was opened from:
+    the threads that the parent's session waits for are not there.
+
+    What it has not itself it takes from onnxruntime's session.
+
+    Attributes:
+        content: the bytes of the model.
+        provider: what it computes on, a key of PROVIDERS.
+    """
+
+    def __init__(
+        self, content: bytes, name: str | Path, opened: Opened, reopen: Callable[[], Opened]
+    ) -> None:
+        """Take over what was opened.
+
+        Args:
+            name: the model's, for errors.
+            reopen: opens it in a forked child, or raises what says why it cannot.
+        """
+        self.content = content
+        self.provider = next(key for key in PROVIDERS if _runs_on(opened, PROVIDERS[key]))
+        self._name = name
+        self._opened: Opened | None = opened
+        self._reopen = reopen
+        self._lock = threading.Lock()
+        forks.tell_of_forks(self)
+
+    def run(self, names: list[str] | None, feeds: dict[str, np.ndarray]) -> list[np.ndarray]:
+        """Compute, as onnxruntime's own run does.
+
+        Raises:
+            RuntimeError: it was closed, or this is a forked child, where a GPU cannot be used.
+        """
+        return self._here().run(names, feeds)
+
+    def close(self) -> None:
+        """Give back its memory and threads, after the runs that are under way."""
+        with self._lock:
+            self._reopen = partial(_raise, f"{self._name} was closed: load it again")
+            self._opened = None
+            self.content = b""
+
+    def after_fork(self) -> None:
+        """Leave the session to the parent."""
+        self._lock = threading.Lock()
+        if self._opened is not None:
+            forks.keep_for_ever(self._opened)
+            self._opened = None
+
+    def _here(self) -> Opened:
+        """The session of this process."""
+        opened = self._opened
+        if opened is None:
+            with self._lock:
+                opened = self._opened = self._opened or self._reopen()
+        return opened
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):  # also where a copy has no attributes yet
+            raise AttributeError(name)
+        return getattr(self._here(), name)
+
+
 def open_session(
-    model: str | Path | bytes, provider: str = "auto", threads: int | None = None
+    model: str | Path | bytes,
+    provider: str = "auto",
+    threads: int | None = None,
+    device_id: int = 0,
 ) -> tuple[Session, str]:
     """Open an ONNX model for inference.
 
@@ -87,6 +165,7 @@ def open_session(
         model: its file, or what would stand in one.
         provider: a key of PROVIDERS, or "auto": CUDA where it works, else the CPU.
         threads: of each run on the CPU; None for as many as there are cores.
+        device_id: which GPU, counted from 0, for a provider that computes on one.
 
     Returns:
         The session, which on another provider than the CPU's takes at most BATCH rows; and a line
@@ -95,26 +174,23 @@ def open_session(
     Raises:
         UserError: the file cannot be read, there is no ONNX model in it or one that check_model
             refuses, or a provider was asked for by name and does not work.
+        ValueError: an unknown provider, or a device_id where it means nothing.
     """
+    _check_options(provider, threads, device_id)
     content = model if isinstance(model, bytes) else read_bytes(model)
     name = "the model" if isinstance(model, bytes) else model
     check_model(content, name)
+    open_on_cpu = partial(_open_on_cpu, content, name, threads)
     if provider == "cpu":
-        return _open_on_cpu(content, name, threads), "running on the CPU (as asked)"
+        return Session(content, name, open_on_cpu(), open_on_cpu), "running on the CPU (as asked)"
     wanted = PROVIDERS["cuda" if provider == "auto" else provider]
-    session, reason = _open_on(wanted, content)
+    session, reason = _open_on(wanted, content, name, threads, device_id)
     if session is not None:
         return session, f"running on the {wanted.device} ({wanted.name})"
-    # Before the provider is blamed: the file may be at fault.
-    on_cpu = _open_on_cpu(content, name, threads)
+    on_cpu = open_on_cpu()  # before the provider is blamed: the file may be at fault
     if provider != "auto":
         raise UserError(f"provider {provider} does not work here: {reason}")
-    return on_cpu, f"running on the CPU ({reason})"
-
-
-def provider_of(session: Session) -> str:
-    """Return what the session computes on, a key of PROVIDERS."""
-    return next(key for key in PROVIDERS if _runs_on(session, PROVIDERS[key]))
+    return Session(content, name, on_cpu, open_on_cpu), f"running on the CPU ({reason})"
 
 
 def available_providers() -> list[str]:
@@ -141,29 +217,62 @@ def _open_on_cpu(
         ) from error
 
 
-def _open_on(provider: Provider, content: bytes) -> tuple[FixedBatchSession | None, str]:
+def _open_on(
+    provider: Provider, content: bytes, name: str | Path, threads: int | None, device_id: int
+) -> tuple[Session | None, str]:
     """Return a session on a provider other than the CPU's, or None and the reason."""
     if provider.name not in onnxruntime.get_available_providers():
         return None, f"this onnxruntime has no {provider.title} provider"
-    reason = f"{provider.needs} could not be loaded"
-    for options in provider.options:
+    if provider.is_gpu:
+        reopen = partial(
+            _raise,
+            f"{provider.title} cannot be used in a child that was forked after {name} was loaded: "
+            "load it in the child, or start children by spawn",
+        )
+    reason = ""
+    for told in provider.options:
+        options = {**told, **_device_options(provider, threads, device_id)}
+        open_here = partial(_open_fixed, provider, content, options, device_id)
         try:
-            if provider.device == "GPU":
-                _preload_libraries()
-            session = onnxruntime.InferenceSession(
-                content,
-                _options(),
-                providers=[(provider.name, dict(options)), PROVIDERS["cpu"].name],
-                enable_fallback=0,
-            )
-            if not _runs_on(session, provider):
-                break
-            fixed = FixedBatchSession(session, BATCH, provider.memory)
-            _try_out(fixed)
-            return fixed, ""
-        except Exception as error:
+            opened = open_here()
+        except UserError as error:
+            return None, str(error)
+        except Exception as error:  # onnxruntime's errors have no common base
             reason = _reason(provider, error)
+        else:
+            return Session(content, name, opened, reopen if provider.is_gpu else open_here), ""
     return None, reason
+
+
+def _open_fixed(
+    provider: Provider, content: bytes, options: dict[str, str], device_id: int
+) -> FixedBatchSession:
+    """Open a model on a provider other than the CPU's, and run it once.
+
+    Raises:
+        UserError: what it needs is not there.
+        Exception: onnxruntime's own, whatever else is wrong.
+    """
+    if provider.is_gpu:
+        _preload_libraries()
+    session = onnxruntime.InferenceSession(
+        content,
+        _options(),
+        providers=[(provider.name, options), PROVIDERS["cpu"].name],
+        enable_fallback=0,
+    )
+    if not _runs_on(session, provider):  # it takes the CPU where it cannot load the provider
+        raise UserError(f"{provider.needs} could not be loaded")
+    fixed = FixedBatchSession(session, BATCH, provider.memory, device_id, provider.is_gpu)
+    _try_out(fixed)
+    return fixed
+
+
+def _device_options(provider: Provider, threads: int | None, device_id: int) -> dict[str, str]:
+    """What a provider is told of the device beside its own options, where that was asked for."""
+    if provider.is_gpu:
+        return {"device_id": str(device_id)} if device_id else {}
+    return {"num_of_threads": str(threads)} if threads else {}
 
 
 def _preload_libraries() -> None:
@@ -189,6 +298,19 @@ def _try_out(session: FixedBatchSession) -> None:
     """
     (node,) = session.get_inputs()
     session.run(None, {node.name: np.zeros([1, *node.shape[1:]], np.float32)})
+
+
+def _check_options(provider: str, threads: int | None, device_id: int) -> None:
+    check_one_of("provider", provider, ("auto", *PROVIDERS))
+    if threads is not None:
+        check_integer("threads", threads, 1)
+    has_devices = provider == "auto" or PROVIDERS[provider].is_gpu
+    if check_integer("device_id", device_id) and not has_devices:
+        raise ValueError(f"device_id is {device_id}, expected 0 with the provider {provider}")
+
+
+def _raise(sentence: str) -> NoReturn:
+    raise RuntimeError(sentence)
 
 
 def _options(threads: int | None = None) -> Any:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import pickle
+import signal
 import threading
+import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +35,8 @@ class FakeProvider:
     Attributes:
         options: what the provider was told, each time that a session was opened.
         runs: shape and address of the output, of each run of any session.
+        threads: the threads that ran any session.
+        pause: how long a run takes at least, in seconds, in which other threads get their turn.
     """
 
     def __init__(
@@ -42,6 +49,8 @@ class FakeProvider:
         """Have a provider of PROVIDERS; with `error`, it fails where told `refused`, or always."""
         self.options: list[dict[str, str]] = []
         self.runs: list[tuple[list[int], int]] = []
+        self.threads: set[int] = set()
+        self.pause = 0.0
         real = onnxruntime.InferenceSession
         name, cpu = PROVIDERS[provider].name, "CPUExecutionProvider"
 
@@ -65,6 +74,8 @@ class FakeProvider:
 
     def _watched(self, run: Callable[..., Any], binding: onnxruntime.IOBinding) -> None:
         run(binding)
+        time.sleep(self.pause)
+        self.threads.add(threading.get_ident())
         (output,) = binding.get_outputs()
         self.runs.append((output.shape(), output.data_ptr()))
 
@@ -120,6 +131,105 @@ def test_where_there_can_be_no_graph_cuda_does_without(
     np.testing.assert_array_equal(generator.images(0, 3), expected)
     with_graph, without = fake.options
     assert with_graph == {**without, "enable_cuda_graph": "1"}
+
+
+@pytest.mark.parametrize("provider", ["cuda", "tensorrt", "openvino"])
+def test_threads_draw_what_one_does(
+    make_generator: MakeGenerator, monkeypatch: pytest.MonkeyPatch, provider: str
+) -> None:
+    path = make_generator()
+    one_by_one = Generator.load(path, "cpu")
+    expected = [one_by_one.images(seed, 25) for seed in range(80)]
+    fake = FakeProvider(monkeypatch, provider)
+    generator = Generator.load(path, provider)
+    fake.pause = 0.0005
+    with ThreadPoolExecutor(8) as pool:
+        drawn = list(pool.map(lambda seed: generator.images(seed, 25), range(80)))
+    np.testing.assert_array_equal(drawn, expected)
+    if provider != "openvino":  # a CUDA graph is for one thread
+        assert len(fake.threads) == 1
+        assert threading.get_ident() not in fake.threads
+
+
+def in_a_forked_child(call: Callable[[], object]) -> str:
+    """What a call returns in a child, or raises there."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)  # a hang is a failure
+        try:
+            answer = str(call())
+        except Exception as error:
+            answer = f"{type(error).__name__}: {error}"
+        os.write(writing, answer.encode())
+        os._exit(0)
+    os.close(writing)
+    with open(reading) as pipe:  # noqa: PTH123 (it has no path)
+        answer = pipe.read()
+    os.waitpid(child, 0)
+    return answer
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.parametrize("provider", ["cuda", "tensorrt", "openvino"])
+def test_a_gpu_cannot_be_used_in_a_forked_child_and_the_cpu_can(
+    make_generator: MakeGenerator, monkeypatch: pytest.MonkeyPatch, provider: str
+) -> None:
+    path = make_generator()
+    FakeProvider(monkeypatch, provider)
+    generator = Generator.load(path, provider)
+    expected = generator.images(0, 3).tolist()
+    drawn = in_a_forked_child(lambda: generator.images(0, 3).tolist())
+    if provider == "openvino":
+        assert drawn == str(expected)
+    else:
+        title = PROVIDERS[provider].title
+        assert drawn == (
+            f"RuntimeError: {title} cannot be used in a child that was forked after {path} was "
+            "loaded: load it in the child, or start children by spawn"
+        )
+    again = in_a_forked_child(lambda: pickle.loads(pickle.dumps(generator)).images(0, 3).tolist())
+    assert again == str(expected)
+    closed = in_a_forked_child(generator.close)
+    assert closed == "None"
+    assert generator.images(0, 3).tolist() == expected
+
+
+def test_the_device_and_the_threads_are_passed_on(
+    make_generator: MakeGenerator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, reserved = make_generator(), []
+    real = onnxruntime.OrtValue.ortvalue_from_shape_and_type
+
+    def reserve(shape: list[int], kind: Any, memory: str, device_id: int) -> Any:
+        reserved.append(device_id)
+        return real(shape, kind, memory, 0)
+
+    monkeypatch.setattr(onnxruntime.OrtValue, "ortvalue_from_shape_and_type", reserve)
+    for provider in ("cuda", "tensorrt", "auto"):
+        fake = FakeProvider(monkeypatch, "cuda" if provider == "auto" else provider)
+        Generator.load(path, provider, device_id=3, threads=2)
+        assert fake.options[0]["device_id"] == "3"
+        assert "num_of_threads" not in fake.options[0]
+        assert reserved == [3, 3]
+        reserved.clear()
+    fake = FakeProvider(monkeypatch, "openvino")
+    Generator.load(path, "openvino", threads=2)
+    assert fake.options == [{**PROVIDERS["openvino"].options[0], "num_of_threads": "2"}]
+    assert reserved == [0, 0]
+
+
+def test_a_discriminator_is_on_the_same_device_wherever_the_generator_is(
+    make_generator: MakeGenerator,
+    make_discriminator: MakeGenerator,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = make_generator()
+    make_discriminator()
+    FakeProvider(monkeypatch, "cuda", RuntimeError("invalid device ordinal"))
+    generator = Generator.load(path, "auto", 2, device_id=3)
+    assert generator.provider_line == "running on the CPU (CUDA failed: invalid device ordinal)"
+    assert generator.images(0, 3).shape == (3, 16, 16, 3)
 
 
 def test_loading_leaves_the_programs_output_and_log_alone(
