@@ -20,7 +20,7 @@ from edgegan.runtime.cores import available_cores
 from edgegan.runtime.errors import UserError
 from edgegan.runtime.files import read_bytes
 from edgegan.runtime.fixed_batch import FixedBatchSession
-from edgegan.runtime.onnx_file import check_model
+from edgegan.runtime.onnx_file import check_model, read_facts
 from edgegan.runtime.without_telemetry import onnxruntime
 
 BATCH = 64  # rows computed at once: enough to keep a device busy, and memory stays bounded
@@ -40,6 +40,7 @@ class Provider:
         memory: what onnxruntime calls the memory of that.
         needs: what has to be installed for it.
         options: what it is told, or, where it does not work with that, what it is told next.
+        integers: whether it runs our files in 8-bit integers, which have zero points.
     """
 
     title: str
@@ -48,6 +49,7 @@ class Provider:
     memory: str
     needs: str
     options: tuple[Mapping[str, str], ...] = ({},)
+    integers: bool = True
 
     @property
     def is_gpu(self) -> bool:
@@ -75,6 +77,7 @@ PROVIDERS = {
         "GPU",
         "cuda",
         "TensorRT, CUDA, or the GPU's driver,",
+        integers=False,
     ),
     "openvino": Provider(
         "OpenVINO",
@@ -232,7 +235,7 @@ def _open_on(
     reason = ""
     for told in provider.options:
         options = {**told, **_device_options(provider, threads, device_id)}
-        open_here = partial(_open_fixed, provider, content, options, device_id)
+        open_here = partial(_open_fixed, provider, content, name, options, device_id)
         try:
             opened = open_here()
         except UserError as error:
@@ -245,14 +248,19 @@ def _open_on(
 
 
 def _open_fixed(
-    provider: Provider, content: bytes, options: dict[str, str], device_id: int
+    provider: Provider, content: bytes, name: str | Path, options: dict[str, str], device_id: int
 ) -> FixedBatchSession:
     """Open a model on a provider other than the CPU's, and run it once.
 
     Raises:
-        UserError: what it needs is not there.
+        UserError: it does not run such a model, or what it needs is not there.
         Exception: onnxruntime's own, whatever else is wrong.
     """
+    if not provider.integers and "int8" in read_facts(content).weights:
+        raise UserError(
+            f"{provider.title} does not run 8-bit integers, which {name} computes in: use cuda, or "
+            "a file in floating point, exported with --target cuda"
+        )
     if provider.is_gpu:
         _preload_libraries()
     session = onnxruntime.InferenceSession(

@@ -21,6 +21,7 @@ import edgegan.runtime.models
 from edgegan.runtime.errors import UserError
 from edgegan.runtime.fixed_batch import FixedBatchSession
 from edgegan.runtime.generator import Generator
+from edgegan.runtime.models import shipped_models
 from edgegan.runtime.options import PREFERENCES
 from edgegan.runtime.options import PROVIDERS as CHOICES
 from edgegan.runtime.providers import main
@@ -230,6 +231,31 @@ def test_a_discriminator_is_on_the_same_device_wherever_the_generator_is(
     generator = Generator.load(path, "auto", 2, device_id=3)
     assert generator.provider_line == "running on the CPU (CUDA failed: invalid device ordinal)"
     assert generator.images(0, 3).shape == (3, 16, 16, 3)
+
+
+@pytest.mark.parametrize("model", sorted(shipped_models()))
+def test_tensorrt_is_not_tried_with_a_file_in_integers(
+    monkeypatch: pytest.MonkeyPatch, model: str
+) -> None:
+    fake = FakeProvider(monkeypatch, "tensorrt")
+    with pytest.raises(UserError) as raised:
+        Generator.load(model, "tensorrt")
+    assert str(raised.value) == (
+        "provider tensorrt does not work here: TensorRT does not run 8-bit integers, which "
+        f"{shipped_models()[model]} computes in: use cuda, or a file in floating point, exported "
+        "with --target cuda"
+    )
+    assert fake.options == []
+
+
+def test_a_damaged_file_is_not_blamed_on_tensorrt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "text.onnx"
+    path.write_text("no model")
+    FakeProvider(monkeypatch, "tensorrt")
+    with pytest.raises(UserError, match=r"text.onnx is not a whole ONNX model"):
+        Generator.load(path, "tensorrt")
 
 
 def test_loading_leaves_the_programs_output_and_log_alone(
