@@ -259,13 +259,13 @@ def _open_zip(source: Path) -> PictureSet:
 
 def _member_name(info: zipfile.ZipInfo) -> tuple[bytes, str]:
     """A member's name as bytes, and as text: zipfile takes what is not marked for code page 437."""
-    if info.flag_bits & UTF8:
-        return info.filename.encode("utf-8", "surrogatepass"), info.filename
-    content = info.filename.encode("cp437")
-    try:
-        return content, content.decode()
-    except UnicodeDecodeError:
-        return content, info.filename
+    if not info.flag_bits & UTF8:
+        with suppress(UnicodeEncodeError):  # of a name in a field of its own, which is UTF-8
+            content = info.filename.encode("cp437")
+            with suppress(UnicodeDecodeError):
+                return content, content.decode()
+            return content, info.filename
+    return info.filename.encode(), info.filename
 
 
 def _member_folder_left_out(name: str, runs: set[str]) -> tuple[str, str | None]:

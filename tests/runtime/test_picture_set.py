@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+import struct
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -357,6 +359,21 @@ def test_names_in_zips_that_do_not_say_what_they_are_in(tmp_path: Path) -> None:
     with open_set(tmp_path / "faces.zip") as found:
         assert names(found) == ["ééé.png", "脸.png"]
         assert [entry.read() for entry in found.entries] == [PNG, PNG]
+
+
+def test_a_name_in_a_field_of_its_own(tmp_path: Path) -> None:
+    """As archivers on Windows write it, beside one in the code page of their system."""
+    name = "脸.png".encode()
+    member = zipfile.ZipInfo("1.png")
+    body = struct.pack("<BL", 1, zlib.crc32(b"1.png")) + name
+    member.extra = struct.pack("<HH", 0x7075, len(body)) + body
+    with zipfile.ZipFile(tmp_path / "faces.zip", "w") as archive:
+        archive.writestr(member, PNG)
+    with zipfile.ZipFile(tmp_path / "faces.zip") as archive:
+        expected = archive.namelist()  # older Pythons do not look at it
+    with open_set(tmp_path / "faces.zip") as found:
+        assert names(found) == expected
+        assert [entry.read() for entry in found.entries] == [PNG]
 
 
 def test_links_in_a_zip_and_secret_files_without_a_suffix(tmp_path: Path) -> None:
