@@ -210,12 +210,13 @@ class Run:
 def _stage(before: Checkpoint) -> dict[str, Any]:
     """What a checkpoint that a run starts from adds to that run's history."""
     facts = before.facts
-    images = facts["images_seen"] - sum(s["images_seen"] for s in facts.get("stages", []))
+    stages = facts.get("stages", [])
     return {
         "recipe": before.recipe.to_mapping(),
         "seed": facts["seed"],
         "step": facts["step"],
-        "images_seen": images,
+        "images_seen": facts["images_seen"] - sum(s["images_seen"] for s in stages),
+        "minutes": facts["minutes"] - sum(s.get("minutes", 0.0) for s in stages),
         "split": facts.get("split"),
     }
 

@@ -37,6 +37,7 @@ from edgegan.trainer.report.runs import (
     Grid,
     Histogram,
     RecordedRun,
+    Stage,
     evenly_spaced,
     read_run,
     read_runs,
@@ -467,6 +468,73 @@ def test_pauses_are_no_minutes_of_training(tmp_path: Path, monkeypatch: pytest.M
     np.testing.assert_allclose(run.images_seen_at(steps), 32 * steps)
 
 
+def start_of(minutes: float | None) -> dict[str, Any]:
+    """A stage of 100 steps, as a checkpoint notes it, and as older ones did where None."""
+    stage = {"recipe": DCGAN, "seed": 7, "step": 100, "images_seen": 9600}
+    return stage if minutes is None else {**stage, "minutes": minutes}
+
+
+@pytest.mark.parametrize("noted", [5.0, None])
+def test_a_continued_run_goes_on_where_the_first_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, noted: float | None
+) -> None:
+    """100 steps of 96 images in 5 minutes, then 40 of 64 in 2, of which the first 10 took one."""
+    now = 1e9
+    clock = SimpleNamespace(time=lambda: now, time_ns=lambda: int(now * 1e9))
+    monkeypatch.setattr("edgegan.trainer.monitor.time", clock)
+    events = Events(tmp_path, 1)
+    for seconds, step in ((60, 10), (60, 40)):
+        now += seconds
+        events.add(summary.scalar("faces", 1.0), step)
+    events.close()
+    (tmp_path / "recipe.yaml").write_text("name: dcgan")
+    facts = {"step": 40, "images_seen": 9600 + 40 * 64, "minutes": 7.0}
+    write_checkpoint(tmp_path, **facts, stages=[start_of(noted)])
+    run = read_run(tmp_path, "a")
+    steps = np.array([0, 5, 10, 25, 40])
+    np.testing.assert_allclose(run.minutes_at(steps), [5, 5.5, 6, 6.5, 7], rtol=1e-6)
+    np.testing.assert_allclose(run.images_seen_at(steps), 9600 + 64 * steps)
+    assert compare.Length.of(run).images == 40 * 64
+    assert compare.Length.of(run).minutes == pytest.approx(2)
+
+
+def test_a_continued_run_is_told_as_one_on_the_page(tmp_path: Path) -> None:
+    plain = make_run(tmp_path / "a")
+    continued = make_run(tmp_path / "b", seed=1, images_seen=12160, stages=[start_of(2.0)])
+    settings = tables(page_of(tmp_path, plain, continued), "settings")[0]
+    assert ["started from", DASH, "dcgan (100 steps)"] in settings
+    assert "started from" not in text_of(page_of(tmp_path, plain))
+
+
+def test_minutes_of_lost_events_are_the_checkpoints(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "a")
+    remove("events*")(folder)
+    run = read_run(folder, "a")
+    np.testing.assert_allclose(run.minutes_at(np.array([0, 20, 40])), [0, 1.5, 3])
+
+
+def test_faces_are_those_of_the_grid_and_not_of_a_step_that_may_be_undone(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "a")
+    record(folder, 41, 60)  # killed after the evaluation of step 60, before its checkpoint
+    page = page_of(tmp_path, folder)
+    assert re.search(r"a, step 40, \S+ min, 20\.00 faces of 25", text_of(page))
+    (table,) = tables(page, "figures")
+    assert table == [["run", "faces in training ↑"], ["a seed 0", "20.00"]]
+
+
+def test_an_evaluation_of_an_earlier_checkpoint_is_left_out(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "a")
+    write_evaluation(folder, checkpoint="last.npz")
+    assert read_run(folder, "a").evaluation["step"] == 40
+    write_checkpoint(folder, step=60)
+    run = read_run(folder, "a")
+    assert run.evaluation == {}
+    assert run.left_out[-1] == (
+        f"{folder / 'evaluation.json'} is of step 40, though last.npz is of step 60: "
+        "edgegan evaluate measures it"
+    )
+
+
 def test_torn_end_of_events_is_no_damage(tmp_path: Path) -> None:
     folder = make_run(tmp_path / "a")
     (events,) = folder.glob("events*")
@@ -491,6 +559,8 @@ def test_runs_are_named_after_their_folders_or_by_what_tells_them_apart(tmp_path
     a, b = make_run(tmp_path / "x" / "a"), make_run(tmp_path / "x" / "b")
     other = make_run(tmp_path / "y" / "a")
     assert [run.name for run in read_runs([a, b, a])[0]] == ["a", "b"]
+    (tmp_path / "link").symlink_to(a)
+    assert [run.name for run in read_runs([b, a, tmp_path / "link"])[0]] == ["b", "a"]
     assert [run.name for run in read_runs([a, other])[0]] == ["x/a", "y/a"]
 
 
@@ -560,6 +630,10 @@ def test_what_is_no_run_is_left_out_by_name(
         (
             write("evaluation.json", '{"faces": {"mean": "x"}}'),
             ".*has faces {'mean': 'x'}, expected names and numbers",
+        ),
+        (
+            write("evaluation.json", '{"images": [1]}'),
+            r".*has images \[1\], expected one value",
         ),
         (write("evaluation.json", '{"floor": 3}'), ".*has metrics 3, expected names and numbers"),
         (cut("events*"), "the curves of .*a after step 20, .* its checkpoint is of step 40"),

@@ -97,8 +97,8 @@ def _last(run: RecordedRun) -> dict[str, Any] | None:
     """The last grid and the faces counted then, None where there is no such count, or no grid."""
     if not run.grids:
         return None
-    faces = run.scalars[FACES].values[-1] if FACES in run.scalars else None
-    return {**_shown(run, run.grids[-1], LARGE), "faces": faces}
+    grid = run.grids[-1]
+    return {**_shown(run, grid, LARGE), "faces": run.faces_at(grid.step)}
 
 
 def _shown(run: RecordedRun, grid: Grid, side: int) -> dict[str, Any]:

@@ -25,11 +25,14 @@ from edgegan.runtime.grid import read_picture
 from edgegan.runtime.run_folder import (
     EVALUATION,
     EVENTS,
+    FACES,
     FILTERS,
     GRIDS,
     LAST,
     RECIPE,
     SCALARS_EVERY,
+    find_checkpoint,
+    is_run,
     read_header,
 )
 from edgegan.trainer.mappings import parse_yaml
@@ -70,25 +73,65 @@ class Grid:
 
 
 @dataclass(frozen=True)
+class Stage:
+    """A run that another was started from.
+
+    Attributes:
+        step, images_seen: how far it came, itself.
+        minutes: how long it took; None where an older version did not note it.
+    """
+
+    recipe: dict[str, Any]
+    seed: int
+    step: int
+    images_seen: int
+    minutes: float | None = None
+
+
+@dataclass(frozen=True)
 class Facts:
     """How far a run came, and on what.
 
     Attributes:
+        step: the run's own; ``minutes`` and ``images_seen`` are those of its stages, too.
+        total_steps: where it was to end; None where that is not known.
         pictures: the number of different ones; None for a student, which is shown its teacher's.
+        digest: of all of them, in the run's size; None where that is not known.
+        split: the version of what parted them; None where they were parted by an older one.
         teacher: the digest of a student's teacher.
+        stages: the runs that this one was started from, the first one first.
     """
 
     step: int
     minutes: float
     images_seen: int
     seed: int | None = None
+    total_steps: int | None = None
     pictures: int | None = None
+    digest: str | None = None
+    split: int | None = None
     teacher: str | None = None
+    stages: tuple[Stage, ...] = ()
+
+    @property
+    def earlier_images(self) -> int:
+        """Those that the stages before this run had seen."""
+        return sum(stage.images_seen for stage in self.stages)
+
+    @property
+    def first_seed(self) -> int | None:
+        """That of the weights which all began with."""
+        return self.stages[0].seed if self.stages else self.seed
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the run ended, or is, before its last step: its time was up."""
+        return self.total_steps is not None and self.step < self.total_steps
 
 
 @dataclass(frozen=True)
 class Record:
-    """One value of an event, ``minutes`` of training after the run began."""
+    """One value of an event, ``minutes`` of training after the run itself began."""
 
     step: int
     minutes: float
@@ -136,13 +179,52 @@ class RecordedRun:
         }
 
     def images_seen_at(self, steps: np.ndarray) -> np.ndarray:
-        """How many real pictures had been seen after ``steps``, float64 of the same shape."""
-        return np.asarray(steps) * (self.facts.images_seen / max(self.facts.step, 1))
+        """How many real pictures had been seen after ``steps``, float64 of the same shape.
+
+        Those of the stages before this run come before its first step.
+        """
+        earlier = self.facts.earlier_images
+        own = self.facts.images_seen - earlier
+        return earlier + np.asarray(steps) * (own / max(self.facts.step, 1))
 
     def minutes_at(self, steps: np.ndarray) -> np.ndarray:
-        """How many minutes ``steps`` took, pauses left out, float64 of the same shape."""
-        known = [0, *(record.step for record in self.records)]
-        return np.interp(steps, known, [0.0, *(record.minutes for record in self.records)])
+        """How many minutes had been trained after ``steps``, float64 of the same shape.
+
+        Pauses are left out, and those of the stages before this run come before its first step.
+        """
+        known, minutes = self._recorded_minutes
+        if self.facts.step > known[-1]:  # events were lost, or there were none yet
+            known = [*known, self.facts.step]
+            minutes = [*minutes, self.facts.minutes - self.earlier_minutes]
+        return self.earlier_minutes + np.interp(steps, known, minutes)
+
+    @cached_property
+    def earlier_minutes(self) -> float:
+        """Those of the stages before this run."""
+        stages = self.facts.stages
+        if not stages:
+            return 0.0
+        if stages[-1].minutes is not None:
+            return sum(stage.minutes or 0.0 for stage in stages)
+        # What its own events do not tell of; an older version did not note more.
+        own = np.interp(self.facts.step, *self._recorded_minutes)
+        return max(0.0, self.facts.minutes - float(own))
+
+    @cached_property
+    def _recorded_minutes(self) -> tuple[list[int], list[float]]:
+        """Steps, and how many minutes of this run itself they took by its events."""
+        return (
+            [0, *(record.step for record in self.records)],
+            [0.0, *(record.minutes for record in self.records)],
+        )
+
+    def faces_at(self, step: int) -> float | None:
+        """The faces that were counted last up to a step; None where none were by then."""
+        if FACES not in self.scalars:
+            return None
+        series = self.scalars[FACES]
+        found = series.values[series.steps <= step]
+        return float(found[-1]) if len(found) else None
 
     def _by_tag(self, kind: str) -> dict[str, list[Record]]:
         found: dict[str, list[Record]] = {}
@@ -161,7 +243,10 @@ def read_runs(folders: Sequence[Path]) -> tuple[list[RecordedRun], list[str]]:
     Returns:
         The runs, and sentences about what was left out.
     """
-    folders = list(dict.fromkeys(folders))
+    unique: dict[Path, Path] = {}
+    for folder in folders:
+        unique.setdefault(folder.resolve(), folder)
+    folders = list(unique.values())
     runs: list[RecordedRun] = []
     left_out: list[str] = []
     for folder, name in zip(folders, _names(folders)):
@@ -214,7 +299,7 @@ def read_run(folder: Path, name: str) -> RecordedRun:
         facts=facts,
         records=records or [],
         grids=grids,
-        evaluation=_attempt(_read_evaluation, folder / EVALUATION, left_out) or {},
+        evaluation=_attempt(_read_evaluation_of_today, folder / EVALUATION, left_out) or {},
         left_out=tuple(left_out),
     )
 
@@ -244,17 +329,36 @@ def _read_facts(path: Path) -> Facts:
     if not path.is_file():
         raise UserError(f"the seed of {path.parent}, since there is no {path} yet")
     facts = read_header(path).facts
+
+    def optional(kind: Callable[[Any], T], key: str) -> T | None:
+        return None if facts.get(key) is None else kind(facts[key])
+
     try:
         return Facts(
-            step=facts["step"],
-            minutes=facts["minutes"],
-            images_seen=facts["images_seen"],
-            seed=facts["seed"],
-            pictures=facts.get("pictures"),
-            teacher=facts["teacher"][0] if "teacher" in facts else None,
+            step=int(facts["step"]),
+            minutes=float(facts["minutes"]),
+            images_seen=int(facts["images_seen"]),
+            seed=int(facts["seed"]),
+            total_steps=optional(int, "total_steps"),
+            pictures=optional(int, "pictures"),
+            digest=optional(str, "pictures_digest"),
+            split=optional(int, "split"),
+            teacher=str(facts["teacher"][0]) if "teacher" in facts else None,
+            stages=tuple(map(_stage, facts.get("stages", ()))),
         )
-    except (LookupError, TypeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise UserError(f"{path} lacks the counts that checkpoints of runs have") from error
+
+
+def _stage(facts: dict[str, Any]) -> Stage:
+    minutes = facts.get("minutes")
+    return Stage(
+        modern(facts["recipe"]),
+        int(facts["seed"]),
+        int(facts["step"]),
+        int(facts["images_seen"]),
+        None if minutes is None else float(minutes),
+    )
 
 
 def _facts_by_events(records: list[Record], recipe: dict[str, Any]) -> Facts:
@@ -262,8 +366,9 @@ def _facts_by_events(records: list[Record], recipe: dict[str, Any]) -> Facts:
     if not records:
         return Facts(step=0, minutes=0.0, images_seen=0)
     step, minutes = records[-1].step, records[-1].minutes
-    batches = step * recipe.get("discriminator_steps", 1)
-    return Facts(step, minutes, batches * recipe.get("batch_size", 0))
+    batches, size = recipe.get("discriminator_steps", 1), recipe.get("batch_size", 0)
+    known = isinstance(batches, int) and isinstance(size, int)  # the recipe is not checked
+    return Facts(step, minutes, step * batches * size if known else 0)
 
 
 def _read_evaluation(path: Path) -> dict[str, Any]:
@@ -279,6 +384,24 @@ def _read_evaluation(path: Path) -> dict[str, Any]:
                 value is None or type(value) in (int, float) for value in values.values()
             ):
                 raise UserError(f"{path} has {part} {quoted(values)}, expected names and numbers")
+    return evaluation
+
+
+def _read_evaluation_of_today(path: Path) -> dict[str, Any]:
+    """What edgegan evaluate wrote of the checkpoint that is the run's best one now."""
+    evaluation = _read_evaluation(path)
+    for key in ("features", "images", "reference_images"):
+        if not isinstance(evaluation.get(key, ""), (str, int)):
+            raise UserError(f"{path} has {key} {evaluation[key]!r}, expected one value")
+    if "checkpoint" not in evaluation or not is_run(path.parent):
+        return evaluation
+    best = find_checkpoint(path.parent)
+    measured, now = evaluation.get("step"), read_header(best).facts.get("step")
+    if (evaluation["checkpoint"], measured) != (best.name, now):
+        raise UserError(
+            f"{path} is of step {measured}, though {best.name} is of step {now}: "
+            "edgegan evaluate measures it"
+        )
     return evaluation
 
 
