@@ -757,7 +757,7 @@ def test_what_is_switched_on_differs_as_a_whole() -> None:
 
 
 def test_a_key_that_older_versions_had_not_is_switched_off_in_their_runs() -> None:
-    runs = [run_of(DCGAN, "old"), run_of({**DCGAN, "penalty": None}, "new")]
+    runs = [run_of(DCGAN, "old"), run_of({**DCGAN, "penalty": None}, "new", seed=1)]
     (group,) = compare.group_runs(runs)
     assert group.name == "old, new"
 
@@ -782,7 +782,7 @@ def test_all_pairs_one_setting_apart_are_found() -> None:
 
 
 def test_more_discriminator_steps_and_other_pictures_are_one_setting() -> None:
-    more = {**DCGAN, "discriminator_steps": 5, "epochs": 3, "evaluate_every": 7}
+    more = {**DCGAN, "discriminator_steps": 5, "epochs": 3}
     fewer = RecordedRun("fewer", DCGAN, replace(FACTS, pictures=500), [], [], {})
     groups = compare.group_runs([run_of(DCGAN), run_of(more), fewer])
     pairs = compare.one_setting_apart(groups)
@@ -825,6 +825,7 @@ def test_objectives_are_compared_with_what_they_bring_along() -> None:
         "discriminator.optimizer",
         "objective",
         "discriminator_steps",
+        "evaluate_every",
     ]
 
 
@@ -842,15 +843,17 @@ def test_a_pair_is_told_in_a_sentence_of_its_figures() -> None:
     assert pair.difference(metric) == pytest.approx(6.7)
     assert pair.verdict(metric) == ""
     nothing = compare.group_runs([run_of(DCGAN), run_of(wasserstein)])
-    assert (
-        compare.one_setting_apart(nothing)[0]
-        .sentence()
-        .endswith(": no figure that both have (1 run each)")
-    )
+    assert compare.one_setting_apart(nothing)[0].sentence().endswith(": no figure that both have")
 
 
 @pytest.mark.parametrize(
-    ("others", "verdict"), [([26.0, 30.0], "ranges overlap"), ([28.0, 30.0], "ranges apart")]
+    ("others", "verdict"),
+    [
+        ([26.0, 30.0, 31.0], "ranges overlap"),
+        ([28.0, 30.0, 31.0], "ranges apart"),
+        ([28.0, 30.0], ""),  # too few to say
+        ([28.0], ""),
+    ],
 )
 def test_seeds_tell_whether_a_difference_is_within_the_noise(
     others: list[float], verdict: str
@@ -865,7 +868,119 @@ def test_seeds_tell_whether_a_difference_is_within_the_noise(
     assert spread.mean == pytest.approx(71 / 3)
     assert pair.verdict(metric) == verdict
     assert pair.sentence().startswith("horizontal_flip off instead of on: ")
-    assert pair.sentence().endswith("(2 runs against 3)")
+    counts = {1: "(1 run against 3)", 2: "(2 runs against 3)", 3: "(3 runs each)"}
+    assert pair.sentence().endswith(counts[len(others)])
+
+
+def test_a_figure_is_of_the_runs_that_have_it() -> None:
+    """One of three was measured: its figure is no mean of three."""
+    other = {**DCGAN, "batch_size": 32}
+    faces = {"faces": {"mean": 24.0}}
+    runs = [with_distance(DCGAN, "a0", 20.0), *(run_of(DCGAN, f"a{n}", n, **faces) for n in (1, 2))]
+    runs += [run_of(other, "b0", 0, metrics={"frechet_distance": 30.0}, **faces)]
+    (pair,) = compare.one_setting_apart(compare.group_runs(runs))
+    assert len(pair.before.runs) == 3
+    assert pair.sentence() == (
+        "batch_size 32 instead of 64: Fréchet distance 30.00 instead of 20.00 (1 run each), "
+        "faces of 25 24.00 instead of 24.00 (1 run against 2)"
+    )
+
+
+def with_facts(name: str, **changes: Any) -> RecordedRun:
+    return RecordedRun(name, DCGAN, replace(FACTS, **changes), [], [], {})
+
+
+def names_of(groups: list[compare.Group]) -> list[str]:
+    return [group.name for group in groups]
+
+
+STAGE = Stage(recipe=DCGAN, seed=0, step=100, images_seen=6400, minutes=5.0)
+
+
+def test_a_run_that_was_continued_is_no_seed_of_those_from_nothing() -> None:
+    continued = {"images_seen": 2560 + 6400, "minutes": 8.0}
+    runs = [
+        with_facts("a", seed=0),
+        with_facts("b", seed=1),
+        with_facts("c", seed=2, stages=(STAGE,), **continued),
+        # The same from other weights is one more seed of it, from the same weights it is not.
+        with_facts("d", seed=2, stages=(replace(STAGE, seed=1),), **continued),
+        with_facts("e", seed=5, stages=(STAGE,), **continued),
+        with_facts("f", seed=6, stages=(replace(STAGE, seed=2, step=50),), **continued),
+    ]
+    groups = compare.group_runs(runs)
+    assert names_of(groups) == ["a, b", "c, d", "e", "f"]
+    pairs = compare.one_setting_apart(groups)
+    assert [(pair.before.name, pair.after.name) for pair in pairs] == [
+        *(("a, b", name) for name in ("c, d", "e", "f")),
+        *((name, "f") for name in ("c, d", "e")),
+    ]
+    assert pairs[0].sentence().startswith("started from dcgan (100 steps) instead of none: ")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"seed": 0},  # the same run twice
+        {"seed": None},  # which seed it is of is not known
+        {"step": 41, "images_seen": 2624},
+        {"pictures": 999},
+        {"digest": "b" * 64},
+        {"split": 2},
+    ],
+)
+def test_what_differs_in_more_than_the_seed_is_no_seed(changes: dict[str, Any]) -> None:
+    first = with_facts("a", digest="a" * 64)
+    other = replace(first, name="b", facts=replace(first.facts, **{"seed": 1, **changes}))
+    assert names_of(compare.group_runs([first, other])) == ["a", "b"]
+    seed = replace(first, name="b", facts=replace(first.facts, seed=1))
+    assert names_of(compare.group_runs([first, seed])) == ["a, b"]
+
+
+def test_how_often_a_run_is_looked_at_is_a_setting() -> None:
+    """The best of more looks is better by chance."""
+    runs = [run_of(DCGAN, "a"), run_of({**DCGAN, "evaluate_every": 2}, "b", seed=1)]
+    (pair,) = compare.one_setting_apart(compare.group_runs(runs))
+    assert pair.differences == {"evaluate_every": (20, 2)}
+
+
+def test_longer_training_is_a_setting() -> None:
+    runs = [with_facts("a"), with_facts("b", seed=1, step=80, images_seen=5120)]
+    (pair,) = compare.one_setting_apart(compare.group_runs(runs))
+    assert pair.sentence().startswith("length 80 steps instead of 40 steps: ")
+    other = replace(runs[1], recipe={**DCGAN, "batch_size": 32})
+    assert compare.one_setting_apart(compare.group_runs([runs[0], other])) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "alike"),
+    [
+        ({"step": 20, "images_seen": 2560}, True),  # the same epochs in larger batches
+        ({"step": 14, "images_seen": 2688}, True),  # 192 a step: the last step is a whole one
+        ({"step": 13, "images_seen": 2304}, False),
+        ({"step": 50, "images_seen": 3200}, False),  # the same minutes, by chance
+        ({"step": 50, "images_seen": 3200, "total_steps": 999}, True),  # both were stopped
+        ({"step": 80, "images_seen": 5120, "total_steps": 999, "minutes": 4.0}, False),
+    ],
+)
+def test_runs_are_as_long_in_steps_images_or_where_time_decided_minutes(
+    changes: dict[str, Any], alike: bool
+) -> None:
+    """One run made 40 steps, 2,560 images, in 3 minutes; it was stopped if the other was."""
+    total = changes.get("total_steps")
+    lengths = [
+        compare.Length.of(with_facts("a", total_steps=total)),
+        compare.Length.of(with_facts("b", **changes)),
+    ]
+    assert lengths[0].is_like(lengths[1]) is lengths[1].is_like(lengths[0]) is alike
+
+
+def test_pictures_of_another_size_are_compared_by_their_number() -> None:
+    first = with_facts("a", digest="a" * 64)
+    second = with_facts("b", digest="b" * 64)
+    assert compare.apart(first, second) == {"pictures": ("set aaaaaaaa", "set bbbbbbbb")}
+    larger = replace(second, recipe={**DCGAN, "image_size": 128})
+    assert compare.apart(first, larger) == {"image_size": (None, 128)}
 
 
 def test_comparisons_on_the_page(tmp_path: Path) -> None:
@@ -885,6 +1000,12 @@ def test_comparisons_on_the_page(tmp_path: Path) -> None:
     assert (difference[:2], difference[-1]) == (["difference", "-4.25"], "+0.00")
     page = page_of(tmp_path, a)
     assert "No two of these runs differ in one setting alone" in text_of(page)
+
+
+def test_whole_numbers_are_the_same_in_either_spelling() -> None:
+    runs = [run_of({"epochs": epochs, "rate": 0.5}) for epochs in (100, 100.0, 1e2)]
+    assert setting_rows(runs) == ({}, {"epochs": "100", "rate": "0.5"})
+    assert compare.describe(1e300) == "1e+300"
 
 
 def test_settings_of_one_run_are_common() -> None:
@@ -908,6 +1029,15 @@ def test_smooth_values_are_means_of_their_neighbours(values: list[float]) -> Non
         np.mean(values[max(0, place - reach) : place + reach + 1]) for place in range(len(values))
     ]
     np.testing.assert_allclose(drawing.smooth(np.array(values)), expected, atol=1e-9)
+
+
+def test_a_short_curve_beside_a_long_one_is_shown() -> None:
+    long = np.linspace(1, 2, 1000)
+    long[500] = 1000  # an outlier
+    low, high = drawing.limits([long, np.full(5, 24.0)])
+    assert low < 1.01
+    assert 24 < high < 30
+    assert drawing.limits([np.zeros(3)]) == (-0.5, 0.5)
 
 
 def test_density_is_numpys(tmp_path: Path) -> None:

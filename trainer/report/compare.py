@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations
+from itertools import combinations, groupby
 from typing import Any
 
 from edgegan.runtime.run_folder import FACES
@@ -14,15 +14,21 @@ from edgegan.runtime.statistics import Spread
 from edgegan.trainer.metrics import HIGHER, LOWER, Column, faces, find_columns
 from edgegan.trainer.report.runs import RecordedRun
 
-# Keys of a recipe that decide what it is called, how long it may run and how often it is looked at,
-# but not how a step trains.
-LABELS = ("name", "epochs", "evaluate_every")
+# Keys of a recipe that say what it is called and how long it may run; its counts tell how long it
+# did. How often it is looked at is none of them: the best of more looks is better by chance.
+LABELS = ("name", "epochs", "steps")
+
+LEAST_SEEDS = 3  # on either side: the ranges of fewer come apart by chance too often
+# What is alike is the same length of time: a run looks at its pictures once more when it is over.
+ALIKE = 0.1  # of the longer one
+ALIKE_MINUTES = 0.1
 
 # What is learnt from, and what brings along the rest as it was published: optimizers, the
-# discriminator's layers and its steps.
+# discriminator's layers and its steps, of which it is looked at after as many.
 LEARNT_FROM = ("objective", "penalty")
 BROUGHT_ALONG = (
     "discriminator_steps",
+    "evaluate_every",
     "generator.optimizer",
     "discriminator.",
     "objective.",
@@ -86,8 +92,59 @@ class Measure:
 
 
 @dataclass(frozen=True)
+class Length:
+    """How long a run was trained, without the stages before it.
+
+    ``stopped`` where its time was up before its last step, so that the minutes decided.
+    """
+
+    step: int
+    images: int
+    minutes: float
+    stopped: bool
+
+    @classmethod
+    def of(cls, run: RecordedRun) -> Length:
+        facts = run.facts
+        return cls(
+            facts.step,
+            facts.images_seen - facts.earlier_images,
+            facts.minutes - run.earlier_minutes,
+            facts.stopped,
+        )
+
+    def is_like(self, other: Length) -> bool:
+        """Whether both are as many steps, or images, or, where time decided, minutes."""
+        a_step = max(one.images / max(one.step, 1) for one in (self, other))
+        # The last step is a whole one, so of the same epochs one may be up to a step longer.
+        images = self.images == other.images or abs(self.images - other.images) < a_step
+        longer = max(self.minutes, other.minutes)
+        minutes = abs(self.minutes - other.minutes) <= max(ALIKE * longer, ALIKE_MINUTES)
+        return self.step == other.step or images or (self.stopped and other.stopped and minutes)
+
+    def __str__(self) -> str:
+        return f"{self.step:,} steps" + (f" in {self.minutes:.1f} minutes" if self.stopped else "")
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """What a run was started from: what it is called, and all that tells it from another."""
+
+    name: str
+    step: int
+    settings: dict[str, Any]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.step:,} steps)"
+
+
+@dataclass(frozen=True)
 class Group:
-    """One run, or several that differ in the seed alone (and in their length)."""
+    """One run, or several that differ in the seed alone.
+
+    Runs that have a seed in common, or were started from the same weights, are never in one group:
+    they are no further evidence.
+    """
 
     runs: tuple[RecordedRun, ...]
 
@@ -124,27 +181,35 @@ class Pair:
         return self.after.spreads[measure].mean - self.before.spreads[measure].mean
 
     def verdict(self, measure: Measure) -> str:
-        """Whether the runs' ranges overlap; empty where each is one run, which has no range."""
+        """Whether the runs' ranges overlap; empty where there are too few runs to say."""
         before, after = self.before.spreads[measure], self.after.spreads[measure]
-        if before.count == after.count == 1:
+        if min(before.count, after.count) < LEAST_SEEDS:
             return ""
         return "ranges overlap" if before.overlaps(after) else "ranges apart"
 
     def sentence(self) -> str:
-        """What differs, the headline figures that both groups have, and the number of runs."""
+        """What differs, the headline figures that both groups have, and of how many runs."""
         changes = ", ".join(
             f"{key} {describe(after)} instead of {describe(before)}"
             for key, (before, after) in self.differences.items()
         )
-        results = ", ".join(
-            f"{measure.title} {measure.column.show(self.after.spreads[measure].mean)} "
-            f"instead of {measure.column.show(self.before.spreads[measure].mean)}"
-            for measure in self.measures
-            if measure.headline
-        )
-        before, after = len(self.before.runs), len(self.after.runs)
-        seeds = f"{_runs(after)} each" if before == after else f"{_runs(after)} against {before}"
-        return f"{changes}: {results or 'no figure that both have'} ({seeds})"
+        headlines = [measure for measure in self.measures if measure.headline]
+        results = [
+            f"{', '.join(map(self._result, measures))} ({counts})"
+            for counts, measures in groupby(headlines, key=self._counts)
+        ]
+        return f"{changes}: {', '.join(results) or 'no figure that both have'}"
+
+    def _result(self, measure: Measure) -> str:
+        before, after = self.before.spreads[measure], self.after.spreads[measure]
+        show = measure.column.show
+        return f"{measure.title} {show(after.mean)} instead of {show(before.mean)}"
+
+    def _counts(self, measure: Measure) -> str:
+        """Of how many runs a figure is: not all of a group need have it."""
+        before, after = (group.spreads[measure].count for group in (self.before, self.after))
+        runs = "1 run" if after == 1 else f"{after} runs"
+        return f"{runs} each" if before == after else f"{runs} against {before}"
 
 
 @dataclass(frozen=True)
@@ -168,10 +233,46 @@ class Table:
 
 
 def settings(run: RecordedRun) -> dict[str, Any]:
-    """All that decides how a step trains, but for the seed."""
-    chosen = {key: value for key, value in run.recipe.items() if key not in LABELS}
-    shown = {"pictures": run.facts.pictures, "teacher": run.facts.teacher}
-    return {**chosen, **{key: value for key, value in shown.items() if value is not None}}
+    """All that decides how a step trains, but for the seed and which pictures there are."""
+    facts = run.facts
+    found = _unlabelled(run.recipe)
+    if facts.pictures is not None:
+        found["pictures"] = facts.pictures
+        found["split"] = "the old one" if facts.split is None else facts.split
+    if facts.teacher is not None:
+        found["teacher"] = facts.teacher
+    if facts.stages:
+        found["started from"] = beginnings(run)
+    return found
+
+
+def beginnings(run: RecordedRun) -> list[Beginning]:
+    """What a run was started from, the first one first."""
+    return [
+        Beginning(str(stage.recipe.get("name")), stage.step, _unlabelled(stage.recipe))
+        for stage in run.facts.stages
+    ]
+
+
+def apart(before: RecordedRun, after: RecordedRun) -> dict[str, tuple[Any, Any]]:
+    """All that two runs differ in but the seed, by key, as (before, after).
+
+    That is settings, which pictures they were trained on, and how long.
+    """
+    found = differences(settings(before), settings(after))
+    old, new = before.facts.digest, after.facts.digest
+    # The same pictures have another digest in another size.
+    comparable = old and new and not {"image_size", "crop_from", "pictures"} & found.keys()
+    if comparable and old != new:
+        found["pictures"] = (f"set {old:.8}", f"set {new:.8}")
+    lengths = Length.of(before), Length.of(after)
+    if not lengths[0].is_like(lengths[1]):
+        found["length"] = lengths
+    return found
+
+
+def _unlabelled(recipe: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in recipe.items() if key not in LABELS}
 
 
 def differences(
@@ -203,14 +304,17 @@ def describe(value: Any) -> str:
         return "on" if value else "off"
     if isinstance(value, list):
         return ", ".join(map(describe, value)) or "none"
+    if isinstance(value, float) and value.is_integer():
+        return f"{value:.0f}" if abs(value) < 1e15 else str(value)
     return "none" if value is None else str(value)
 
 
 def figures(run: RecordedRun) -> dict[Measure, float]:
     """What is known of how good a run's pictures are."""
     found = _measured(run.evaluation, Way.of(run.evaluation))
-    if FACES in run.scalars:
-        found[Measure(IN_TRAINING)] = float(run.scalars[FACES].values[-1])
+    faces_in_training = run.faces_at(run.facts.step)
+    if faces_in_training is not None:
+        found[Measure(IN_TRAINING)] = faces_in_training
     return found
 
 
@@ -292,12 +396,18 @@ def group_runs(runs: Iterable[RecordedRun]) -> list[Group]:
     """Put the runs that differ in the seed alone together, in the order in which they came."""
     groups: list[list[RecordedRun]] = []
     for run in runs:
-        same = [group for group in groups if not differences(settings(group[0]), settings(run))]
+        same = [group for group in groups if _differs_in_seed_alone(run, group)]
         if same:
             same[0].append(run)
         else:
             groups.append([run])
     return [Group(tuple(group)) for group in groups]
+
+
+def _differs_in_seed_alone(run: RecordedRun, group: Sequence[RecordedRun]) -> bool:
+    """Whether a run is one more of a group: what seed it has must be known, and new to it."""
+    seeds = {None, *(other.facts.first_seed for other in group)}
+    return run.facts.first_seed not in seeds and not apart(group[0], run)
 
 
 def one_setting_apart(groups: Sequence[Group]) -> list[Pair]:
@@ -326,10 +436,6 @@ def objectives_apart(groups: Sequence[Group]) -> list[Pair]:
 
 def _pairs(groups: Sequence[Group]) -> list[Pair]:
     return [
-        Pair(before, after, differences(settings(before.runs[0]), settings(after.runs[0])))
+        Pair(before, after, apart(before.runs[0], after.runs[0]))
         for before, after in combinations(groups, 2)
     ]
-
-
-def _runs(count: int) -> str:
-    return f"{count} run" if count == 1 else f"{count} runs"

@@ -85,14 +85,22 @@ def _curves(
                 marker="." if len(x) < 1 / WINDOW else None,  # a point has no line
                 markersize=4,
             )
-        values = np.concatenate(shown)
-        if tag.startswith("norm/") and values.min() > 0:
+        if tag.startswith("norm/") and min(values.min() for values in shown) > 0:
             axes.set_yscale("log")
         else:
-            low, high = np.percentile(values, (OUTLIERS, 100 - OUTLIERS))
-            margin = 0.1 * (high - low) or 0.5
-            axes.set_ylim(low - margin, high + margin)
+            axes.set_ylim(*limits(shown))
         return _svg(figure)
+
+
+def limits(curves: Sequence[np.ndarray]) -> tuple[float, float]:
+    """Between what values axes show curves, float64 (N,) each: all of every one, but for outliers.
+
+    A short curve beside a long one is none of its outliers.
+    """
+    ends = [np.percentile(values, (OUTLIERS, 100 - OUTLIERS)) for values in curves]
+    low, high = min(low for low, _ in ends), max(high for _, high in ends)
+    margin = 0.1 * (high - low) or 0.5
+    return low - margin, high + margin
 
 
 def smooth(values: np.ndarray) -> np.ndarray:
