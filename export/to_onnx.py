@@ -44,7 +44,7 @@ def main(argv: list[str] | None = None) -> int:
         path = find_run(options.run)
         check_not_read("--output", [options.output], [path])
         source: Checkpoint = checkpoint.load(path, AnyRecipe)
-        original = translation.generator_of(source, options.weights or WEIGHTS[0])
+        original = translation.generator_of(source, path, options.weights or WEIGHTS[0])
     else:
         if options.weights:
             raise UserError(f"--weights is {options.weights!r}, expected of a generator only")

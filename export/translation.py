@@ -18,20 +18,25 @@ from edgegan.trainer import checkpoint, loop
 from edgegan.trainer.checkpoint import Checkpoint
 from edgegan.trainer.framework import HybridBlock, mx
 from edgegan.trainer.recipe import VALUE_RANGES, AnyRecipe
+from edgegan.trainer.standing import training_pictures
 
 WEIGHTS = ("ema", "generator")
 NAME = "the network"  # in sentences
 
 
-def generator_of(source: Checkpoint, weights: str) -> Original:
+def generator_of(source: Checkpoint, path: Path, weights: str) -> Original:
     """A checkpoint's generator: float32 (N, latent_size) to (N, 3, S, S) in the value range.
 
     Args:
+        path: of the checkpoint, to be named in errors.
         weights: ``ema``, the moving average, or ``generator``, as the last step left it.
+
+    Raises:
+        UserError: what a student's checkpoint says of its teacher is malformed.
     """
     network = loop.make_generator(source.recipe, mx.cpu())
     checkpoint.set_network_arrays(network, checkpoint.part_of(source.arrays, weights))
-    return generator(network, _metadata(source, GENERATOR))
+    return generator(network, _metadata(source, path, GENERATOR))
 
 
 def generator(network: HybridBlock, metadata: ModelMetadata) -> Original:
@@ -57,14 +62,14 @@ def discriminator_of(source: Checkpoint, path: Path) -> Original:
     recipe = source.recipe
     network = loop.make_discriminator(recipe, mx.cpu())
     checkpoint.set_network_arrays(network, checkpoint.part_of(source.arrays, DISCRIMINATOR))
-    images = generator_of(source, WEIGHTS[0]).outputs
+    images = generator_of(source, path, WEIGHTS[0]).outputs
     scores = _output(network, images)
     symbol = network(mx.sym.var(INPUT[DISCRIMINATOR]))
     if scores.ndim == 2:
         scores, symbol = scores.mean(axis=1), symbol.mean(axis=1, name="mean")
     if not recipe.objective.higher_is_real:
         scores, symbol = -scores, -symbol
-    return _original(network, symbol, _metadata(source, DISCRIMINATOR), images, scores)
+    return _original(network, symbol, _metadata(source, path, DISCRIMINATOR), images, scores)
 
 
 def _output(network: HybridBlock, inputs: np.ndarray) -> np.ndarray:
@@ -98,7 +103,7 @@ def _original(
     return Original(NAME, model, metadata, inputs, outputs)
 
 
-def _metadata(source: Checkpoint[AnyRecipe], part: str) -> ModelMetadata:
+def _metadata(source: Checkpoint[AnyRecipe], path: Path, part: str) -> ModelMetadata:
     recipe = source.recipe
     return ModelMetadata(
         recipe=recipe.name,
@@ -109,4 +114,5 @@ def _metadata(source: Checkpoint[AnyRecipe], part: str) -> ModelMetadata:
         value_range=VALUE_RANGES[recipe.value_range],
         images_seen=source.facts["images_seen"],
         part=part,
+        pictures=training_pictures(source, path),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -27,6 +28,68 @@ LEAST_VALUE_RANGE = 1e-3
 
 
 @dataclass(frozen=True)
+class TrainingPictures:
+    """Which pictures a generator was trained on, or its teacher: what it can be measured against.
+
+    Attributes:
+        digest: of the whole set, the held-out part too, as the trainer packs it; None where there
+            were several sets.
+        split: the version of what parted it.
+        held_out, validation: the shares that were not trained on, 0 up to but not including 1.
+        crop_from: the size that pictures were cropped from; None where they were not.
+    """
+
+    digest: str | None
+    split: int
+    held_out: float
+    validation: float
+    crop_from: int | None
+
+    def to_strings(self) -> dict[str, str]:
+        """Return what is known as an ONNX file holds it, under keys of our own prefix."""
+        known = {name: value for name, value in asdict(self).items() if value is not None}
+        return {f"{PREFIX}pictures_{name}": str(value) for name, value in known.items()}
+
+    @classmethod
+    def from_strings(cls, strings: Mapping[str, str], path: str | Path) -> TrainingPictures | None:
+        """Read what to_strings wrote; None where nothing was, as in files of older versions.
+
+        Raises:
+            UserError: a key is missing, or its value is malformed.
+        """
+        prefix = f"{PREFIX}pictures_"
+        found = {
+            key[len(prefix) :]: text for key, text in strings.items() if key.startswith(prefix)
+        }
+        if not found:
+            return None
+        for name, (pattern, expected) in _PICTURES.items():
+            text = found.get(name)
+            if text is None and name not in ("digest", "crop_from"):
+                raise UserError(f"{path} has no {prefix}{name} in its metadata")
+            if text is not None and not re.fullmatch(pattern, text):
+                value = f"{prefix}{name} = {text[:80]!r}"
+                raise UserError(f"{path} has {value} in its metadata, expected {expected}")
+        return cls(
+            digest=found.get("digest"),
+            split=int(found["split"]),
+            held_out=float(found["held_out"]),
+            validation=float(found["validation"]),
+            crop_from=int(found["crop_from"]) if "crop_from" in found else None,
+        )
+
+
+_SHARE = (r"0(\.[0-9]{1,20})?|[1-9](\.[0-9]{1,20})?e-[0-9]{1,3}", "a share of 0 up to 1")
+_PICTURES = {  # by name: what a value looks like, and in words
+    "digest": ("[0-9a-f]{64}", "a SHA-256 in 64 hexadecimal digits"),
+    "split": ("[1-9][0-9]{0,8}", "a whole number of at least 1"),
+    "held_out": _SHARE,
+    "validation": _SHARE,
+    "crop_from": ("[1-9][0-9]{0,3}", "a whole number of at least 1 and at most 9999"),
+}
+
+
+@dataclass(frozen=True)
 class ModelMetadata:
     """All that is needed to run a generator, or the discriminator that it was trained against.
 
@@ -40,6 +103,7 @@ class ModelMetadata:
         images_seen: training images that the discriminator was shown, or a student.
         part: "generator", also where a file does not say, or "discriminator".
         format_version: version of this record.
+        pictures: what it was trained on; None where a file does not say.
     """
 
     recipe: str
@@ -51,11 +115,14 @@ class ModelMetadata:
     images_seen: int
     part: str = GENERATOR
     format_version: int = FORMAT_VERSION
+    pictures: TrainingPictures | None = None
 
     def to_strings(self) -> dict[str, str]:
         """Return the metadata as an ONNX file holds it: strings, under keys of our own prefix."""
         fields = {**asdict(self), "value_range": ",".join(map(repr, map(float, self.value_range)))}
-        return {PREFIX + name: str(value) for name, value in fields.items()}
+        del fields["pictures"]
+        pictures = self.pictures.to_strings() if self.pictures else {}
+        return {**{PREFIX + name: str(value) for name, value in fields.items()}, **pictures}
 
     @classmethod
     def from_strings(
@@ -130,4 +197,5 @@ class ModelMetadata:
             images_seen=whole_number("images_seen", least=0),
             part=found,
             format_version=version,
+            pictures=TrainingPictures.from_strings(strings, path),
         )

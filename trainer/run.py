@@ -218,6 +218,7 @@ def _stage(before: Checkpoint) -> dict[str, Any]:
         "images_seen": facts["images_seen"] - sum(s["images_seen"] for s in stages),
         "minutes": facts["minutes"] - sum(s.get("minutes", 0.0) for s in stages),
         "split": facts.get("split"),
+        "pictures_digest": facts.get("pictures_digest"),
     }
 
 

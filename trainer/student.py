@@ -20,6 +20,7 @@ from edgegan.runtime.latent import Stream
 from edgegan.trainer.framework import autograd, mx
 from edgegan.trainer.loop import Figures, GeneratorTraining, read_figures, update_latents
 from edgegan.trainer.recipe import VALUE_RANGES, StudentRecipe
+from edgegan.trainer.standing import TEACHER_PICTURES
 
 
 @dataclass(frozen=True)
@@ -79,8 +80,10 @@ class Teacher:
             index += 1
 
     def facts(self) -> dict[str, Any]:
-        """What tells this teacher from others, to be kept in checkpoints."""
-        return {"teacher": self.digest}
+        """What tells this teacher from others, and its pictures; kept in checkpoints."""
+        pictures = self.generator.metadata.pictures
+        known = {TEACHER_PICTURES: pictures.to_strings()} if pictures else {}
+        return {"teacher": self.digest, **known}
 
 
 def digest_of(generator: runtime_generator.Generator) -> list[str]:

@@ -20,7 +20,7 @@ from edgegan.runtime.errors import run_command
 from edgegan.runtime.files import locked
 from edgegan.runtime.generator import Generator
 from edgegan.runtime.latent import Stream, draw_latents
-from edgegan.runtime.metadata import ModelMetadata
+from edgegan.runtime.metadata import ModelMetadata, TrainingPictures
 from edgegan.runtime.run_folder import BEST, LAST
 from edgegan.trainer import checkpoint, recipe
 from edgegan.trainer.checkpoint import Checkpoint
@@ -131,7 +131,7 @@ def exported(path: Path, *overrides: str) -> tuple[Training, Generator]:
         for parameter in network.collect_params(".*weight").values():
             parameter.set_data(parameter.data() * 15)  # which DCGAN begins near 0
     facts = {"step": 0, "images_seen": 0}
-    original = translation.generator_of(Checkpoint(chosen, facts, training.state()), "ema")
+    original = translation.generator_of(Checkpoint(chosen, facts, training.state()), path, "ema")
     pipeline.export(original, path)
     return training, Generator.load(path, "cpu")
 
@@ -184,6 +184,18 @@ def test_a_student_learns(tmp_path: Path) -> None:
     losses = [student.step(batches).generator_loss for _ in range(200)]
     assert np.mean(losses[-10:]) < 0.5 * np.mean(losses[:10])
     assert distance() < 0.5 * before
+
+
+def test_a_student_keeps_what_is_known_of_its_teachers_pictures(tmp_path: Path) -> None:
+    """It is measured as its teacher is: of this one, which has no facts of a run, by its recipe."""
+    _, generator = exported(tmp_path / "teacher.onnx", "held_out=0.2", "crop_from=12")
+    chosen = student_recipe(generator.metadata)
+    facts = {"images_seen": 0, **teacher_of(generator, chosen, 0).facts()}
+    state = Distillation(chosen, 0, mx.cpu()).state()
+    path = tmp_path / LAST
+    Checkpoint(chosen, facts, state).save(path)
+    student = translation.generator_of(checkpoint.load(path, StudentRecipe), path, "ema")
+    assert student.metadata.pictures == TrainingPictures(None, 1, 0.2, 0.05, 12)
 
 
 def test_a_teachers_batches_depend_on_the_seed_and_their_number_alone(teacher: Path) -> None:

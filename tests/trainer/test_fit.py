@@ -502,6 +502,9 @@ def test_a_run_starts_from_the_networks_of_another(fit: Command, tmp_path: Path)
     (stage,) = second.facts["stages"]
     assert (stage["step"], stage["images_seen"]) == (5, 5 * 4)
     assert stage["recipe"] == first.recipe.to_mapping()
+    began_with = checkpoint.load(tmp_path / "first" / BEST).facts
+    for fact in ("minutes", "split", "pictures_digest"):
+        assert stage[fact] == began_with[fact]
 
 
 def test_a_run_that_started_from_another_is_gone_on_with_and_started_from(
@@ -516,7 +519,10 @@ def test_a_run_that_started_from_another_is_gone_on_with_and_started_from(
     assert_same_weights(resumed, checkpoint.load(tmp_path / "whole" / LAST))
     expect_success(fit("--start-from", str(tmp_path / "second"), "--steps", "1", out="third"))
     third = checkpoint.load(tmp_path / "third" / LAST)
-    assert [stage["step"] for stage in third.facts["stages"]] == [2, 6]
+    stages = third.facts["stages"]
+    assert [stage["step"] for stage in stages] == [2, 6]
+    before = checkpoint.load(tmp_path / "second" / BEST).facts["minutes"]
+    assert sum(stage["minutes"] for stage in stages) == pytest.approx(before)
     assert third.facts["images_seen"] == (2 + 6 + 1) * 4
 
 
