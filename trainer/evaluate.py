@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 from tqdm import tqdm
@@ -20,6 +21,7 @@ from edgegan.runtime.files import write_bytes
 from edgegan.runtime.generator import Generator, to_bytes
 from edgegan.runtime.grid import BASELINE_IMAGES
 from edgegan.runtime.latent import Stream, draw_latents, parse_seed, philox
+from edgegan.runtime.metadata import TrainingPictures
 from edgegan.runtime.models import identify
 from edgegan.runtime.options import DEFAULT_SEED, add_cascade_option, whole_number
 from edgegan.runtime.run_folder import EVALUATION, find_checkpoint
@@ -32,8 +34,9 @@ from edgegan.trainer.framework import mx
 from edgegan.trainer.metrics import find_columns, find_metrics
 from edgegan.trainer.metrics.faces import summarise
 from edgegan.trainer.options import add_data_options
-from edgegan.trainer.recipe import VALUE_RANGES, AnyRecipe, Recipe
-from edgegan.trainer.split import HELD_OUT, VALIDATION, split
+from edgegan.trainer.recipe import VALUE_RANGES, AnyRecipe
+from edgegan.trainer.split import HELD_OUT, SPLIT_VERSION, VALIDATION, split
+from edgegan.trainer.standing import Standing, training_pictures
 
 EXAMPLES = """\
 examples:
@@ -43,6 +46,7 @@ examples:
 """
 IMAGES = 2000
 LEAST_PICTURES = 100
+ENOUGH_PICTURES = 125  # in the mean: which are held out is chance, and their number with it
 MOST_PICTURES = 10_000  # the distances between all of them take 800 MB
 FACE_GRIDS = 40  # at most, of all that is drawn: a thousand pictures
 
@@ -54,10 +58,10 @@ Evaluation = dict[str, Any]
 
 @dataclass(frozen=True)
 class Pictures:
-    """Which pictures of the data a generator was trained on, and so is measured against.
+    """Which pictures of the data generators are measured against, and which are their floor.
 
-    ``image_size``, ``crop_from`` and ``validation`` are as in its recipe; ``held_out`` is the share
-    held out, the usual one where a recipe held none out.
+    ``image_size``, ``crop_from`` and the shares are those that a generator was trained with. The
+    shares are the usual ones where that is not known, or none was held out.
     """
 
     image_size: int
@@ -65,9 +69,16 @@ class Pictures:
     held_out: float = HELD_OUT
     validation: float = VALIDATION
 
+    @classmethod
+    def of(cls, image_size: int, known: TrainingPictures | None) -> Pictures:
+        """Those for a generator that was trained as is known."""
+        if known is None:
+            return cls(image_size)
+        return cls(image_size, known.crop_from, known.held_out or HELD_OUT, known.validation)
+
     def __str__(self) -> str:
         cropped = f" cropped from {self.crop_from}" if self.crop_from else ""
-        return f"training pictures, {self.image_size} x {self.image_size}{cropped}"
+        return f"real pictures, {self.image_size} x {self.image_size}{cropped}"
 
 
 @dataclass(frozen=True)
@@ -75,15 +86,23 @@ class MeasuredGenerator:
     """A generator to measure.
 
     Attributes:
-        facts: what is known of its training: checkpoint, step, minutes, images_seen.
+        image_size: height and width of what it draws.
+        known: what it was trained on; None where nobody knows.
+        facts: what else is known of its training: checkpoint, step, minutes, images_seen.
         folder: of its run, which keeps the evaluation.
     """
 
     name: str
-    pictures: Pictures
+    image_size: int
+    known: TrainingPictures | None
     draw: Draw
     facts: dict[str, Any]
     folder: Path | None = None
+
+    @property
+    def pictures(self) -> Pictures:
+        """What it is measured against."""
+        return Pictures.of(self.image_size, self.known)
 
 
 @dataclass(frozen=True)
@@ -110,12 +129,19 @@ class Examiner:
 class Reference:
     """Real pictures of one size: the features of those held out, float (N, D), and the floor.
 
-    The floor is what pictures trained on measure against those held out: no generator is expected
-    to come nearer.
+    The floor is what pictures of the training part measure against those held out: no generator is
+    expected to come nearer. ``digest`` is of the whole set.
     """
 
+    which: Pictures
+    digest: str
     held_out: np.ndarray
     floor: Evaluation
+
+    def facts(self, standing: Standing) -> Evaluation:
+        """What tells these pictures from others, and what they were to a generator's training."""
+        about = {"digest": self.digest, "split": SPLIT_VERSION, **asdict(self.which)}
+        return {"standing": standing.value, **about}
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -123,7 +149,7 @@ def main(argv: list[str] | None = None) -> int:
 
     Raises:
         UserError: a generator, the pictures or the features cannot be had, there are too few
-            pictures, or an evaluation cannot be written.
+            pictures, or, after the figures were printed, evaluations cannot be written.
     """
     options = _parser().parse_args(argv)
     generators = [open_generator(name, options.seed) for name in options.generators]
@@ -133,16 +159,26 @@ def main(argv: list[str] | None = None) -> int:
         for pictures in dict.fromkeys(generator.pictures for generator in generators)
     }
     evaluations = []
+    unwritten: list[UserError] = []
     for generator in generators:
         evaluation = examine(generator, references[generator.pictures], examiner, options.images)
         evaluation.update(features=options.features, seed=options.seed)
-        if generator.folder is not None:
-            path = generator.folder / EVALUATION
-            write_bytes(path, (json.dumps(evaluation, indent=2) + "\n").encode())
-            print(f"wrote {path}", file=sys.stderr if options.json else sys.stdout, flush=True)
         evaluations.append({"name": generator.name, **evaluation})
-    print(json.dumps(evaluations, indent=2) if options.json else _table(references, evaluations))
+        if generator.folder is not None:
+            try:
+                _write(evaluation, generator.folder, sys.stderr if options.json else sys.stdout)
+            except UserError as error:  # the figures took long, and are printed all the same
+                unwritten.append(error)
+    print(json.dumps(evaluations, indent=2) if options.json else _tables(evaluations), flush=True)
+    if unwritten:
+        raise UserError("; ".join(map(str, unwritten))) from unwritten[0]
     return 0
+
+
+def _write(evaluation: Evaluation, folder: Path, output: TextIO) -> None:
+    path = folder / EVALUATION
+    write_bytes(path, (json.dumps(evaluation, indent=2) + "\n").encode())
+    print(f"wrote {path}", file=output, flush=True)
 
 
 def examine(
@@ -155,6 +191,7 @@ def examine(
         **generator.facts,
         "images": images,
         "reference_images": len(reference.held_out),
+        "reference": reference.facts(Standing.of(generator.known, reference.digest)),
         "floor": reference.floor,
     }
 
@@ -187,7 +224,7 @@ def open_generator(name: str, seed: int) -> MeasuredGenerator:
 def read_reference(
     source: Path, which: Pictures, images: int, examiner: Examiner, skip_bad: bool = False
 ) -> Reference:
-    """The pictures of ``source`` that are held out, and as many trained on as are generated.
+    """The pictures of ``source`` that are held out, and of its training part as many as are drawn.
 
     Both in random order, which the metrics ask for, and at most MOST_PICTURES.
 
@@ -206,7 +243,8 @@ def read_reference(
     if len(held_out) < LEAST_PICTURES:
         raise UserError(
             f"{source} has {len(held_out)} pictures held out of {pictures.count}, "
-            f"expected at least {LEAST_PICTURES} to measure against"
+            f"expected at least {LEAST_PICTURES} to measure against: "
+            f"{_how_to_get_enough(pictures.count, which.held_out)}"
         )
 
     def read(indices: np.ndarray, first: int, count: int) -> np.ndarray:
@@ -216,9 +254,19 @@ def read_reference(
     features, _ = ungraded.look_at("held-out pictures", partial(read, held_out), len(held_out))
     floor = examiner.look_at("training pictures", partial(read, training), len(training))
     try:
-        return Reference(features, evaluate(*floor, features))
+        return Reference(which, pictures.digest, features, evaluate(*floor, features))
     except ValueError as error:
         raise UserError(f"{source}: {error}, expected pictures that differ") from error
+
+
+def _how_to_get_enough(count: int, held_out: float) -> str:
+    """What to do about so many pictures, of which that share is held out: both may grow."""
+    wanted = max(math.ceil(ENOUGH_PICTURES / held_out), count + count // 4)
+    share = max(math.ceil(100 * ENOUGH_PICTURES / count) / 100, round(1.25 * held_out, 2))
+    more = f"add pictures, up to about {wanted:,}"
+    if share > 0.5:
+        return more
+    return f"{more}, or hold out more of them in a new run (--set held_out={share})"
 
 
 def _open_export(name: str, path: Path, seed: int) -> MeasuredGenerator:
@@ -229,7 +277,7 @@ def _open_export(name: str, path: Path, seed: int) -> MeasuredGenerator:
         return generator.images(seed, count, first=first)
 
     facts = {"images_seen": metadata.images_seen}
-    return MeasuredGenerator(name, Pictures(metadata.image_size), draw, facts)
+    return MeasuredGenerator(name, metadata.image_size, metadata.pictures, draw, facts)
 
 
 def _open_checkpoint(name: str, path: Path, seed: int) -> MeasuredGenerator:
@@ -238,10 +286,6 @@ def _open_checkpoint(name: str, path: Path, seed: int) -> MeasuredGenerator:
     network = loop.make_generator(source.recipe, mx.cpu())
     checkpoint.set_network_arrays(network, checkpoint.part_of(source.arrays, "ema"))
     recipe = source.recipe
-    pictures = Pictures(recipe.image_size)
-    if isinstance(recipe, Recipe):  # a student has no pictures of its own
-        held_out = recipe.held_out or HELD_OUT
-        pictures = Pictures(recipe.image_size, recipe.crop_from, held_out, recipe.validation)
 
     def draw(first: int, count: int) -> np.ndarray:
         distribution = recipe.latent.distribution
@@ -251,17 +295,26 @@ def _open_checkpoint(name: str, path: Path, seed: int) -> MeasuredGenerator:
 
     counts = {name: source.facts[name] for name in ("step", "minutes", "images_seen")}
     facts = {**counts, "checkpoint": file.name}
+    known = training_pictures(source, file)
     folder = path if path.is_dir() else None
-    return MeasuredGenerator(name, pictures, draw, facts, folder)
+    return MeasuredGenerator(name, recipe.image_size, known, draw, facts, folder)
 
 
-def _table(references: dict[Pictures, Reference], evaluations: list[Evaluation]) -> str:
-    """How all was measured, and a line for the floor of each set of pictures and each generator."""
+def _tables(evaluations: list[Evaluation]) -> str:
+    """A table for each set of pictures and each standing of them, under what is known of it."""
+    alike: dict[str, list[Evaluation]] = {}
+    for evaluation in evaluations:
+        alike.setdefault(json.dumps(evaluation["reference"]), []).append(evaluation)
+    return "\n\n".join(map(_table, alike.values()))
+
+
+def _table(evaluations: list[Evaluation]) -> str:
+    """How these were measured, and a line for the floor and for each."""
     columns = find_columns()
     first = evaluations[0]
     rows = [["", *(column.title for column in columns.values()), "faces of 25 (fewest)"]]
-    floors = [{"name": str(pictures), **found.floor} for pictures, found in references.items()]
-    for line in (*floors, *evaluations):
+    which = Pictures(**{field.name: first["reference"][field.name] for field in fields(Pictures)})
+    for line in ({"name": str(which), **first["floor"]}, *evaluations):
         faces = line["faces"]
         rows.append(
             [
@@ -271,8 +324,8 @@ def _table(references: dict[Pictures, Reference], evaluations: list[Evaluation])
             ]
         )
     how = (
-        f"{first['images']} pictures each against {first['reference_images']} that are held out, "
-        f"features {first['features']}"
+        f"{first['images']} pictures each against {first['reference_images']} "
+        f"{Standing.in_evaluation(first).clause}, features {first['features']}"
     )
     return f"{how}\n{aligned(rows)}"
 
@@ -280,8 +333,8 @@ def _table(references: dict[Pictures, Reference], evaluations: list[Evaluation])
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="edgegan evaluate",
-        description="Measure generators against pictures held out from training; a run's folder "
-        f"gets an {EVALUATION}.",
+        description="Measure generators against pictures held out from training, and say where "
+        f"they were not, or may not have been; a run's folder gets an {EVALUATION}.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

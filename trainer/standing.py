@@ -58,11 +58,10 @@ class Standing(Enum):
 
 _CLAUSES = {
     Standing.HELD_OUT: "that were held out from training",
-    Standing.TRAINED_ON: "that were trained on, since none were held out",
-    Standing.OLD_SPLIT: "some of which, or copies of them, may have been trained on (old split)",
-    Standing.OTHER_SET: "of another set than was trained on, which may have some in common",
-    Standing.NOT_KNOWN: "that may have been trained on: by what is known of the training "
-    "nobody can tell",
+    Standing.TRAINED_ON: "that were trained on (none were held out)",
+    Standing.OLD_SPLIT: "that may have been trained on, or copies of them (old split)",
+    Standing.OTHER_SET: "of another set than was trained on (some may be in both)",
+    Standing.NOT_KNOWN: "that may have been trained on (what was is not known)",
 }
 
 

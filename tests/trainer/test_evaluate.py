@@ -7,6 +7,7 @@ import json
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,7 +15,7 @@ import mxnet as mx
 import numpy as np
 import pytest
 
-from edgegan.export import to_onnx
+from edgegan.export import optimize, to_onnx
 from edgegan.runtime.errors import UserError, run_command
 from edgegan.runtime.run_folder import BEST, EVALUATION, LAST
 from edgegan.trainer import checkpoint, evaluate, recipe
@@ -44,7 +45,11 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """1,000 pictures, so that about 100 are held out, and not less."""
     path = tmp_path_factory.mktemp("data") / "pictures.zip"
-    return write_zip(path, seeds_for(100, "held out") + seeds_for(900, "training"))
+    return write_zip(path, seeds_of_pictures())
+
+
+def seeds_of_pictures() -> list[int]:
+    return seeds_for(100, "held out") + seeds_for(900, "training")
 
 
 @pytest.fixture(autouse=True)
@@ -56,16 +61,20 @@ def detector(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Path:
-    """A run with a best and a last checkpoint of other weights."""
-    folder = tmp_path / "run"
+def run(tmp_path: Path, pictures: Path) -> Path:
+    """A run on the pictures with a best and a last checkpoint of other weights."""
+    digest = pack(pictures, SIZE).digest
     for seed, name in enumerate((BEST, LAST)):
-        training = Training(
-            tiny_recipe("dcgan", f"image_size={SIZE}"), seed, mx.cpu(), pictures=100
-        )
-        arrays = {name: 10 * array for name, array in training.state().items()}
-        Checkpoint(training.recipe, FACTS, arrays).save(folder / name)
-    return folder
+        save_run(tmp_path / "run" / name, seed, pictures_digest=digest)
+    return tmp_path / "run"
+
+
+def save_run(path: Path, seed: int = 0, overrides: tuple[str, ...] = (), **facts: object) -> None:
+    """A checkpoint of weights that draw something."""
+    chosen = tiny_recipe("dcgan", f"image_size={SIZE}", *overrides)
+    training = Training(chosen, seed, mx.cpu(), pictures=100)
+    arrays = {name: 10 * array for name, array in training.state().items()}
+    Checkpoint(chosen, {**FACTS, **facts}, arrays).save(path)
 
 
 @pytest.fixture
@@ -85,14 +94,15 @@ def command(
     return call
 
 
+@lru_cache(None)
+def picture(seed: int) -> bytes:
+    return encode(random_picture(seed, SIZE, SIZE))
+
+
 def seeds_for(count: int, part: str) -> list[int]:
     """So many seeds whose pictures are in that part."""
     seeds = (n for n in itertools.count() if part_of(picture(n)) == part)
     return list(itertools.islice(seeds, count))
-
-
-def picture(seed: int) -> bytes:
-    return encode(random_picture(seed, SIZE, SIZE))
 
 
 def write_zip(path: Path, seeds: range | list[int]) -> Path:
@@ -102,7 +112,7 @@ def write_zip(path: Path, seeds: range | list[int]) -> Path:
     return path
 
 
-def test_a_run_keeps_what_was_measured(command: Command, run: Path) -> None:
+def test_a_run_keeps_what_was_measured(command: Command, run: Path, pictures: Path) -> None:
     status, out, _ = command(run)
     assert status == 0
     found = json.loads((run / EVALUATION).read_text())
@@ -120,11 +130,20 @@ def test_a_run_keeps_what_was_measured(command: Command, run: Path) -> None:
         "minutes": 1.5,
         "images_seen": 448,
         "checkpoint": BEST,
+        "reference": {
+            "standing": "held out",
+            "digest": pack(pictures, SIZE).digest,
+            "split": SPLIT_VERSION,
+            "image_size": SIZE,
+            "crop_from": None,
+            "held_out": 0.1,
+            "validation": 0.05,
+        },
     }
     wrote, how, titles, floor, line = out.splitlines()
     assert wrote == f"wrote {run / EVALUATION}"
-    assert how.startswith("100 pictures each against 100 that are held out")
-    assert floor.startswith("training pictures, 16 x 16  ")
+    assert how.startswith("100 pictures each against 100 that were held out from training,")
+    assert floor.startswith("real pictures, 16 x 16  ")
     assert line.startswith(f"{run}  ")
     assert line.endswith("  16.50 (0)")
     for key, column in find_columns().items():  # figures end where their titles do
@@ -172,6 +191,7 @@ def test_a_shipped_model_is_measured_by_its_name(command: Command) -> None:
     status, out, _ = command("wgan", "--json")
     (found,) = json.loads(out)
     assert (status, found["name"]) == (0, "wgan")
+    assert found["reference"]["standing"] == "not known"
     assert found["metrics"].keys() == find_columns().keys()
 
 
@@ -191,7 +211,7 @@ def test_held_out_pictures_are_what_is_measured_against(
         def draw(first: int, count: int) -> np.ndarray:
             return held_out_images[first : first + count]
 
-        return evaluate.MeasuredGenerator(name, evaluate.Pictures(SIZE), draw, {})
+        return evaluate.MeasuredGenerator(name, SIZE, None, draw, {})
 
     monkeypatch.setattr(evaluate, "open_generator", perfect)
     (found,) = json.loads(command("perfect", "--json")[1])
@@ -263,6 +283,7 @@ def test_pictures_that_will_not_do_are_refused(command: Command, run: Path, tmp_
     few = write_zip(tmp_path / "few.zip", twenty)
     alike = write_zip(tmp_path / "alike.zip", 1000 * seeds_for(1, "training"))
     refused(command(run, data=few), "few.zip has 2 pictures held out of 20", "at least 100")
+    assert "new run" not in command(run, data=few)[2]  # half of them would not do
     refused(command(run, data=alike), "alike.zip has 0 pictures held out of 1000", "at least 100")
     refused(command(run, data=tmp_path / "none"), "no such folder or file")
     damaged = write_zip(tmp_path / "damaged.zip", twenty)
@@ -280,11 +301,85 @@ def test_counts_out_of_range_are_refused(command: Command, run: Path) -> None:
         evaluate.main([str(run), "--data", "x", "--images", "99"])
 
 
-def test_an_evaluation_that_cannot_be_written_is_said(command: Command, run: Path) -> None:
+def test_figures_that_cannot_be_kept_are_printed_before_that_is_said(
+    command: Command, run: Path
+) -> None:
     (run / EVALUATION).mkdir()
-    status, _, err = command(run)
+    status, out, err = command(run, run / LAST)
     assert status == 2
+    assert [line.split("  ")[0] for line in out.splitlines()[-2:]] == [str(run), str(run / LAST)]
     assert err.splitlines()[-1].startswith(f"error: cannot write {run / EVALUATION}")
+    status, out, err = command(run, "--json")
+    assert (status, len(json.loads(out))) == (2, 1)
+    assert err.splitlines()[-1].startswith(f"error: cannot write {run / EVALUATION}")
+
+
+def test_what_was_not_held_out_is_not_called_so(
+    command: Command, run: Path, tmp_path: Path, pictures: Path
+) -> None:
+    """Each of these is measured against the same pictures, which were something else to each."""
+    digest = pack(pictures, SIZE).digest
+    others = {
+        "old.npz": {"pictures_digest": digest, "split": None},
+        "other.npz": {"pictures_digest": "0" * 64},
+        "all.npz": {"pictures_digest": digest, "overrides": ("held_out=0",)},
+    }
+    for name, changes in others.items():
+        save_run(tmp_path / name, **changes)
+    status, out, _ = command(run / BEST, *(tmp_path / name for name in others))
+    assert status == 0
+    tables = [text.splitlines() for text in out.split("\n\n")]
+    against = "100 pictures each against 100 "
+    assert [table[0] for table in tables] == [
+        against + "that were held out from training, features colour_classifier",
+        against + "that may have been trained on, or copies of them (old split), "
+        "features colour_classifier",
+        against + "of another set than was trained on (some may be in both), "
+        "features colour_classifier",
+        against + "that were trained on (none were held out), features colour_classifier",
+    ]
+    names = [run / BEST, *(tmp_path / name for name in others)]
+    for table, name in zip(tables, names):
+        assert [line.split("  ")[0] for line in table[2:]] == ["real pictures, 16 x 16", str(name)]
+
+
+def test_an_export_is_measured_by_what_its_run_was_trained_on(
+    command: Command, tmp_path: Path, pictures: Path
+) -> None:
+    """Which stands in the file, through optimize too: here another share and a crop."""
+    packed = pack(pictures, SIZE, crop_from=24)
+    save_run(
+        tmp_path / "run.npz",
+        overrides=("held_out=0.2", "crop_from=24"),
+        pictures_digest=packed.digest,
+    )
+    exported, again = tmp_path / "exported.onnx", tmp_path / "again.onnx"
+    assert to_onnx.main([str(tmp_path / "run.npz"), "-o", str(exported)]) == 0
+    assert optimize.main([str(exported), "-o", str(again)]) == 0
+    found = json.loads(command(tmp_path / "run.npz", exported, again, "--json")[1])
+    expected = [part_of(picture(seed), 0.2) for seed in seeds_of_pictures()].count("held out")
+    assert 100 < expected < 300
+    for evaluation in found:
+        assert evaluation["reference_images"] == expected
+        assert evaluation["reference"] == {
+            "standing": "held out",
+            "digest": packed.digest,
+            "split": SPLIT_VERSION,
+            "image_size": SIZE,
+            "crop_from": 24,
+            "held_out": 0.2,
+            "validation": 0.05,
+        }
+
+
+def test_how_to_get_enough_pictures_is_said(command: Command, run: Path, tmp_path: Path) -> None:
+    """A mean of 125 is at least 100 but for once in a hundred times."""
+    some = write_zip(tmp_path / "some.zip", seeds_of_pictures()[50:600])
+    refused(
+        command(run, data=some),
+        "some.zip has 50 pictures held out of 550, expected at least 100 to measure against: add "
+        "pictures, up to about 1,250, or hold out more of them in a new run (--set held_out=0.23)",
+    )
 
 
 def test_features_that_cannot_be_had_are_refused(
@@ -295,4 +390,4 @@ def test_features_that_cannot_be_had_are_refused(
 
     monkeypatch.setattr(mx.gluon.model_zoo.vision, "inception_v3", fail)
     refused(command(run, "--features", "inception"), "inception_v3", "--features colour_classifier")
-    assert checkpoint.load(run / BEST).facts == FACTS
+    assert checkpoint.load(run / BEST).facts["step"] == FACTS["step"]

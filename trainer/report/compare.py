@@ -13,6 +13,7 @@ from edgegan.runtime.run_folder import FACES
 from edgegan.runtime.statistics import Spread
 from edgegan.trainer.metrics import HIGHER, LOWER, Column, faces, find_columns
 from edgegan.trainer.report.runs import RecordedRun
+from edgegan.trainer.standing import Standing
 
 # Keys of a recipe that say what it is called and how long it may run; its counts tell how long it
 # did. How often it is looked at is none of them: the best of more looks is better by chance.
@@ -48,13 +49,14 @@ IN_TRAINING = Column(FACES, "faces in training", HIGHER, ".2f", headline=True)
 class Way:
     """How pictures were measured: figures of one way can be compared, others cannot.
 
-    ``floor`` is what real training pictures measured, by metric, and tells one set of pictures from
-    another.
+    ``floor`` is what real pictures measured, by metric, and tells one set of pictures from another.
+    ``standing`` is what those measured against were to the training.
     """
 
     features: str
     images: int
     reference_images: int
+    standing: Standing
     floor: tuple[tuple[str, float], ...]
 
     @classmethod
@@ -65,12 +67,13 @@ class Way:
             evaluation.get("features", "?"),
             evaluation.get("images", "?"),
             evaluation.get("reference_images", "?"),
+            Standing.in_evaluation(evaluation),
             tuple((key, float(f"{value or 0:.4g}")) for key, value in floor.items()),
         )
 
     def __str__(self) -> str:
         return (
-            f"{self.images} pictures each against {self.reference_images} that are held out, "
+            f"{self.images} pictures each against {self.reference_images} {self.standing.clause}, "
             f"features {self.features}"
         )
 
@@ -218,7 +221,7 @@ class Table:
 
     Attributes:
         way: how they were measured; None for those that were not.
-        floor: what real training pictures measured, by measure.
+        floor: what real pictures measured, by measure.
     """
 
     way: Way | None
@@ -319,7 +322,7 @@ def figures(run: RecordedRun) -> dict[Measure, float]:
 
 
 def _floor(runs: Iterable[RecordedRun]) -> dict[Measure, float]:
-    """What real training pictures measured beside the runs': none is expected to do better."""
+    """What real pictures measured beside the runs': none is expected to do better."""
     found: dict[Measure, float] = {}
     for run in runs:
         found.update(_measured(run.evaluation.get("floor", {}), Way.of(run.evaluation)))
