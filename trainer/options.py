@@ -20,6 +20,11 @@ def add_data_options(parser: argparse.ArgumentParser, purpose: str) -> None:
         help=f"{purpose} this folder, zip or RecordIO file (.rec): JPEG, PNG, WebP, BMP, "
         "GIF or AVIF",
     )
+    add_skip_bad_option(parser)
+
+
+def add_skip_bad_option(parser: argparse.ArgumentParser) -> None:
+    """Declare --skip-bad, which whoever packs pictures may be advised."""
     parser.add_argument(
         "--skip-bad",
         action="store_true",

@@ -27,6 +27,7 @@ from edgegan.runtime.latent import Stream, philox
 from edgegan.runtime.options import named_path, output_file
 from edgegan.trainer.data import pack, picture_names, read_pictures, to_network_range
 from edgegan.trainer.framework import HybridBlock, autograd, gluon, mx, nn
+from edgegan.trainer.options import add_skip_bad_option
 from edgegan.trainer.split import HELD_OUT, VALIDATION, split
 
 EXAMPLES = """\
@@ -118,8 +119,8 @@ def main(argv: list[str] | None = None) -> int:
     """
     options = _parser().parse_args(argv)
     check_not_read("--out", [options.out], [options.data])
-    tagged = read_tagged_pictures(options.data)
-    parts = split(pack(options.data, IMAGE_SIZE), HELD_OUT, VALIDATION)
+    tagged = read_tagged_pictures(options.data, options.skip_bad)
+    parts = split(pack(options.data, IMAGE_SIZE, options.skip_bad), HELD_OUT, VALIDATION)
     network = train(tagged.part(parts.training))
     held_out = tagged.part(parts.held_out)
     export(network, tagged.words, options.out)
@@ -131,7 +132,7 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def read_tagged_pictures(source: Path) -> TaggedPictures:
+def read_tagged_pictures(source: Path, skip_bad: bool = False) -> TaggedPictures:
     """The pictures of a zip that has a ``tags.csv`` of lines ``N,<colour> hair <colour> eyes``.
 
     N is a picture's name without its suffix.
@@ -140,7 +141,7 @@ def read_tagged_pictures(source: Path) -> TaggedPictures:
         UserError: no such zip, no tags in it, a line that is no tag, or a picture without one.
     """
     tags = _read_tags(source)
-    pictures = pack(source, IMAGE_SIZE)
+    pictures = pack(source, IMAGE_SIZE, skip_bad)
     numbers = [PurePath(name).stem for name in picture_names(source, pictures)]
     untagged = [number for number in numbers if number not in tags]
     if untagged:
@@ -274,6 +275,7 @@ def _parser() -> argparse.ArgumentParser:
         required=True,
         help="the .onnx file to write",
     )
+    add_skip_bad_option(parser)
     add_debug_option(parser)
     return parser
 

@@ -62,8 +62,8 @@ def tagged_zip(tmp_path: Path) -> Callable[..., Path]:
 def command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> Callable[[Path], tuple[int, str, str]]:
-    def call(data: Path) -> tuple[int, str, str]:
-        words = ["--data", str(data), "--out", str(tmp_path / "out.onnx")]
+    def call(data: Path, *options: str) -> tuple[int, str, str]:
+        words = ["--data", str(data), *options, "--out", str(tmp_path / "out.onnx")]
         monkeypatch.setattr(sys, "argv", ["train_colour_classifier", *words])
         capfd.readouterr()
         with pytest.raises(SystemExit) as ended:
@@ -71,6 +71,16 @@ def command(
         return ended.value.code, *capfd.readouterr()
 
     return call
+
+
+def test_what_is_advised_for_bad_pictures_is_an_option(
+    tagged_zip: Callable[..., Path], command: Callable[..., tuple[int, str, str]]
+) -> None:
+    path = tagged_zip(12, tags="1,red hair red eyes\n")
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("data/images/1000.png", b"no picture")
+    assert "leave them out with --skip-bad" in command(path)[2]
+    assert "has no tag for picture" in command(path, "--skip-bad")[2]
 
 
 def test_each_picture_has_its_own_tag(tagged_zip: Callable[..., Path]) -> None:
