@@ -130,7 +130,8 @@ class Reference:
     """Real pictures of one size: the features of those held out, float (N, D), and the floor.
 
     The floor is what pictures of the training part measure against those held out: no generator is
-    expected to come nearer. ``digest`` is of the whole set.
+    expected to come nearer. It is of fewer pictures than are drawn where the part has no more.
+    ``digest`` is of the whole set.
     """
 
     which: Pictures
@@ -254,7 +255,8 @@ def read_reference(
     features, _ = ungraded.look_at("held-out pictures", partial(read, held_out), len(held_out))
     floor = examiner.look_at("training pictures", partial(read, training), len(training))
     try:
-        return Reference(which, pictures.digest, features, evaluate(*floor, features))
+        measured = {**evaluate(*floor, features), "images": len(training)}
+        return Reference(which, pictures.digest, features, measured)
     except ValueError as error:
         raise UserError(f"{source}: {error}, expected pictures that differ") from error
 
@@ -314,7 +316,9 @@ def _table(evaluations: list[Evaluation]) -> str:
     first = evaluations[0]
     rows = [["", *(column.title for column in columns.values()), "faces of 25 (fewest)"]]
     which = Pictures(**{field.name: first["reference"][field.name] for field in fields(Pictures)})
-    for line in ({"name": str(which), **first["floor"]}, *evaluations):
+    floor = first["floor"]
+    fewer = f" ({floor['images']} of them)" if floor["images"] < first["images"] else ""
+    for line in ({"name": f"{which}{fewer}", **floor}, *evaluations):
         faces = line["faces"]
         rows.append(
             [

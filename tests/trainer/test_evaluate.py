@@ -372,6 +372,19 @@ def test_an_export_is_measured_by_what_its_run_was_trained_on(
         }
 
 
+def test_a_floor_of_fewer_pictures_than_are_drawn_is_told_as_one(
+    command: Command, run: Path, tmp_path: Path
+) -> None:
+    """Its distance is larger for that alone."""
+    data = write_zip(tmp_path / "few.zip", seeds_for(100, "held out") + seeds_for(60, "training"))
+    status, out, _ = command(run, data=data)
+    assert status == 0
+    assert "\nreal pictures, 16 x 16 (60 of them)  " in out
+    found = json.loads((run / EVALUATION).read_text())
+    assert (found["images"], found["floor"]["images"]) == (100, 60)
+    assert found["reference"]["standing"] == "other set"
+
+
 def test_how_to_get_enough_pictures_is_said(command: Command, run: Path, tmp_path: Path) -> None:
     """A mean of 125 is at least 100 but for once in a hundred times."""
     some = write_zip(tmp_path / "some.zip", seeds_of_pictures()[50:600])
