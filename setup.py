@@ -98,9 +98,9 @@ setup(
     package_dir={f"edgegan.{folder}": folder for folder in FOLDERS},
     package_data={
         "edgegan": ["py.typed"],
-        "edgegan.trainer": ["student.yaml", "recipes/*.yaml", "features/*.onnx"],
+        "edgegan.trainer": ["student.yaml", "recipes/*.yaml"],
         "edgegan.trainer.report": ["page.html"],
-        "edgegan.runtime": ["models/*"],
+        "edgegan.runtime": ["colour_classifier.onnx", "models/*"],
     },
     install_requires=RUNTIME,
     extras_require={

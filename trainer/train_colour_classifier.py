@@ -1,8 +1,9 @@
 """The command that trains the network of the features: a classifier of hair and eye colours.
 
 A small network learns the hair and eye colours of the course assignment's extra data. What its
-layers see of a picture on the way is what generators are measured by (``trainer.features``)
-where Inception's weights, trained on photographs, cannot be had or do not fit drawn faces.
+layers see of a picture on the way is what generators are measured by
+(``runtime.colour_classifier``) where Inception's weights, trained on photographs, cannot be had or
+do not fit drawn faces.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ from edgegan.trainer.split import HELD_OUT, VALIDATION, split
 
 EXAMPLES = """\
 examples:
-  python -m edgegan.trainer.train_colour_classifier --data extra_data.zip --out classifier.onnx
+  python -m edgegan.trainer.train_colour_classifier --data extra_data.zip \\
+      --out runtime/colour_classifier.onnx
 """
 IMAGE_SIZE = 64
 WIDTHS = (16, 32, 48, 64)  # channels at 32, 16, 8 and 4 pixels: two features of each, 320 together

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-import cv2
 import numpy as np
 
 from edgegan.trainer import plugins
@@ -25,13 +24,3 @@ class Extractor(ABC):
 def find_extractors() -> dict[str, type[Extractor]]:
     """All kinds of features, by name."""
     return plugins.find(__name__, Extractor)  # type: ignore[type-abstract]
-
-
-def resize(images: np.ndarray, size: int) -> np.ndarray:
-    """uint8 (N, H, W, 3) -> uint8 (N, size, size, 3), by area, or cubic where it gets larger."""
-    if images.shape[1:3] == (size, size):
-        return images
-    interpolation = cv2.INTER_AREA if images.shape[1] > size else cv2.INTER_CUBIC
-    return np.stack(
-        [cv2.resize(image, (size, size), None, 0, 0, interpolation) for image in images]
-    )

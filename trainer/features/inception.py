@@ -11,8 +11,9 @@ from contextlib import redirect_stdout
 
 import numpy as np
 
+from edgegan.runtime.colour_classifier import resize
 from edgegan.runtime.errors import UserError
-from edgegan.trainer.features import Extractor, resize
+from edgegan.trainer.features import Extractor
 
 SIZE = 299
 # Of RGB in [0, 1], as all of gluon's zoo expects.

@@ -1,0 +1,62 @@
+"""The colour classifier: a small network that names the hair and eye colour of a drawn face.
+
+What it sees on the way are the features that pictures are compared by. docs/colour_classifier.md
+tells how it was trained and what its features see.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from edgegan.runtime.generator import from_bytes
+from edgegan.runtime.session import BATCH, open_session
+
+FILE = Path(__file__).with_suffix(".onnx")
+SIZE = 64
+HEADS = ("hair", "eyes")
+
+
+class ColourClassifier:
+    """The network of the file beside this one, computed on the CPU; making one reads it.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
+
+    def __init__(self) -> None:
+        self._session, _ = open_session(FILE, "cpu")
+
+    def features(self, images: np.ndarray) -> np.ndarray:
+        """What it sees of uint8 (N, H, W, 3), RGB, at least one of them: float32 (N, 320)."""
+        (features,) = self._run(["features"], images)
+        return features
+
+    def colours(self, images: np.ndarray) -> list[tuple[str, str]]:
+        """The likeliest colours of hair and eyes of uint8 (N, H, W, 3), RGB, at least one."""
+        words = self._session.get_modelmeta().custom_metadata_map
+        hair, eyes = (
+            np.array(words[head].split())[logits.argmax(axis=1)].tolist()
+            for head, logits in zip(HEADS, self._run(list(HEADS), images))
+        )
+        return list(zip(hair, eyes))
+
+    def _run(self, outputs: list[str], images: np.ndarray) -> list[np.ndarray]:
+        """Its outputs of these names, computed a few pictures at a time: memory stays bounded."""
+        parts = [
+            self._session.run(outputs, {"image": from_bytes(resize(batch, SIZE))})
+            for batch in (images[first : first + BATCH] for first in range(0, len(images), BATCH))
+        ]
+        return [np.concatenate(part) for part in zip(*parts)]
+
+
+def resize(images: np.ndarray, size: int) -> np.ndarray:
+    """uint8 (N, H, W, 3) -> uint8 (N, size, size, 3), by area, or cubic where it gets larger."""
+    if images.shape[1:3] == (size, size):
+        return images
+    interpolation = cv2.INTER_AREA if images.shape[1] > size else cv2.INTER_CUBIC
+    return np.stack(
+        [cv2.resize(image, (size, size), None, 0, 0, interpolation) for image in images]
+    )
