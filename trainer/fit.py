@@ -108,9 +108,8 @@ def _start_from(start: Checkpoint, training: Training, name: Path) -> None:
     Raises:
         UserError: they are others than the recipe's.
     """
-    before, now = start.recipe.discriminator, training.recipe.discriminator
     try:
-        training.start_from(start.arrays, before.architecture == now.architecture)
+        training.start_from(start.arrays, start.recipe)
     except UserError as error:
         raise UserError(
             f"--start-from is {name}, which has another generator than was asked for ({error}): "

@@ -88,6 +88,7 @@ class GeneratorTraining(ABC):
         self.generator = make_generator(recipe, device)
         _initialise(self.generator, recipe.generator.architecture, seed, index=0)
         self.average = make_generator(recipe, device)
+        self.average_updates = 0
         set_network_arrays(self.average, network_arrays(self.generator))
         self.generator_optimizer = NetworkOptimizer(
             self.generator, recipe.generator.optimizer, pace
@@ -132,13 +133,16 @@ class GeneratorTraining(ABC):
         self.step_count = step_count
 
     def start_from(self, arrays: dict[str, np.ndarray]) -> None:
-        """Begin with the networks of another training's ``state``, and nothing else of it.
+        """Begin with the generator of another training's ``state`` and its moving average.
 
         Raises:
-            UserError: the arrays are of other networks.
+            UserError: the arrays are of another network.
         """
         set_network_arrays(self.generator, part_of(arrays, "generator"))
         set_network_arrays(self.average, part_of(arrays, "ema"))
+        # Older versions have not noted it: their average began with the generator's optimizer.
+        before = arrays.get("average/updates", arrays["generator_optimizer/updates"])
+        self.average_updates = int(before)
         round_weights(self.generator)
 
     def _parts(self) -> dict[str, dict[str, np.ndarray]]:
@@ -146,12 +150,15 @@ class GeneratorTraining(ABC):
         return {
             "generator": network_arrays(self.generator),
             "ema": network_arrays(self.average),
+            "average": {"updates": np.array(self.average_updates)},
             "generator_optimizer": self.generator_optimizer.state(),
         }
 
     def _update_average(self) -> None:
         """Move the average towards the generator: faster at first, as it starts untrained."""
-        decay = min(self.recipe.ema_decay, (1 + self.step_count) / (10 + self.step_count))
+        self.average_updates += 1
+        limit = (1 + self.average_updates) / (10 + self.average_updates)
+        decay = min(self.recipe.ema_decay, limit)
         average = stored_parameters(self.average).values()
         for mean, parameter in zip(average, stored_parameters(self.generator).values()):
             array = mean.data()
@@ -234,13 +241,24 @@ class Training(GeneratorTraining):
     def set_state(self, step_count: int, arrays: dict[str, np.ndarray]) -> None:
         super().set_state(step_count, arrays)
         self.discriminator_optimizer.set_state(part_of(arrays, "discriminator_optimizer"))
-        self.memory = {key: float(value) for key, value in part_of(arrays, "memory").items()}
 
-    def start_from(self, arrays: dict[str, np.ndarray], with_discriminator: bool = True) -> None:
-        """As every training does; without that of the arrays the discriminator is untrained."""
+    def start_from(self, arrays: dict[str, np.ndarray], before: Recipe | None = None) -> None:
+        """As every training does, with what fits of the discriminator and its objective.
+
+        A discriminator of another architecture stays untrained. What an objective remembers is of
+        the same objective and discriminator.
+
+        Args:
+            before: the recipe of the other training, where it is another.
+        """
         super().start_from(arrays)
-        if with_discriminator:
-            set_network_arrays(self.discriminator, part_of(arrays, "discriminator"))
+        before = before or self.recipe
+        if before.discriminator.architecture != self.recipe.discriminator.architecture:
+            return
+        set_network_arrays(self.discriminator, part_of(arrays, "discriminator"))
+        if before.objective.name == self.recipe.objective.name:
+            memory = part_of(arrays, "memory")
+            self.memory = {key: float(value) for key, value in memory.items()}
 
     def _parts(self) -> dict[str, dict[str, np.ndarray]]:
         return {

@@ -104,6 +104,37 @@ def test_the_average_starts_as_the_generator() -> None:
     assert_same(part_of(state, "ema"), part_of(state, "generator"))
 
 
+def test_the_average_of_a_training_that_starts_from_another_goes_on() -> None:
+    """Twelve updates weigh the next by 9 / 23; a new average would weigh it by 9 / 11."""
+    first = trained_for(12)
+    second = trained_for(0, 1)
+    second.start_from(first.state(), first.recipe)
+    before = part_of(first.state(), "ema")
+    second.step(random_batches(second.recipe))
+    after = part_of(second.state(), "generator")
+    for name, found in part_of(second.state(), "ema").items():
+        expected = before[name] + 9 / 23 * (after[name].astype(np.float64) - before[name])
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-7, err_msg=name)
+
+
+@pytest.mark.parametrize("earlier", [0, 3])
+def test_a_checkpoint_without_the_averages_count_goes_on_as_it_did(earlier: int) -> None:
+    """Older versions counted the steps of the training, whatever it had started from."""
+    training = trained_for(0)
+    if earlier:
+        training.start_from({**trained_for(earlier).state(), "average/updates": np.array(0)})
+    batches = random_batches(training.recipe)
+    for _ in range(3):
+        training.step(batches)
+    old = {name: array for name, array in training.state().items() if name != "average/updates"}
+    resumed = trained_for(0)
+    resumed.set_state(3, old)
+    rest = islice(random_batches(training.recipe), 3, None)
+    training.step(batches)
+    resumed.step(rest)
+    assert_same(resumed.state(), training.state())
+
+
 @pytest.mark.parametrize("discriminator_steps", [1, 3])
 def test_updates_of_a_step(discriminator_steps: int) -> None:
     training = trained_for(0, 0, f"discriminator_steps={discriminator_steps}")
@@ -268,6 +299,28 @@ def test_the_memory_of_boundary_equilibrium_goes_through_the_scores_of_each_step
         )
         assert told.besides == training.memory
     assert k > 0
+
+
+@pytest.mark.parametrize(
+    ("changed", "kept"),
+    [
+        ([], True),
+        (["objective.gamma=0.5", "generator.optimizer.learning_rate=1e-5"], True),
+        (["discriminator.code=4"], False),  # k balances the discriminator that is gone
+    ],
+)
+def test_a_training_that_starts_from_another_keeps_the_memory_of_its_objective(
+    changed: list[str], kept: bool
+) -> None:
+    first = Training(tiny_recipe(*BEGAN), 0, mx.cpu(), pictures=PICTURES)
+    batches = random_batches(first.recipe)
+    for _ in range(3):
+        first.step(batches)
+    assert first.memory["k"] > 0
+    second = Training(tiny_recipe(*BEGAN, *changed), 1, mx.cpu(), pictures=PICTURES)
+    untrained = second.memory
+    second.start_from(first.state(), first.recipe)
+    assert second.memory == (first.memory if kept else untrained)
 
 
 def test_the_learning_rates_of_both_networks_drop_at_the_same_step(
