@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zlib
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,17 +11,16 @@ from tqdm import tqdm
 
 from edgegan.runtime.arguments import check_integer
 from edgegan.runtime.cores import available_cores
-from edgegan.runtime.damage import PNG_START
+from edgegan.runtime.damage import PNG_START, BadPicture, png_parts
 from edgegan.runtime.errors import UserError, quoted
 from edgegan.runtime.files import locked, read_json, remove_leftovers, write_bytes
 from edgegan.runtime.generator import Generator
-from edgegan.runtime.grid import PNG_END, encode_png
+from edgegan.runtime.grid import encode_png
 from edgegan.runtime.latent import check_seed
 from edgegan.runtime.network import BATCH
 
 JOB = "job.json"  # the file in the folder that tells what all its images are of
 NUMBERED = "[0-9]" * 6 + "*.png"
-CHUNK_FRAME = 12  # bytes of a PNG's chunk beside its body
 
 
 def write_images(generator: Generator, seed: int, count: int, folder: Path) -> int:
@@ -97,17 +95,11 @@ def _is_whole(path: Path) -> bool:
     A power cut can leave less than was written, or zeros in the place of some of it.
     """
     try:
-        content = memoryview(path.read_bytes())
-    except OSError:  # it is not there
+        content = path.read_bytes()
+        png_parts(content)
+    except (OSError, BadPicture):  # it is not there, or damaged
         return False
-    start = len(PNG_START)
-    while start + CHUNK_FRAME <= len(content):  # each: length, kind, body, check sum
-        end = start + CHUNK_FRAME + int.from_bytes(content[start : start + 4], "big")
-        check_sum = zlib.crc32(content[start + 4 : end - 4]).to_bytes(4, "big")
-        if content[end - 4 : end] != check_sum:
-            return False
-        start = end
-    return start == len(content) and content[:8] == PNG_START and content[-8:] == PNG_END
+    return content.startswith(PNG_START)
 
 
 def _write(path: Path, image: np.ndarray) -> None:
