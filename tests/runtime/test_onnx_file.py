@@ -17,12 +17,12 @@ from onnx import TensorProto, helper, numpy_helper
 
 import export_help
 from edgegan.export import reading
+from edgegan.runtime.colour_classifier import FILE as CLASSIFIER
 from edgegan.runtime.errors import UserError
 from edgegan.runtime.models import MODELS
 from edgegan.runtime.onnx_file import HarmfulModel, check_model, read_facts
 from edgegan.runtime.session import open_session
 from edgegan.runtime.show import describe
-from edgegan.trainer.features.colour_classifier import FILE as CLASSIFIER
 
 OURS = [*sorted(MODELS.glob("*.onnx")), CLASSIFIER]
 Node = onnx.NodeProto
