@@ -237,7 +237,8 @@ def _open_zip(source: Path) -> PictureSet:
         archive = zipfile.ZipFile(source)
     except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error) as error:
         raise UserError(f"{source} is a broken zip file: {error}") from error
-    members = [(*_member_name(info), info) for info in archive.infolist() if not info.is_dir()]
+    members = [(*_member_name(info), info) for info in archive.infolist()]
+    members = [member for member in members if not member[1].endswith("/")]  # no folders
     members.sort(key=lambda member: member[0])
     names_in: dict[str, set[str]] = {}
     for _, name, _ in members:

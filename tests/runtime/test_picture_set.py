@@ -359,6 +359,10 @@ def test_names_in_zips_that_do_not_say_what_they_are_in(tmp_path: Path) -> None:
     with open_set(tmp_path / "faces.zip") as found:
         assert names(found) == ["ééé.png", "脸.png"]
         assert [entry.read() for entry in found.entries] == [PNG, PNG]
+    nameless = written.replace(b"aaa.png", b"\0aa.png")  # a name ends at a zero
+    (tmp_path / "faces.zip").write_bytes(nameless)
+    with open_set(tmp_path / "faces.zip") as found:
+        assert names(found) == ["", "bbb.png"]
 
 
 def test_a_name_in_a_field_of_its_own(tmp_path: Path) -> None:
