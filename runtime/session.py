@@ -17,7 +17,7 @@ import numpy as np
 from edgegan.runtime import forks
 from edgegan.runtime.arguments import check_integer, check_one_of
 from edgegan.runtime.cores import available_cores
-from edgegan.runtime.errors import UserError
+from edgegan.runtime.errors import NO_MEMORY, UserError
 from edgegan.runtime.files import read_bytes
 from edgegan.runtime.fixed_batch import FixedBatchSession
 from edgegan.runtime.onnx_file import check_model, read_facts
@@ -124,9 +124,16 @@ class Session:
         """Compute, as onnxruntime's own run does.
 
         Raises:
+            UserError: the model fails: the shapes of two of its layers do not fit, say.
             RuntimeError: it was closed, or this is a forked child, where a GPU cannot be used.
         """
-        return self._here().run(names, feeds)
+        opened = self._here()
+        try:
+            return opened.run(names, feeds)
+        except Exception as error:  # onnxruntime's errors have no common base
+            if NO_MEMORY.search(str(error)):
+                raise  # no fault of the model's
+            raise UserError(f"{self._name} fails when it is run: {_first_line(error)}") from error
 
     def close(self) -> None:
         """Give back its memory and threads, after the runs that are under way."""

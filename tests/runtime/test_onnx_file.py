@@ -19,6 +19,7 @@ import export_help
 from edgegan.export import reading
 from edgegan.runtime.colour_classifier import FILE as CLASSIFIER
 from edgegan.runtime.errors import UserError
+from edgegan.runtime.generator import Generator
 from edgegan.runtime.models import MODELS
 from edgegan.runtime.onnx_file import HarmfulModel, check_model, read_facts
 from edgegan.runtime.session import open_session
@@ -462,3 +463,17 @@ def test_the_facts_of_a_graph_in_two_halves_are_those_of_both() -> None:
 def test_an_empty_place_to_look_in() -> None:
     """What onnxruntime is given as a folder is none, on any system."""
     assert not Path(os.devnull, "secret").exists()
+
+
+def test_a_graph_that_fails_when_it_is_run_is_a_sentence(tmp_path: Path) -> None:
+    """Of a bias with another length than its layer, onnxruntime says so only then."""
+    model = export_help.generator()
+    helper.set_model_props(model, export_help.METADATA.to_strings())
+    (bias,) = (tensor for tensor in model.graph.initializer if tensor.name == "double_bias")
+    bias.CopyFrom(numpy_helper.from_array(np.zeros(7, np.float32), bias.name))
+    path = tmp_path / "bias.onnx"
+    path.write_bytes(model.SerializeToString())
+    for use in (lambda: Generator.load(path, "cpu").images(0, 1), lambda: reading.read(path)):
+        with pytest.raises(UserError, match=r"fails when it is run: .*[Bb]ias") as caught:
+            use()
+        assert "\n" not in str(caught.value)
