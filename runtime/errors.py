@@ -123,7 +123,8 @@ def _report(error: BaseException) -> int:
 
 
 def _sentence(error: BaseException) -> str:
-    said = str(error).strip().split("\n")[0]
+    lines = str(error).strip().split("\n")
+    said = lines[-1 if lines[0].startswith("Traceback") else 0].strip()  # mxnet's, of its C++
     if isinstance(error, UserError):
         return str(error)
     if isinstance(error, OSError):

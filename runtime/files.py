@@ -58,8 +58,10 @@ def atomic_write(path: str | Path, flush: bool = True) -> Iterator[Path]:
     make_folder(target.parent)
     temporary = target.with_name(f".{secrets.token_hex(TOKEN_BYTES)}-{_end_of(target.name)}")
     try:
-        if before:  # nobody reads the new content who could not read the old
-            os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        # Made at once, so that what the folder refuses is told before anything is computed; and
+        # nobody reads the new content who could not read the old.
+        mode = 0o600 if before else 0o666
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))
         yield temporary
         if flush:
             _flush_to_disk(temporary)

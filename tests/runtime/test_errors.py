@@ -194,6 +194,10 @@ def test_an_error_is_one_sentence_and_status_2(command, error, sentence):
         (ZeroDivisionError("division by zero\nof one"), "ZeroDivisionError: division by zero"),
         (KeyError("name"), "KeyError: 'name'"),
         (AssertionError(), "AssertionError"),
+        (
+            RuntimeError("Traceback (most recent call last):\n  File a.cc\nError: no axis 7\n"),
+            "RuntimeError: Error: no axis 7",
+        ),
         (BaseException("a panic"), "BaseException: a panic"),
     ],
 )

@@ -354,6 +354,20 @@ def test_a_failure_at_another_file_is_not_blamed_on_the_one_that_is_written(tmp_
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_folder_that_takes_no_file_is_told_before_anything_is_computed(tmp_path, monkeypatch):
+    def refuse(path, *_):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "open", refuse)
+    computed = []
+    with (
+        pytest.raises(UserError, match=f"cannot write {tmp_path}/output: Permission denied"),
+        atomic_write(tmp_path / "output"),
+    ):
+        computed.append("anything")
+    assert not computed
+
+
 def test_what_the_temporary_folder_has_no_room_for_is_blamed_on_it(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with temporary_folder() as folder:
