@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
 import socket
 import sys
 import tempfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -354,3 +356,59 @@ def test_a_bad_number_is_one_sentence(
         answer = run([*split(option, place), number])
         expect_one_sentence(number, answer)
         assert len(answer[1]) < 1500  # argparse's own show all the options before it
+
+
+@pytest.mark.parametrize(
+    ("words", "where", "error", "sentence"),
+    [
+        (
+            FIT,
+            "edgegan.trainer.batches.read_picture",
+            MemoryError("of 9 GiB"),
+            "there is not enough memory: of 9 GiB",
+        ),
+        (
+            FIT,
+            "edgegan.trainer.batches.read_picture",
+            OSError(errno.EIO, "Input/output error"),
+            "cannot go on: Input/output error",
+        ),
+        (
+            "generate --model {model} --count 2 --images {out}/images",
+            "edgegan.runtime.image_folder.encode_png",
+            MemoryError(),
+            "there is not enough memory",
+        ),
+    ],
+)
+def test_what_fails_in_a_thread_is_one_sentence(
+    words: str,
+    where: str,
+    error: Exception,
+    sentence: str,
+    place: Place,
+    run: Callable[[list[str]], Answer],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(where, fail)
+    status, err = run(split(words, place))
+    assert (status, err.splitlines()[-1]) == (2, f"error: {sentence}")
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("annotate", ["", " --annotate {out}/faces.png"])
+def test_a_picture_of_too_many_pixels_is_one_sentence(
+    annotate: str, place: Place, run: Callable[[list[str]], Answer]
+) -> None:
+    """A PNG that says that it has 2**31 - 1 pixels a side, and a check sum to go with it."""
+    content = bytearray((place.folder / "grid.png").read_bytes())
+    content[16:24] = 2 * (2**31 - 1).to_bytes(4, "big")
+    content[29:33] = zlib.crc32(content[12:29]).to_bytes(4, "big")
+    path = place.folder / "huge.png"
+    path.write_bytes(content)
+    answer = run(split(f"score {{}}{annotate}", place, str(path)))
+    expect_one_sentence("a huge picture", answer)
+    assert str(path) in answer[1]
