@@ -47,7 +47,7 @@ examples:
 IMAGES = 2000
 LEAST_PICTURES = 100
 ENOUGH_PICTURES = 125  # in the mean: which are held out is chance, and their number with it
-MOST_PICTURES = 10_000  # the distances between all of them take 800 MB
+MOST_PICTURES = 10_000  # the distances between them are known by blocks, some 100 MB at once
 FACE_GRIDS = 40  # at most, of all that is drawn: a thousand pictures
 
 FEATURES = "colour_classifier"

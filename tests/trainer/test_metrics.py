@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -110,6 +111,27 @@ def test_a_set_covers_itself() -> None:
     features = normal(0, 100, 8)
     found = precision_recall(features, features)
     assert (found.precision, found.recall, found.coverage) == (1, 1, 1)
+
+
+def test_precision_and_recall_do_not_depend_on_how_many_distances_are_known_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sets = normal(0, 103, 4), normal(1, 90, 4)
+    found = precision_recall(*sets)
+    monkeypatch.setattr("edgegan.trainer.metrics.precision_recall.ROWS", 7)
+    assert precision_recall(*sets) == found
+
+
+def test_precision_and_recall_take_memory_for_a_few_rows_of_distances() -> None:
+    """Three thousand pictures have nine million distances, 72 MB."""
+    sets = normal(0, 3000, 2), normal(1, 3000, 2)
+    tracemalloc.start()
+    try:
+        precision_recall(*sets)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 40e6
 
 
 def test_samples_of_one_distribution_are_about_as_dense() -> None:
