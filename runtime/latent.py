@@ -37,6 +37,7 @@ class Stream(IntEnum):
     CALIBRATION = 12  # what an export measures ranges of numbers on
     DISTILLATION = 13  # the pictures that a student copies from its teacher
     GENERATOR_OBJECTIVE = 14  # an objective's own randomness in the generator's update
+    VALIDATION_PICTURES = 15  # the real ones that a trainer compares its checkpoints with
 
 
 def check_seed(value: int) -> int:

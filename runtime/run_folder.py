@@ -16,7 +16,7 @@ from edgegan.runtime.errors import UserError
 
 RECIPE = "recipe.yaml"  # as it was resolved
 LAST = "last.npz"  # the checkpoint that the run goes on from
-BEST = "best.npz"  # the one whose grids had the most faces
+BEST = "best.npz"  # whose pictures were nearest to the validation part, or had the most faces
 JUDGE = "judge.npz"  # whose discriminator was trained on its own in the end
 EVALUATION = "evaluation.json"  # what edgegan evaluate measured
 SKIPPED = "skipped.txt"  # the pictures that were left out, and why
@@ -26,6 +26,7 @@ EVENTS = "events"  # what the names of TensorBoard's event files begin with
 # In the events:
 SCALARS_EVERY = 10  # steps
 FACES = "faces"  # the tag of the count of faces
+DISTANCE = "distance"  # the tag of the kernel distance from the validation part
 FILTERS = "filters/"  # what the tags of filter banks begin with
 
 FORMAT_VERSION = 1

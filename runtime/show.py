@@ -112,6 +112,8 @@ def describe_run(named: Named) -> Rows:
         ("minutes", _number(facts, "minutes", ",.1f")),
         ("best faces", _best_faces(facts)),
     ]
+    if facts.get("best_distance") is not None:
+        rows.append(("best distance", f"{facts['best_distance']:.4f}"))
     if "pictures" in facts:
         rows.append(("pictures", f"{facts['pictures']:,}"))
     for stage in facts.get("stages", []):

@@ -21,14 +21,17 @@ from edgegan.trainer.data import (
     open_records,
     pack,
     read_picture,
+    read_pictures,
     to_network_range,
 )
 from edgegan.trainer.recipe import Recipe
 from edgegan.trainer.resuming import agree
 from edgegan.trainer.selection import select
 from edgegan.trainer.split import SPLIT_VERSION, Parts, split
+from edgegan.trainer.validation import MOST_PICTURES
 
 PREFETCHED_BATCHES = 4
+PICTURES_AT_ONCE = 64  # read for a comparison
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,21 @@ class Batches:
             "chosen_digest": hashlib.sha256(chosen).hexdigest(),
             "split": SPLIT_VERSION,
         }
+
+    @property
+    def validation(self) -> str:
+        return "validation pictures"
+
+    @property
+    def validation_count(self) -> int:
+        return min(len(self.parts.validation), MOST_PICTURES)
+
+    def validation_pictures(self) -> Iterator[np.ndarray]:
+        """So many of the validation part, the same for every seed, uint8 (N, S, S, 3) each."""
+        draws = philox(0, Stream.VALIDATION_PICTURES, 0)
+        chosen = draws.permutation(self.parts.validation)[: self.validation_count]
+        for first in range(0, len(chosen), PICTURES_AT_ONCE):
+            yield read_pictures(self.pictures, chosen[first : first + PICTURES_AT_ONCE])
 
     def describe(self, source: Path) -> list[str]:
         """What each part of ``source`` is for, and what was left out, a line each."""

@@ -22,8 +22,16 @@ from tqdm import tqdm
 from edgegan.runtime.errors import UserError
 from edgegan.runtime.files import make_folder
 from edgegan.runtime.grid import BASELINE_IMAGES, BASELINE_SIDE, tight_grid, write_png
-from edgegan.runtime.run_folder import EVENTS, FACES, FILTERS, GRIDS, SCALARS_EVERY
+from edgegan.runtime.run_folder import (
+    DISTANCE,
+    EVENTS,
+    FACES,
+    FILTERS,
+    GRIDS,
+    SCALARS_EVERY,
+)
 from edgegan.trainer.loop import Figures, GeneratorTraining
+from edgegan.trainer.validation import Grade
 
 LINE_EVERY = 30.0  # seconds between plain lines where the output is no terminal
 HISTORY = 100  # steps that a failure is judged by
@@ -109,14 +117,15 @@ class Monitor:
             self._next_line = time.monotonic() + LINE_EVERY
             self.say(f"step {step} of {self.total_steps}: {state}")
 
-    def evaluation(self, images: np.ndarray, faces: float | None) -> None:
-        """Record pictures from fixed latents, uint8 (N, S, S, 3), their faces and all filters."""
+    def evaluation(self, images: np.ndarray, grade: Grade) -> None:
+        """Record pictures from fixed latents, uint8 (N, S, S, 3), their grade and all filters."""
         step = self.training.step_count
         grid = tight_grid(images[:BASELINE_IMAGES], BASELINE_SIDE, BASELINE_SIDE, gap=2)
         write_png(self.folder / GRIDS / f"{step:07d}.png", grid)
         self._events.add(summary.image("grid", grid, dataformats="HWC"), step)
-        if faces is not None:
-            self._events.add(summary.scalar(FACES, faces), step)
+        for tag, value in ((FACES, grade.faces), (DISTANCE, grade.distance)):
+            if value is not None:
+                self._events.add(summary.scalar(tag, value), step)
         for network in self.training.networks:
             for name, parameter in network.collect_params(".*weight").items():
                 values = parameter.data().asnumpy()
@@ -125,8 +134,10 @@ class Monitor:
         self._events.flush()
         for warning in self.health.check_collapse(step, images):
             self.say(f"warning: {warning}")
-        found = "faces not counted" if faces is None else f"{faces:.2f} faces of 25"
-        self.say(f"step {step}: {found}, {self.training.images_seen} images seen")
+        found = ["faces not counted" if grade.faces is None else f"{grade.faces:.2f} faces of 25"]
+        if grade.distance is not None:
+            found.append(f"distance {grade.distance:.4f}")
+        self.say(f"step {step}: {', '.join(found)}, {self.training.images_seen} images seen")
 
     def say(self, line: str) -> None:
         """Print a line without breaking the bar."""

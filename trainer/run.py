@@ -15,25 +15,38 @@ from typing import Any, Protocol
 import numpy as np
 import yaml
 
-from edgegan.runtime.detector import Detector
+from edgegan.runtime.detector import PASS_ABOVE, Detector
 from edgegan.runtime.files import atomic_write, check_not_read, locked, remove_leftovers
 from edgegan.runtime.generator import to_bytes
 from edgegan.runtime.grid import BASELINE_IMAGES
 from edgegan.runtime.latent import Stream, draw_latents
 from edgegan.runtime.run_folder import BEST, GRIDS, LAST, RECIPE, SKIPPED, read_header
-from edgegan.runtime.score import score_images
 from edgegan.trainer.checkpoint import Checkpoint
 from edgegan.trainer.device import enough_memory
 from edgegan.trainer.loop import GeneratorTraining
 from edgegan.trainer.monitor import Monitor, TrainingFailed
 from edgegan.trainer.recipe import VALUE_RANGES
+from edgegan.trainer.validation import LEAST_PICTURES, Examiner, best_of
 
-VALIDATION_GRIDS = 8  # grids of 25 whose mean count of faces a checkpoint is judged by
-REAL_FACES = 24.2  # of 25, found in grids of real faces by the graders' procedure
+VALIDATION_GRIDS = 8  # grids of 25 that a checkpoint is judged by
 
 
 class Source(Protocol):
-    """Where a training's batches come from."""
+    """Where a training's batches come from, and what its checkpoints are compared with.
+
+    Attributes:
+        validation: what the pictures to compare with are, in words.
+        validation_count: how many of them there are.
+    """
+
+    @property
+    def validation(self) -> str: ...
+
+    @property
+    def validation_count(self) -> int: ...
+
+    def validation_pictures(self) -> Iterator[np.ndarray]:
+        """The pictures that checkpoints are compared with, a few at a time, uint8 (N, S, S, 3)."""
 
     def starting_at(self, index: int) -> Generator[np.ndarray, None, None]:
         """Batches ``index``, ``index + 1``, … without end, float32 (batch_size, 3, S, S)."""
@@ -60,14 +73,12 @@ class Run:
         self.folder = folder
         self.detector = detector
         self.total_steps = total_steps
-        self.best_faces = -1.0
+        self.best = best_of(last.facts) if last else None
         self.stages: list[dict[str, Any]] = []
         self.earlier_minutes = 0.0
         if before := last or start:
             self.stages = before.facts.get("stages", [])
             self.earlier_minutes = before.facts["minutes"]
-        if last:
-            self.best_faces = last.facts["best_faces"]
         if start:
             self.stages = [*self.stages, _stage(start)]
 
@@ -84,6 +95,8 @@ class Run:
             temporary.write_text(yaml.safe_dump(mapping, sort_keys=False))
         for name in (LAST, BEST, RECIPE, SKIPPED, GRIDS):
             remove_leftovers(self.folder / name)
+        real = self.source.validation_pictures() if self._by_distance else ()
+        examiner = Examiner(self.detector, real)
         batches = self.source.starting_at(training.batches_used)
         monitor = Monitor(training, self.total_steps, self.folder, minutes)
         with closing(batches), monitor, stop_signal() as stopped:
@@ -92,11 +105,11 @@ class Run:
             while not self.finished and monitor.minutes() < minutes and not stopped.is_set():
                 monitor.step(training.step(batches))
                 if training.step_count % evaluate_every == 0:
-                    self._evaluate(monitor)
+                    self._evaluate(monitor, examiner)
             if stopped.is_set():
                 monitor.say("asked to stop: writing a checkpoint")
             if training.step_count % evaluate_every:
-                self._evaluate(monitor)  # the last step, wherever it came
+                self._evaluate(monitor, examiner)  # the last step, wherever it came
 
     def plan(self) -> str:
         """What is going to be trained, in a line."""
@@ -109,8 +122,19 @@ class Run:
 
     def results(self) -> str:
         """Where what comes of it goes, in a line."""
-        counted = "" if self.detector else "; faces are not counted, so the best is the last"
-        return f"results: {self.folder}{counted}"
+        return f"results: {self.folder}"
+
+    def choice(self) -> str:
+        """What chooses the best checkpoint, in a line."""
+        count, pictures = self.source.validation_count, self.source.validation
+        if self._by_distance:
+            gate = f"of those with more than {PASS_ABOVE} faces of 25, if any"
+            counted = gate if self.detector else "faces are not counted"
+            return f"best checkpoint: the nearest to {count} {pictures}; {counted}"
+        why = f"{count} {pictures} are too few to compare with, expected {LEAST_PICTURES}"
+        if self.detector:
+            return f"best checkpoint: the one with the most faces, as {why}"
+        return f"best checkpoint: the last, as faces are not counted and {why}"
 
     def already_finished(self, resume: str) -> str:
         """What is said where there is nothing to do.
@@ -138,27 +162,24 @@ class Run:
         checkpoints = [f"{LAST} (step {self.training.step_count})"]
         if (self.folder / BEST).is_file():
             facts = read_header(self.folder / BEST).facts
-            faces = f", {facts['best_faces']:.2f} faces of 25" if facts["best_faces"] >= 0 else ""
-            checkpoints.append(f"{BEST} (step {facts['step']}{faces})")
+            checkpoints.append(f"{BEST} (step {facts['step']}{_why_best(facts)})")
         written = [*checkpoints, RECIPE, f"{GRIDS}/", "events for TensorBoard"]
         exported = f"{self.folder.resolve().name}.onnx"
         export = shlex.join(["edgegan", "export", str(self.folder), "-o", exported])
         return [*lines, f"wrote {self.folder}: {', '.join(written)}", f"next: {export}"]
 
-    def _evaluate(self, monitor: Monitor) -> None:
+    @property
+    def _by_distance(self) -> bool:
+        return self.source.validation_count >= LEAST_PICTURES
+
+    def _evaluate(self, monitor: Monitor, examiner: Examiner) -> None:
         """Draw and grade grids; keep the checkpoint as the last, and as the best if it is."""
         state = self._state()
         images = self._validation_images()
-        faces = None
-        if self.detector:
-            grids = images.reshape(VALIDATION_GRIDS, -1, *images.shape[1:])
-            faces = sum(score_images(grid, self.detector) for grid in grids) / VALIDATION_GRIDS
-        monitor.evaluation(images, faces)
-        # Above what real faces score a count says that faces are plain, not that they are good; of
-        # equals the later is the better.
-        score = -1.0 if faces is None else min(faces, REAL_FACES)
-        if score >= self.best_faces:
-            self.best_faces = score
+        grade = examiner.grade(images.reshape(VALIDATION_GRIDS, -1, *images.shape[1:]))
+        monitor.evaluation(images, grade)
+        if grade.is_better_than(self.best):
+            self.best = grade
             self._save(BEST, monitor, state)
         self._save(LAST, monitor, state)
 
@@ -201,10 +222,19 @@ class Run:
             **self.source.facts(),
             "images_seen": self.training.images_seen + sum(s["images_seen"] for s in self.stages),
             "stages": self.stages,
-            "best_faces": self.best_faces,
+            **(self.best.facts() if self.best else {"best_faces": -1.0}),
             "minutes": self.earlier_minutes + monitor.minutes(),
         }
         Checkpoint(self.training.recipe, facts, state).save(self.folder / name)
+
+
+def _why_best(facts: dict[str, Any]) -> str:
+    """Why a checkpoint with these facts is the best, in a few words after its step."""
+    faces, distance = facts["best_faces"], facts.get("best_distance")
+    if distance is None:
+        return f", the most faces: {faces:.2f} of 25" if faces >= 0 else ""
+    counted = f", {faces:.2f} faces of 25" if faces >= 0 else ""
+    return f", the least distance: {distance:.4f}{counted}"
 
 
 def _stage(before: Checkpoint) -> dict[str, Any]:
@@ -260,7 +290,7 @@ def carry_out(run: Run, about: list[str], minutes: float, dry_run: bool, resume:
     if run.finished:
         say(run.already_finished(resume))
         return
-    say(run.plan(), *about, run.results())
+    say(run.plan(), *about, run.results(), run.choice())
     if dry_run:
         say(f"dry run: nothing was written to {run.folder}")
         return

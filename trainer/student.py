@@ -16,11 +16,13 @@ import numpy as np
 
 from edgegan.runtime import generator as runtime_generator
 from edgegan.runtime.generator import from_bytes
-from edgegan.runtime.latent import Stream
+from edgegan.runtime.latent import Stream, draw_latents
+from edgegan.runtime.session import BATCH
 from edgegan.trainer.framework import autograd, mx
 from edgegan.trainer.loop import Figures, GeneratorTraining, read_figures, update_latents
 from edgegan.trainer.recipe import VALUE_RANGES, StudentRecipe
 from edgegan.trainer.standing import TEACHER_PICTURES
+from edgegan.trainer.validation import MOST_PICTURES
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,24 @@ class Teacher:
             images = self.generator.images_of(latents)
             yield from_bytes(images, VALUE_RANGES[self.recipe.value_range])
             index += 1
+
+    @property
+    def validation(self) -> str:
+        return "pictures of the teacher's"
+
+    @property
+    def validation_count(self) -> int:
+        return MOST_PICTURES
+
+    def validation_pictures(self) -> Iterator[np.ndarray]:
+        """What it draws of others than the latents that the student's checkpoints are judged by."""
+        size, distribution = self.recipe.input_size, self.recipe.latent.distribution
+        for first in range(MOST_PICTURES, 2 * MOST_PICTURES, BATCH):
+            count = min(BATCH, 2 * MOST_PICTURES - first)
+            latents = draw_latents(
+                0, count, size, distribution, first=first, stream=Stream.VALIDATION
+            )
+            yield self.generator.images_of(latents)
 
     def facts(self) -> dict[str, Any]:
         """What tells this teacher from others, and its pictures; kept in checkpoints."""

@@ -18,7 +18,7 @@ from edgegan.export import pipeline, translation
 from edgegan.export.to_onnx import main as export_main
 from edgegan.runtime.errors import run_command
 from edgegan.runtime.files import locked
-from edgegan.runtime.generator import Generator
+from edgegan.runtime.generator import Generator, from_bytes
 from edgegan.runtime.latent import Stream, draw_latents
 from edgegan.runtime.metadata import ModelMetadata, TrainingPictures
 from edgegan.runtime.run_folder import BEST, LAST
@@ -305,6 +305,28 @@ def test_a_run_keeps_the_digest_of_the_file_that_taught_it(
     expect_success(distil("--resume", "--steps", "13"))
 
 
+def test_the_best_checkpoint_is_the_nearest_to_what_the_teacher_draws(
+    distil: Command, teacher: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At step 2 the student's average draws what its teacher does, and before and after noise."""
+    generator = Generator.load(teacher, "cpu")
+
+    def drawn(self: Distillation, latents: np.ndarray) -> np.ndarray:
+        if self.step_count == 2:
+            return from_bytes(generator.images_of(latents))
+        random = np.random.default_rng(self.step_count)
+        return random.uniform(-1, 1, (len(latents), 3, 16, 16)).astype(np.float32)
+
+    monkeypatch.setattr(Distillation, "images", drawn)
+    monkeypatch.setattr("edgegan.trainer.run.VALIDATION_GRIDS", 8)
+    _, out, err = distil("--steps", "3", *SETTINGS, "--set", "evaluate_every=1")
+    facts = load(tmp_path / "run" / BEST).facts
+    assert facts["step"] == 2
+    assert abs(facts["best_distance"]) < 0.5  # that of noise is 20 and more
+    assert f"best.npz (step 2, the least distance: {facts['best_distance']:.4f})" in out
+    assert f"step 2: faces not counted, distance {facts['best_distance']:.4f}, " in err
+
+
 # What it says
 
 
@@ -316,7 +338,8 @@ def test_a_student_says_what_it_does_and_what_comes_next(
     start = [
         "training: recipe student, seed 0, to step 3, 4 pictures a batch",
         f"teacher: {teacher}, recipe dcgan, 16 x 16 pictures",
-        f"results: {run}; faces are not counted, so the best is the last",
+        f"results: {run}",
+        "best checkpoint: the nearest to 1000 pictures of the teacher's; faces are not counted",
     ]
     assert status == 0
     assert not run.exists()

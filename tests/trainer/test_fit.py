@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import resource
 import shlex
 import signal
@@ -14,18 +15,21 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from edgegan.export import to_onnx
 from edgegan.runtime.errors import UserError, run_command
 from edgegan.runtime.files import LOCK, cache_directory, locked
+from edgegan.runtime.generator import from_bytes
 from edgegan.runtime.run_folder import BEST, LAST
 from edgegan.trainer import checkpoint, recipe
 from edgegan.trainer.checkpoint import Checkpoint
+from edgegan.trainer.data import pack, read_pictures
 from edgegan.trainer.fit import main as fit_main
 from edgegan.trainer.loop import StepResult, Training
-from edgegan.trainer.split import SPLIT_VERSION, is_of_old_split
+from edgegan.trainer.split import SPLIT_VERSION, is_of_old_split, split
 from training_help import (
     TINY,
     encode,
@@ -186,30 +190,61 @@ def test_minutes_end_a_run_that_can_be_gone_on_with(fit: Command, tmp_path: Path
     assert second["minutes"] > first["minutes"]
 
 
-def test_the_best_checkpoint_is_kept_by_its_faces(
+def test_of_few_pictures_the_best_checkpoint_is_kept_by_its_faces(
     fit: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    counts = iter([3, 9, 9, 4])
+    counts = iter([3, 9, 4, 8])
     monkeypatch.setattr("edgegan.trainer.fit.find_detector", lambda cascade: Finding(counts))
     expect_success(fit("--steps", "20", *SETTINGS))
     best = checkpoint.load(tmp_path / "run" / BEST).facts
-    assert (best["step"], best["best_faces"]) == (15, 9)  # of equals the later
+    assert (best["step"], best["best_faces"], best["best_distance"]) == (10, 9, None)
     assert checkpoint.load(tmp_path / "run" / LAST).facts["best_faces"] == 9
 
     # Steps whose faces are not counted do not replace one that has a count.
     monkeypatch.setattr("edgegan.trainer.fit.find_detector", lambda cascade: None)
     expect_success(fit("--resume", "--steps", "25"))
-    assert checkpoint.load(tmp_path / "run" / BEST).facts["step"] == 15
+    assert checkpoint.load(tmp_path / "run" / BEST).facts["step"] == 10
 
 
-def test_more_faces_than_real_ones_have_are_no_better(
-    fit: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pictures of which enough are left for validation where that is half of them."""
+    return write_pictures(tmp_path_factory.mktemp("many") / "faces", 460)
+
+
+def test_of_enough_pictures_the_best_checkpoint_is_the_nearest_to_those_that_validate(
+    fit: Command, many: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    counts = iter([23, 25, 25, 24])  # plain faces are found best, real ones 24.2 times of 25
+    """Most faces are found where it draws noise, as the detector of this test would have it.
+
+    At step 2 it draws those that validate, before they have more than 20 faces; at step 3 pictures
+    of the same kind; at step 5 two of them over and over; at step 4 and 6 noise.
+    """
+    halves = ["--set", "validation=0.5", "--set", "held_out=0", "--set", "evaluate_every=1"]
+    pictures = pack(many, 8)
+    validating = read_pictures(pictures, split(pictures, 0, 0.5).validation)
+    alike = np.stack([cv2.resize(random_picture(1000 + k), (8, 8)) for k in range(200)])
+
+    def drawn(self: Training, latents: np.ndarray) -> np.ndarray:
+        noise = np.random.default_rng(self.step_count).integers(0, 256, alike.shape, np.uint8)
+        choices = {2: validating, 3: alike, 5: alike[:2].repeat(100, axis=0)}
+        images = choices.get(self.step_count, noise)[: len(latents)]
+        return from_bytes(images)
+
+    counts = iter([25, 20, 21, 25, 25, 25])
+    monkeypatch.setattr(Training, "images", drawn)
     monkeypatch.setattr("edgegan.trainer.fit.find_detector", lambda cascade: Finding(counts))
-    expect_success(fit("--steps", "20", *SETTINGS))
+    _, out, _ = fit("--steps", "4", *SETTINGS, *halves, data=many)
+    assert (
+        f"best checkpoint: the nearest to {len(validating)} validation pictures; of those with "
+        "more than 20 faces of 25, if any"
+    ) in out
+    _, out, err = fit("--resume", "--steps", "6", data=many)
     best = checkpoint.load(tmp_path / "run" / BEST).facts
-    assert (best["step"], best["best_faces"]) == (15, 24.2)
+    assert (best["step"], best["best_faces"]) == (3, 21)
+    told = f"distance: {best['best_distance']:.4f}"
+    assert f"best.npz (step 3, the least {told}, 21.00 faces of 25)" in out
+    assert re.search(r"step 5: 25.00 faces of 25, distance \d+\.\d{4}, ", err)
 
 
 def test_every_evaluation_draws_the_same_latents(
@@ -341,7 +376,9 @@ def test_a_run_says_what_it_does_and_what_comes_next(
         f"pictures: {parts.count('training')} to train on, {parts.count('validation')} to "
         f"validate with, {parts.count('held out')} held out to measure with, from {faces}",
         "left out: 1 .webp, 1 dead link",
-        f"results: {run}; faces are not counted, so the best is the last",
+        f"results: {run}",
+        f"best checkpoint: the last, as faces are not counted and {parts.count('validation')} "
+        "validation pictures are too few to compare with, expected 200",
         f"wrote {run}: last.npz (step 7), best.npz (step 7), recipe.yaml, grids/, "
         "events for TensorBoard",
         f"next: edgegan export {run} -o run.onnx",
@@ -354,7 +391,7 @@ def test_the_best_checkpoint_is_told_with_its_faces(
     counts = iter([3, 9, 4])
     monkeypatch.setattr("edgegan.trainer.fit.find_detector", lambda cascade: Finding(counts))
     _, out, _ = fit("--steps", "15", *SETTINGS)
-    assert "last.npz (step 15), best.npz (step 10, 9.00 faces of 25)" in out
+    assert "last.npz (step 15), best.npz (step 10, the most faces: 9.00 of 25)" in out
     assert "not counted" not in out
 
 

@@ -16,7 +16,7 @@ from scipy.stats import ortho_group
 from edgegan.trainer.metrics import Metric, find_columns, find_metrics
 from edgegan.trainer.metrics.diversity import diversity
 from edgegan.trainer.metrics.frechet_distance import frechet_distance
-from edgegan.trainer.metrics.kernel_distance import SUBSETS, kernel_distance
+from edgegan.trainer.metrics.kernel_distance import SUBSETS, kernel_distance, squared_discrepancy
 from edgegan.trainer.metrics.precision_recall import NEIGHBOURS, precision_recall
 
 
@@ -102,6 +102,27 @@ def test_kernel_distance_is_unbiased_and_its_error_honest() -> None:
 def test_kernel_distance_finds_unlike_samples() -> None:
     found = kernel_distance(normal(0, 500, 8), normal(1, 500, 8) * 1.5)
     assert found.value > 5 * found.error
+
+
+def test_squared_discrepancy_is_that_of_its_definition() -> None:
+    one, other = normal(0, 6, 3), normal(1, 9, 3) + 0.5
+
+    def mean(x: np.ndarray, y: np.ndarray, same: bool) -> float:
+        pairs = [(i, j) for i in range(len(x)) for j in range(len(y)) if not (same and i == j)]
+        kernels = [(x[i].astype(float) @ y[j].astype(float) / 3 + 1) ** 3 for i, j in pairs]
+        return float(np.mean(kernels))
+
+    expected = mean(one, one, True) + mean(other, other, True) - 2 * mean(one, other, False)
+    assert squared_discrepancy(one, other) == pytest.approx(expected)
+
+
+def test_squared_discrepancy_is_unbiased_and_surer_than_the_distance_of_subsets() -> None:
+    real = normal(0, 1000, 8)
+    samples = [normal(trial, 200, 8) for trial in range(1, 41)]
+    whole = np.array([squared_discrepancy(sample, real) for sample in samples])
+    subsets = np.array([kernel_distance(sample, real).value for sample in samples])
+    assert abs(whole.mean()) < 4 * whole.std() / len(whole) ** 0.5
+    assert whole.std() < subsets.std() / 2
 
 
 # Precision, recall, density, coverage

@@ -22,6 +22,7 @@ from edgegan.runtime.run_folder import SCALARS_EVERY
 from edgegan.trainer.loop import StepResult, Training
 from edgegan.trainer.monitor import HISTORY, Events, Health, Monitor
 from edgegan.trainer.student import DistillationResult
+from edgegan.trainer.validation import Grade
 from training_help import random_batches, random_picture, tiny_recipe
 
 HEALTHY = StepResult(
@@ -189,7 +190,7 @@ def test_what_a_penalty_reports_is_a_figure_of_its_own(training: Training, tmp_p
 def test_tensorboard_finds_all_that_a_run_records(training: Training, tmp_path: Path) -> None:
     with Monitor(training, 100, tmp_path) as monitor:
         train(training, monitor, 2 * SCALARS_EVERY)
-        monitor.evaluation(pictures(training), faces=3.5)
+        monitor.evaluation(pictures(training), Grade(3.5, 0.25, 1.0))
         train(training, monitor, SCALARS_EVERY)
 
     events = read(tmp_path)
@@ -202,11 +203,12 @@ def test_tensorboard_finds_all_that_a_run_records(training: Training, tmp_path: 
         "norm/discriminator_gradient_norm",
         "norm/generator_gradient_norm",
     }
-    assert set(tags["scalars"]) == {*scalars, "faces"}
+    assert set(tags["scalars"]) == {*scalars, "faces", "distance"}
     for name in scalars:
         assert [event.step for event in events.Scalars(name)] == [10, 20, 30]
         assert all(math.isfinite(event.value) for event in events.Scalars(name))
     assert [(event.step, event.value) for event in events.Scalars("faces")] == [(20, 3.5)]
+    assert [(event.step, event.value) for event in events.Scalars("distance")] == [(20, 0.25)]
 
     # Every filter bank of both networks: 16 x 16 pictures have 3 layers each.
     banks = [f"filters/generator_{name}_weight" for name in ("deconvolution0", "deconvolution1")]
@@ -229,7 +231,7 @@ def test_tensorboard_finds_all_that_a_run_records(training: Training, tmp_path: 
 def test_what_a_resumed_run_does_again_is_shown_once(training: Training, tmp_path: Path) -> None:
     with Monitor(training, 100, tmp_path) as monitor:
         train(training, monitor, 20)
-        monitor.evaluation(pictures(training), faces=1.0)
+        monitor.evaluation(pictures(training), Grade(1.0, None, 1.0))
         state = training.state()
         train(training, monitor, 20)  # lost: killed before the next checkpoint
     training.set_state(20, state)
@@ -249,7 +251,7 @@ def test_events_are_on_the_disk_when_an_evaluation_is_over(
 ) -> None:
     with Monitor(training, 100, tmp_path) as monitor:
         train(training, monitor, 10)
-        monitor.evaluation(pictures(training), faces=None)
+        monitor.evaluation(pictures(training), Grade(None, None, 1.0))
         assert [event.step for event in read(tmp_path).Scalars("score/real_score")] == [10]
 
 

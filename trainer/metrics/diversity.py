@@ -37,13 +37,14 @@ def diversity(generated: np.ndarray, real: np.ndarray) -> float:
     Raises:
         ValueError: the real pictures are all alike, so there is nothing to compare with.
     """
-    real_distance = _to_nearest(real)
+    real_distance = mean_nearest(real)
     if real_distance == 0:
         raise ValueError("no picture differs from all others")
-    return _to_nearest(generated) / real_distance
+    return mean_nearest(generated) / real_distance
 
 
-def _to_nearest(features: np.ndarray) -> float:
+def mean_nearest(features: np.ndarray) -> float:
+    """The mean distance to the nearest other one of GROUP pictures, of features float (N, D)."""
     groups = features[: len(features) // GROUP * GROUP].reshape(-1, GROUP, features.shape[1])
     itself = np.diag(np.full(GROUP, np.inf))
     return float(np.mean([(distances(group, group) + itself).min(axis=1) for group in groups]))
