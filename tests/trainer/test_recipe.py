@@ -512,7 +512,7 @@ def test_the_students_recipe_is_what_it_was() -> None:
         ("{name: sgd, learning_rate: 1, decay: 0.9, beta1: 0.5}", SGD(1, momentum=0.5)),
         (
             "{name: sgd, learning_rate: 1, drops: {epochs: [3], factor: 0.1}}",
-            SGD(1, Step((3,), 0.1), momentum=0.9),
+            SGD(1, Step((3,), 0.1), momentum=0.0),
         ),
     ],
 )
@@ -613,7 +613,7 @@ def test_a_recipe_changes_what_it_extends_and_no_more(tmp_path: Path) -> None:
                     "name": "sgd",
                     "learning_rate": 1,
                     "schedule": None,
-                    "momentum": 0.9,
+                    "momentum": 0.0,
                 }
             },
         ),

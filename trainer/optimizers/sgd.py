@@ -20,7 +20,7 @@ class SGD(Optimizer):
         momentum: that share; 0 for plain descent.
     """
 
-    momentum: float = 0.9
+    momentum: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
