@@ -16,6 +16,7 @@ from edgegan.runtime.run_folder import FORMAT_VERSION, HEADER, open_checkpoint
 from edgegan.trainer import recipe as recipes
 from edgegan.trainer.bfloat16 import stored_parameters
 from edgegan.trainer.framework import HybridBlock
+from edgegan.trainer.old_recipes import of_checkpoint
 from edgegan.trainer.recipe import R, Recipe
 
 
@@ -68,10 +69,7 @@ def load(path: Path, kind: type[Any] = Recipe) -> Checkpoint[Any]:
     """
     with open_checkpoint(path) as (header, stored):
         arrays = {name: stored[name] for name in stored if name != HEADER}
-    mapping = header.recipe
-    if isinstance(mapping, dict) and "discriminator" in mapping:
-        for share in ("held_out", "validation"):
-            mapping.setdefault(share, 0)  # older runs have no such key and trained on all
+    mapping = of_checkpoint(header.recipe) if isinstance(header.recipe, dict) else header.recipe
     recipe = recipes.any_from_mapping(mapping, str(path))
     if not isinstance(recipe, kind):
         raise UserError(

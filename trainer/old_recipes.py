@@ -26,6 +26,20 @@ def modern(mapping: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
+def of_checkpoint(mapping: dict[str, Any]) -> dict[str, Any]:
+    """A checkpoint's recipe with what its run did before there were keys that say so.
+
+    A checkpoint names every key that there was, so one that is missing is later than the run.
+    """
+    if not isinstance(mapping.get("discriminator"), dict):
+        return mapping
+    # Older runs trained on all pictures.
+    result = {"held_out": 0, "validation": 0, **mapping}
+    if mapping["discriminator"].get("network") == "minibatch":
+        result["discriminator"] = {"weight_norm": False, **mapping["discriminator"]}
+    return result
+
+
 def _kind(mapping: dict[str, Any]) -> str:
     """By two keys, so that a GAN's recipe that lost one is still told as what it is."""
     return "gan" if {"discriminator", "objective"} & mapping.keys() else "student"

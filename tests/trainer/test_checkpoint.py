@@ -56,6 +56,27 @@ def names_in(folder: Path) -> list[str]:
     return [path.name for path in folder.iterdir()]
 
 
+def test_a_checkpoint_from_before_a_key_has_what_its_run_did(tmp_path: Path) -> None:
+    """Its discriminator has the layer of its time, and so goes on and is started from."""
+    older = tiny_recipe(
+        "minibatch", "discriminator.weight_norm=false", "held_out=0", "validation=0"
+    )
+    training = Training(older, 0, mx.cpu(), pictures=100)
+    path = tmp_path / "last.npz"
+    Checkpoint(older, FACTS, training.state()).save(path)
+    with np.load(path) as archive:
+        arrays = dict(archive)
+    header = json.loads(str(arrays["header"]))
+    for key in ("held_out", "validation"):
+        del header["recipe"][key]
+    del header["recipe"]["discriminator"]["weight_norm"]
+    np.savez(path, **{**arrays, "header": np.array(json.dumps(header))})
+    loaded = load(path)
+    assert loaded.recipe == older
+    Training(loaded.recipe, 0, mx.cpu(), pictures=100).set_state(2, loaded.arrays)
+    assert tiny_recipe("minibatch").discriminator.architecture.weight_norm
+
+
 def test_what_is_saved_is_loaded(made: Checkpoint, tmp_path: Path) -> None:
     made.save(tmp_path / "new folder" / "last.npz")
     assert_same(load(tmp_path / "new folder" / "last.npz"), made)

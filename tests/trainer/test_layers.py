@@ -195,19 +195,26 @@ def test_a_resumed_run_has_the_singular_vectors_of_the_first() -> None:
         np.testing.assert_array_equal(second.state()[name], array, err_msg=name)
 
 
-def minibatch_discrimination(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def minibatch_discrimination(
+    features: np.ndarray, weight_norm: bool
+) -> tuple[np.ndarray, np.ndarray]:
     """What the layer makes of features (N, A), and its tensor T as (A, B, C) = (A, 4, 3)."""
-    layer = MinibatchDiscrimination(features.shape[1], kernels=4, dimensions=3)
+    layer = MinibatchDiscrimination(features.shape[1], 4, 3, weight_norm)
     layer.initialize(mx.init.Normal(0.3))
-    weight = layer.projection.weight.data().asnumpy()  # (B C, A)
+    rows = layer.projection.weight.data().asnumpy()  # (B C, A)
+    if weight_norm:
+        scales = np.linspace(-0.5, 0.5, 12, dtype=np.float32)
+        layer.projection.log_scale.set_data(mx.nd.array(scales.reshape(12, 1)))
+        rows = np.exp(scales)[:, None] * rows / np.linalg.norm(rows, axis=1, keepdims=True)
     found = layer(mx.nd.array(features)).asnumpy()
-    return found, weight.T.reshape(-1, 4, 3)
+    return found, rows.T.reshape(-1, 4, 3)
 
 
-def test_minibatch_discrimination_is_that_of_its_source() -> None:
+@pytest.mark.parametrize("weight_norm", [True, False])
+def test_minibatch_discrimination_is_that_of_its_source(weight_norm: bool) -> None:
     """Salimans et al. 2016, section 3.2, without the 1 that the sum has of the picture itself."""
     features = normal(5, 6)
-    found, tensor = minibatch_discrimination(features)
+    found, tensor = minibatch_discrimination(features, weight_norm)
     matrices = [np.tensordot(picture, tensor, axes=1) for picture in features]
     expected = np.zeros((5, 4))
     for i, one in enumerate(matrices):
@@ -220,9 +227,23 @@ def test_minibatch_discrimination_is_that_of_its_source() -> None:
     assert (expected > 1e-3).any()
 
 
+@pytest.mark.parametrize("deviation", [0.02, 2.0])
+@pytest.mark.parametrize("count", [64, 4096])
+def test_likeness_at_the_start_depends_on_neither_features_nor_weights(
+    count: int, deviation: float
+) -> None:
+    """Of features as batch norm leaves them: the distance in 8 dimensions of unit normals."""
+    layer = MinibatchDiscrimination(count, kernels=32, dimensions=8, weight_norm=True)
+    layer.initialize(mx.init.Normal(deviation))
+    pictures = np.random.default_rng(0).standard_normal((64, count)).astype(np.float32)
+    likeness = layer(mx.nd.array(pictures)).asnumpy()[:, count:]
+    # E exp(-|n|) of n = N(0, 2) is erfcx(1) = 0.4276, independent in each of the dimensions.
+    assert likeness.mean() == pytest.approx(63 * 0.4276**8, rel=0.25)
+
+
 def test_minibatch_discrimination_knows_no_order_and_sees_copies() -> None:
     features = normal(6, 5)
-    layer = MinibatchDiscrimination(5, kernels=4, dimensions=3)
+    layer = MinibatchDiscrimination(5, kernels=4, dimensions=3, weight_norm=True)
     layer.initialize(mx.init.Normal(0.3))
     order = [3, 0, 5, 1, 4, 2]
     found = layer(mx.nd.array(features)).asnumpy()

@@ -242,7 +242,10 @@ def test_number_of_parameters_of_minibatch() -> None:
     plain = dcgan.DcganDiscriminator(3).build(32)
     discriminator = minibatch.MinibatchDiscriminator(3, kernels=7, dimensions=2).build(32)
     features = 4 * 4 * 12
-    assert numbers(discriminator) == numbers(plain) + features * 7 * 2 + 7
+    expected = numbers(plain) + features * 7 * 2 + 7
+    assert numbers(discriminator) == expected + 7 * 2  # a scale each
+    older = minibatch.MinibatchDiscriminator(3, kernels=7, dimensions=2, weight_norm=False)
+    assert numbers(older.build(32)) == expected
 
 
 def test_began_has_as_many_parameters_as_its_source() -> None:
