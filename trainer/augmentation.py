@@ -3,10 +3,10 @@
 What the discriminator sees, real or generated, goes through the same random transformations, and
 the generator's gradient passes through them: the discriminator cannot learn few pictures by heart,
 and the generator does not learn to draw what is transformed. Strengths are those of the authors'
-code, https://github.com/mit-han-lab/data-efficient-gans, for pictures in [-1, 1].
+code, https://github.com/mit-han-lab/data-efficient-gans, for pictures in [-1, 1], where 0 is grey.
 
-Every transformation takes and gives images float32 (N, 3, H, W), draws for each picture apart, and
-is differentiable.
+Every transformation takes and gives images float32 (N, 3, H, W) in [-1, 1], draws for each picture
+apart, and is differentiable.
 """
 
 from __future__ import annotations

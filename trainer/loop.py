@@ -23,7 +23,7 @@ from edgegan.trainer.framework import HybridBlock, NDArray, autograd, mx
 from edgegan.trainer.layers import iterate_spectral_norms
 from edgegan.trainer.networks import Architecture
 from edgegan.trainer.optimizer import NetworkOptimizer, trained_parameters
-from edgegan.trainer.recipe import AnyRecipe, Recipe
+from edgegan.trainer.recipe import VALUE_RANGES, AnyRecipe, Recipe
 from edgegan.trainer.schedules import Pace
 from edgegan.trainer.turn import Turn
 
@@ -326,7 +326,9 @@ class Training(GeneratorTraining):
 
     def _turn(self, real: NDArray, generated: NDArray, draws: np.random.Generator) -> Turn:
         mixed = self.recipe.batches == "mixed"
-        return Turn(self.discriminator, real, generated, mixed, draws, self.memory)
+        black, white = VALUE_RANGES[self.recipe.value_range]
+        half_range = (white - black) / 2
+        return Turn(self.discriminator, real, generated, mixed, draws, self.memory, half_range)
 
     def _result(self, figures: dict[str, float]) -> StepResult:
         """What a step tells of all its figures, after the objective has learned of the scores."""
@@ -340,15 +342,24 @@ class Training(GeneratorTraining):
         return StepResult(**own, besides=self.reported)
 
     def _view(self, images: NDArray, draws: np.random.Generator) -> NDArray:
-        """What the discriminator sees of pictures: augmented, and with noise that decays."""
+        """What the discriminator sees of pictures: augmented, and with noise that decays.
+
+        The strengths of both are for pictures in [-1, 1], whatever the recipe's range is.
+        """
+        noise = self.recipe.input_noise
+        noisy = noise is not None and self.step_count < noise.steps
+        if not self.recipe.augmentation and not noisy:
+            return images
+        unit = self.recipe.value_range == "unit"
+        if unit:
+            images = 2 * images - 1
         for transformation in self.recipe.augmentation:
             images = TRANSFORMATIONS[transformation](images, draws)
-        noise = self.recipe.input_noise
-        if noise and self.step_count < noise.steps:
+        if noise and noisy:
             deviation = noise.deviation * (1 - self.step_count / noise.steps)
             drawn = draws.standard_normal(images.shape, dtype=np.float32)
             images = images + mx.nd.array(deviation * drawn, ctx=self.device)
-        return images
+        return (images + 1) / 2 if unit else images
 
     def _discriminator_latents(self) -> NDArray:
         """The latents of the discriminator's next update, float32 (batch_size, input size)."""

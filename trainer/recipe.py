@@ -63,7 +63,7 @@ class InputNoise:
     section 3, https://arxiv.org/abs/1701.04862).
 
     Attributes:
-        deviation: the standard deviation at first.
+        deviation: the standard deviation at first, of pictures in [-1, 1]; half of it in [0, 1].
         steps: after so many there is none.
     """
 

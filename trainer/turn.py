@@ -23,6 +23,7 @@ class Turn:
         mixed: whether batches are shown to the discriminator in one, or apart.
         draws: randomness of this update alone.
         memory: what the objective remembers from step to step.
+        half_range: half of what white is above black in the pictures' range; 1 in [-1, 1].
         figures: what is reported of this update, each an NDArray of one number, by names whose last
             word says what is measured ("r1_penalty"); a loss may add its own.
     """
@@ -33,6 +34,7 @@ class Turn:
     mixed: bool
     draws: np.random.Generator
     memory: dict[str, float]
+    half_range: float = 1.0
     figures: dict[str, NDArray] = field(default_factory=dict)
     _gradients: list[InputGradient] = field(default_factory=list)
 
@@ -67,12 +69,14 @@ class Turn:
     def gradient(self, pictures: NDArray) -> NDArray:
         """The gradient of each picture's score at the picture, of the shape of ``pictures``.
 
-        Where patches are scored, a picture's score is their mean. It can be part of a loss.
+        It is that of pictures in [-1, 1], which the weights of penalties and the lengths that they
+        ask for are published for: in [0, 1] the same slope is twice as large a number. Where
+        patches are scored, a picture's score is their mean. It can be part of a loss.
         """
         with autograd.pause():
             gradient = InputGradient(self.discriminator, pictures)
         self._gradients.append(gradient)
-        return gradient.gradient()
+        return self.half_range * gradient.gradient()
 
     def gather_gradients(self) -> None:
         """Add to the discriminator's gradients, after the backward pass, those of ``gradient``."""

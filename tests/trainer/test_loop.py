@@ -13,6 +13,7 @@ from mxnet import autograd
 
 from edgegan.runtime.latent import Stream, philox
 from edgegan.trainer import checkpoint, loop, recipe
+from edgegan.trainer.augmentation import TRANSFORMATIONS
 from edgegan.trainer.checkpoint import Checkpoint, part_of, set_network_arrays
 from edgegan.trainer.loop import Training, make_discriminator, make_generator
 from edgegan.trainer.objectives import Objective
@@ -133,6 +134,15 @@ def test_a_checkpoint_without_the_averages_count_goes_on_as_it_did(earlier: int)
     training.step(batches)
     resumed.step(rest)
     assert_same(resumed.state(), training.state())
+
+
+def test_unit_pictures_penalise_as_signed_ones_do() -> None:
+    halves = {}
+    for value_range in ("signed", "unit"):
+        training = trained_for(0, 0, f"value_range={value_range}")
+        empty = mx.nd.zeros((4, 3, 8, 8))
+        halves[value_range] = training._turn(empty, empty, philox(0, 0, 0)).half_range
+    assert halves == {"signed": 1.0, "unit": 0.5}
 
 
 @pytest.mark.parametrize("discriminator_steps", [1, 3])
@@ -493,6 +503,22 @@ def test_input_noise_is_normal_decays_linearly_and_ends() -> None:
         np.testing.assert_allclose(noise(step), first * (1 - step / 8), atol=1e-6)
     assert (noise(8) == 0).all()
     assert (noise(100) == 0).all()
+
+
+@pytest.mark.parametrize(
+    "key",
+    [f"augmentation=[{name}]" for name in TRANSFORMATIONS]
+    + ["input_noise={deviation: 0.5, steps: 8}"],
+)
+def test_the_discriminator_sees_the_same_picture_in_either_range(key: str) -> None:
+    images = next(random_batches(tiny_recipe()))
+    views = {}
+    for value_range, shown in (("signed", images), ("unit", (images + 1) / 2)):
+        training = trained_for(0, 0, key, f"value_range={value_range}")
+        draws = philox(0, Stream.DISCRIMINATOR_VIEW, 3)
+        views[value_range] = training._view(mx.nd.array(shown), draws).asnumpy()
+    assert (views["signed"] != images).any()
+    np.testing.assert_allclose(2 * views["unit"] - 1, views["signed"], atol=1e-5)
 
 
 def test_after_its_last_step_input_noise_changes_no_update() -> None:

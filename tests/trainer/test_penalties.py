@@ -8,10 +8,11 @@ import mxnet as mx
 import numpy as np
 import pytest
 from mxnet import autograd
-from mxnet.gluon import HybridBlock
+from mxnet.gluon import HybridBlock, nn
 
 from edgegan.runtime.latent import Stream, philox
 from edgegan.trainer import plugins
+from edgegan.trainer.layers import Reshape
 from edgegan.trainer.loop import Training
 from edgegan.trainer.networks.dcgan import DcganDiscriminator
 from edgegan.trainer.optimizer import trained_parameters
@@ -57,6 +58,31 @@ def penalised(penalty: Penalty, network: HybridBlock) -> float:
     shown.gather_gradients()
     assert value.shape == (1,)
     return float(value.asscalar())
+
+
+@pytest.mark.parametrize("name", PENALTIES)
+def test_a_penalty_is_the_same_of_the_same_pictures_in_either_range(name: str) -> None:
+    """A critic of pictures in [0, 1] that first makes them [-1, 1] has the same slopes."""
+    values = []
+    for half_range in (1.0, 0.5):
+        network = nn.HybridSequential()
+        network.add(nn.Flatten(), nn.Dense(6), nn.LeakyReLU(0.2), nn.Dense(1), Reshape((-1,)))
+        network.initialize()
+        shown = [mx.nd.array(half_range * pictures(seed) + 1 - half_range) for seed in (1, 2)]
+        network(shown[0])
+        random = np.random.default_rng(0)
+        first, *others = trained_parameters(network)
+        weight = random.normal(0, 0.2, first.shape)
+        first.set_data(weight / half_range)
+        for parameter in others:
+            parameter.set_data(random.normal(0, 0.2, parameter.shape))
+        bias = network[1].bias
+        offset = (1 - half_range) / half_range * weight.sum(axis=1)
+        bias.set_data(bias.data() - mx.nd.array(offset))
+        turn = Turn(network, *shown, False, draws(), {}, half_range)
+        with autograd.record():
+            values.append(float(PENALTIES[name]().value(turn).asscalar()))
+    assert values[1] == pytest.approx(values[0], rel=1e-4)
 
 
 def slopes(network: HybridBlock, at: np.ndarray, torch: Any) -> tuple[Any, dict[str, Any]]:
