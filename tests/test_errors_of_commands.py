@@ -171,8 +171,8 @@ class Place:
         if what == "two lines":
             return f"{self.folder}/two\nlines{suffix}"
         if what == "in a locked folder":
-            (self.folder / "locked").mkdir(mode=0, exist_ok=True)
-            return str(self.folder / "locked" / f"a{suffix}")
+            (self.folder / "closed").mkdir(mode=0, exist_ok=True)
+            return str(self.folder / "closed" / f"a{suffix}")
         if what == "below a file":
             (self.folder / "file").touch()
             return str(self.folder / "file" / f"a{suffix}")
