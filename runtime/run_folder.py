@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from edgegan.runtime.checkpoint_facts import CheckpointFacts
 from edgegan.runtime.errors import UserError
 
 RECIPE = "recipe.yaml"  # as it was resolved
@@ -39,11 +40,11 @@ class Header:
 
     Attributes:
         recipe: as plain YAML values, not checked.
-        facts: the run's counts: step, seed, pictures and score.
+        facts: the run's counts: step, seed, pictures and score, each of its kind.
     """
 
     recipe: dict[str, Any]
-    facts: dict[str, Any]
+    facts: CheckpointFacts
 
 
 @contextmanager
@@ -66,7 +67,7 @@ def open_checkpoint(path: Path) -> Iterator[tuple[Header, Mapping[str, np.ndarra
             recipe, facts = header["recipe"], header["facts"]
             if not (isinstance(recipe, dict) and isinstance(facts, dict)):
                 raise TypeError("expected keys and values")
-            yield Header(recipe, facts), archive
+            yield Header(recipe, CheckpointFacts(facts, path)), archive
     except UserError:
         raise
     except MemoryError as error:

@@ -21,8 +21,8 @@ def parse_yaml(text: str | bytes) -> Any:
     """
     if len(text) > MOST_CHARACTERS:
         raise ValueError(f"{len(text):,} characters, expected at most {MOST_CHARACTERS:,}")
-    loader = yaml.SafeLoader(text)
     try:
+        loader = yaml.SafeLoader(text)
         document = loader.get_single_node()
         if document is None:
             return None
@@ -32,8 +32,6 @@ def parse_yaml(text: str | bytes) -> Any:
         raise ValueError("it is nested too deeply") from error
     except Exception as error:  # PyYAML raises many kinds where a tag does not fit its value
         raise ValueError(" ".join(str(error).split())[:300]) from error
-    finally:
-        loader.dispose()
 
 
 def _check_size(document: yaml.Node) -> None:

@@ -294,3 +294,43 @@ def test_no_space_left_is_told_as_such(
         made.save(path)
     monkeypatch.undo()
     assert_same(load(path), made)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("step", "2"),
+        ("step", -1),
+        ("step", True),
+        ("seed", 2**63),
+        ("images_seen", 1.5),
+        ("minutes", float("nan")),
+        ("minutes", None),
+        ("best_faces", "many"),
+        ("pictures_digest", 7),
+        ("teacher", "a text"),
+        ("stages", [{"recipe": {}, "seed": 0, "step": 1}]),
+        ("stages", [{"recipe": [], "seed": 0, "step": 1, "images_seen": 4}]),
+        ("stages", [{"recipe": {}, "seed": 0, "step": None, "images_seen": 4}]),
+    ],
+)
+def test_a_fact_of_another_kind_is_named(
+    made: Checkpoint, tmp_path: Path, name: str, value: object
+) -> None:
+    path = tmp_path / "odd.npz"
+    Checkpoint(made.recipe, {**FACTS, name: value}, made.arrays).save(path)
+    with pytest.raises(UserError, match=f"odd.npz is no checkpoint of this trainer: its {name} is"):
+        load(path)
+
+
+def test_a_fact_that_is_not_there_is_named_when_it_is_asked_for(
+    made: Checkpoint, tmp_path: Path
+) -> None:
+    path = tmp_path / "short.npz"
+    made.save(path)
+    facts = load(path).facts
+    assert facts.get("total_steps") is None
+    with pytest.raises(
+        UserError, match=r"short.npz is no checkpoint of such a run: .* total_steps"
+    ):
+        facts["total_steps"]
