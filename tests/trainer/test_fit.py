@@ -363,7 +363,7 @@ def test_a_run_says_what_it_does_and_what_comes_next(
     fit: Command, faces: Path, tmp_path: Path
 ) -> None:
     parts = parts_of(faces, 0.2, 0.3)
-    (faces / "other.webp").write_bytes(b"")
+    (faces / "other.txt").write_bytes(b"")
     (faces / "gone.png").symlink_to(tmp_path / "none")
     shares = ["--set", "held_out=0.2", "--set", "validation=0.3"]
     status, out, _ = fit("--steps", "7", *SETTINGS, *shares)
@@ -375,7 +375,7 @@ def test_a_run_says_what_it_does_and_what_comes_next(
         + "s" * (os.environ["OMP_NUM_THREADS"] != "1"),
         f"pictures: {parts.count('training')} to train on, {parts.count('validation')} to "
         f"validate with, {parts.count('held out')} held out to measure with, from {faces}",
-        "left out: 1 .webp, 1 dead link",
+        "left out: 1 x .txt, 1 x dead link",
         f"results: {run}",
         f"best checkpoint: the last, as faces are not counted and {parts.count('validation')} "
         "validation pictures are too few to compare with, expected 200",
