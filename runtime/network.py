@@ -72,7 +72,10 @@ class Network:
             self._session.get_modelmeta().custom_metadata_map, path, part
         )
         self._check_signature()
-        (self._input,), (self._output,) = self._session.get_inputs(), self._session.get_outputs()
+        (taken,), (given,) = self._session.get_inputs(), self._session.get_outputs()
+        # Not the nodes themselves: each holds its session, which `close` is to give back.
+        self._input, self._input_row = taken.name, tuple(taken.shape[1:])
+        self._output, self._output_row = given.name, tuple(given.shape[1:])
 
     @property
     def takes(self) -> str:
@@ -93,7 +96,7 @@ class Network:
             UserError: the output is not what the file declares, or not a number.
             RuntimeError: it was closed, or this is a forked child, where a GPU cannot be used.
         """
-        check_array(self._input.name, rows, "float32", ("N", *self._input.shape[1:]))
+        check_array(self._input, rows, "float32", ("N", *self._input_row))
         at_once = max(1, BATCH // self.workers)  # a batch in all, since all workers are at it
         batches = [rows[start : start + at_once] for start in range(0, len(rows), at_once)]
         outputs = [self._run(batch) for batch in batches]
@@ -107,12 +110,12 @@ class Network:
         return _open_again, (self.path.absolute(), self._options, self.sha256)
 
     def _run(self, batch: np.ndarray) -> np.ndarray:
-        output = self._session.run(None, {self._input.name: batch})[0]
+        output = self._session.run(None, {self._input: batch})[0]
         # onnxruntime only warns of another shape, which numpy would spread over all the rows.
-        declared = (len(batch), *self._output.shape[1:])
+        declared = (len(batch), *self._output_row)
         if output.shape != declared:
             raise UserError(
-                f"{self.path} gave the {self._output.name} in the shape {output.shape}, expected "
+                f"{self.path} gave the {self._output} in the shape {output.shape}, expected "
                 f"{declared} as it declares"
             )
         if output.dtype.kind == "f" and np.isnan(output.min()):

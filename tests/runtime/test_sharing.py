@@ -201,6 +201,23 @@ def test_what_is_closed_draws_no_more(path: Path, prefer: str) -> None:
             use()
 
 
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="nothing counts threads here")
+def test_closing_ends_the_threads_of_onnxruntime_too(path: Path) -> None:
+    def threads() -> set[str]:
+        return {task.name for task in Path("/proc/self/task").iterdir()}
+
+    before = threads()
+    generator = Generator.load(path, "cpu", best_of=2, prefer=LATENCY, threads=4)
+    generator.images(7, 25)
+    its_own = threads() - before
+    assert len(its_own) == 2 * 3  # the discriminator has as many; the fourth is the caller
+    generator.close()
+    ends = time.monotonic() + 10  # the system takes a moment to forget them
+    while its_own & threads() and time.monotonic() < ends:
+        time.sleep(0.01)
+    assert not its_own & threads()
+
+
 def test_closing_lets_what_is_being_drawn_end(path: Path) -> None:
     generator = Generator.load(path, "cpu", threads=2)
     expected = generator.images(7, 64)
