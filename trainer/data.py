@@ -24,6 +24,7 @@ from tqdm import tqdm
 from edgegan.runtime.errors import UserError, say
 from edgegan.runtime.files import atomic_write, cache_directory
 from edgegan.runtime.generator import from_bytes
+from edgegan.runtime.near_duplicates import SIDE, group, thumbnail
 from edgegan.runtime.picture_set import (
     Entry,
     LeftOut,
@@ -97,12 +98,12 @@ def _pack(
     if not all(path.exists() for path in (records, _index(records), origins, summary)):
         skipped: list[LeftOut] = []
         with atomic_write(records) as records_part, atomic_write(_index(records)) as index_part:
-            hashes, digest = _write_records(
+            hashes, thumbnails, digest = _write_records(
                 source, found.entries, image_size, crop_from, records_part, index_part, skipped
             )
         count = len(hashes)
         with atomic_write(origins) as origins_part:
-            np.savez(origins_part, hashes=hashes, groups=np.arange(count, dtype=np.int64))
+            np.savez(origins_part, hashes=hashes, groups=group(thumbnails))
         with atomic_write(summary) as summary_part:  # the last: without it nothing is packed
             summary_part.write_text(
                 json.dumps({"count": count, "digest": digest, "skipped": skipped})
@@ -212,22 +213,26 @@ def _write_records(
     records: Path,
     index: Path,
     skipped: list[LeftOut],
-) -> tuple[np.ndarray, str]:
-    """Write every readable picture of ``source``; returns their files' hashes and their digest.
+) -> tuple[np.ndarray, np.ndarray, str]:
+    """Write every readable picture of ``source``; those that cannot be read go to ``skipped``.
 
-    Those that cannot be read are added to ``skipped``.
+    Returns:
+        The SHA-256 of their files, uint8 (N, 32), the thumbnails of whole pictures, as
+        ``near_duplicates`` has them, and the digest of all packed pixels.
 
     Raises:
         OSError: the records cannot be written, most likely because the disk is full.
     """
     writer = mx.recordio.MXIndexedRecordIO(str(index), _Name(records), "w")
     hashes: list[bytes] = []
+    thumbnails: list[np.ndarray] = []
     digest = hashlib.sha256()
     try:
         for entry in tqdm(entries, desc="packing", unit="picture", disable=None):
             try:
                 content = entry.read()
-                picture = fit(decode(content), image_size, crop_from)
+                whole = decode(content)
+                picture = fit(whole, image_size, crop_from)
             except BadPicture as error:
                 skipped.append(LeftOut(entry.name, str(error)))
                 continue
@@ -239,6 +244,7 @@ def _write_records(
             _, encoded = cv2.imencode(".png", bgr, [cv2.IMWRITE_PNG_COMPRESSION, 1])
             writer.write_idx(len(hashes), mx.recordio.pack(header, encoded.tobytes()))
             hashes.append(hashlib.sha256(content).digest())
+            thumbnails.append(thumbnail(whole))
         size = writer.tell()
     except mx.MXNetError as error:
         raise OSError(errno.ENOSPC, "the disk may be full") from error
@@ -246,7 +252,12 @@ def _write_records(
         writer.close()
     if records.stat().st_size != size:  # mxnet does not say so when its last write fails
         raise OSError(errno.ENOSPC, "the disk may be full")
-    return np.frombuffer(b"".join(hashes), np.uint8).reshape(-1, 32), digest.hexdigest()
+    sides = (SIDE, SIDE, 3)
+    return (
+        np.frombuffer(b"".join(hashes), np.uint8).reshape(-1, 32),
+        np.array(thumbnails, np.uint8).reshape(-1, *sides),
+        digest.hexdigest(),
+    )
 
 
 def open_records(pictures: PackedPictures) -> mx.recordio.MXIndexedRecordIO:

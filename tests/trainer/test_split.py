@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+import zipfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from random import Random
 
 import numpy as np
@@ -12,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgegan.runtime.errors import UserError
+from edgegan.trainer.data import pack
 from edgegan.trainer.split import SPLIT_VERSION, Parts, is_of_old_split, split
-from training_help import part_of
+from training_help import encode, part_of, random_picture
 
 
 @dataclass(frozen=True)
@@ -126,3 +129,30 @@ def test_what_is_of_the_old_split() -> None:
     assert not is_of_old_split({**new, "stages": [new, new]})
     assert is_of_old_split({})
     assert is_of_old_split({**new, "stages": [new, {"split": None}]})
+
+
+def test_copies_are_in_one_part_whatever_the_pictures_are_packed_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Mirrored ones beside their pictures, from a folder and a zip, of two sizes and a crop."""
+    monkeypatch.setenv("EDGEGAN_CACHE", str(tmp_path / "cache"))
+    folder = tmp_path / "faces"
+    folder.mkdir()
+    with zipfile.ZipFile(tmp_path / "faces.zip", "w") as archive:
+        for number in range(20):
+            picture = random_picture(number, 64, 64)
+            for name, content in (("", encode(picture)), ("mirrored ", encode(picture[:, ::-1]))):
+                (folder / f"{name}{number:02}.png").write_bytes(content)
+                archive.writestr(f"{name}{number:02}.png", content)
+    found = [
+        split(pack(source, size, crop_from=crop_from), 0.3, 0.2)
+        for source, size, crop_from in (
+            (folder, 8, None),
+            (folder, 32, 48),
+            (tmp_path / "faces.zip", 8, None),
+        )
+    ]
+    for parts in found:
+        for part, first in zip(asdict(parts).values(), asdict(found[0]).values()):
+            np.testing.assert_array_equal(part, first)
+            assert sorted(part % 20) == sorted([*set(part % 20)] * 2)  # both or neither
