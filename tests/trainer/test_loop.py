@@ -436,6 +436,7 @@ def test_the_generators_update_is_that_of_its_loss_on_the_batches_as_they_are_sh
         else:
             loss = mx.nd.log(1 + mx.nd.exp(-y)).mean()
     loss.backward()
+    mx.nd.waitall()  # or a weight is seen turned around, see above
     found = part_of(training.state(), "generator")
     for parameter in trained_parameters(generator):
         name = parameter.name[len(generator.prefix) :]
