@@ -58,7 +58,8 @@ def write_pictures(folder: Path, count: int) -> Path:
 
 def part_of(content: bytes, held_out: float = 0.1, validation: float = 0.05) -> str:
     """The part that a picture which is like no other is in, by its file's SHA-256."""
-    rank = int(hashlib.sha256(content).hexdigest(), 16) / 2**256
+    least = hashlib.sha256(content).digest()
+    rank = int(hashlib.sha256(least).hexdigest(), 16) / 2**256
     return "held out" if rank < held_out else "validation" if rank >= 1 - validation else "training"
 
 

@@ -1,14 +1,15 @@
 """Which pictures train, which choose among checkpoints and which only measure.
 
 The parts are made of groups of near-duplicates: were a picture to train and its mirror image to
-measure, a generator that had learned it by heart would measure well. A group's rank is the least
-SHA-256 of its encoded files as a fraction of all there are, so neither picture size and crop nor
-folder, zip and order matter; the parts of smaller shares are within those of larger ones; and what
-is added to a set moves no picture but those of a group that it joins.
+measure, a generator that had learned it by heart would measure well. A group's rank comes from the
+least SHA-256 of its encoded files, so neither picture size and crop nor folder, zip and order
+matter; the parts of smaller shares are within those of larger ones; and what is added to a set
+moves no picture but those of a group that it joins.
 """
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -61,12 +62,17 @@ def group_ranks(hashes: np.ndarray, groups: np.ndarray) -> np.ndarray:
         groups: the number of each picture's group, int64 (N,), below N.
 
     Returns:
-        float64 (N,) in [0, 1): the 53 leading bits of the least hash of the group.
+        float64 (N,) in [0, 1): the 53 leading bits of the SHA-256 of the least hash of the group.
+        The least hash itself is small where a group is large: all of those would be held out.
     """
-    leading = np.ascontiguousarray(hashes[:, :8]).view(">u8")[:, 0].astype(np.uint64)
-    least = np.full(len(groups), np.iinfo(np.uint64).max)
-    np.minimum.at(least, groups, leading)
-    return (least[groups] >> np.uint64(11)) / 2.0**53
+    words = np.ascontiguousarray(hashes).view(">u8").T
+    order = np.lexsort((*words[::-1], groups))
+    _, first, number = np.unique(groups[order], return_index=True, return_inverse=True)
+    digests = [hashlib.sha256(hashes[index].tobytes()).digest() for index in order[first]]
+    leading = np.array([int.from_bytes(digest[:8], "big") >> 11 for digest in digests], np.uint64)
+    ranks = np.empty(len(groups))
+    ranks[order] = leading[number.reshape(-1)] / 2.0**53
+    return ranks
 
 
 def is_of_old_split(facts: dict[str, Any]) -> bool:
