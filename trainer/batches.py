@@ -95,7 +95,7 @@ class Batches:
         }
 
     @property
-    def validation(self) -> str:
+    def validation_name(self) -> str:
         return "validation pictures"
 
     @property

@@ -26,7 +26,7 @@ from edgegan.trainer.device import enough_memory
 from edgegan.trainer.loop import GeneratorTraining
 from edgegan.trainer.monitor import Monitor, TrainingFailed
 from edgegan.trainer.recipe import VALUE_RANGES
-from edgegan.trainer.validation import LEAST_PICTURES, Examiner, best_of
+from edgegan.trainer.validation import LEAST_PICTURES, Grader, best_of
 
 VALIDATION_GRIDS = 8  # grids of 25 that a checkpoint is judged by
 
@@ -35,12 +35,12 @@ class Source(Protocol):
     """Where a training's batches come from, and what its checkpoints are compared with.
 
     Attributes:
-        validation: what the pictures to compare with are, in words.
+        validation_name: what the pictures to compare with are, in words.
         validation_count: how many of them there are.
     """
 
     @property
-    def validation(self) -> str: ...
+    def validation_name(self) -> str: ...
 
     @property
     def validation_count(self) -> int: ...
@@ -96,7 +96,7 @@ class Run:
         for name in (LAST, BEST, RECIPE, SKIPPED, GRIDS):
             remove_leftovers(self.folder / name)
         real = self.source.validation_pictures() if self._by_distance else ()
-        examiner = Examiner(self.detector, real)
+        grader = Grader(self.detector, real)
         batches = self.source.starting_at(training.batches_used)
         monitor = Monitor(training, self.total_steps, self.folder, minutes)
         with closing(batches), monitor, stop_signal() as stopped:
@@ -105,11 +105,11 @@ class Run:
             while not self.finished and monitor.minutes() < minutes and not stopped.is_set():
                 monitor.step(training.step(batches))
                 if training.step_count % evaluate_every == 0:
-                    self._evaluate(monitor, examiner)
+                    self._evaluate(monitor, grader)
             if stopped.is_set():
                 monitor.say("asked to stop: writing a checkpoint")
             if training.step_count % evaluate_every:
-                self._evaluate(monitor, examiner)  # the last step, wherever it came
+                self._evaluate(monitor, grader)  # the last step, wherever it came
 
     def plan(self) -> str:
         """What is going to be trained, in a line."""
@@ -126,7 +126,7 @@ class Run:
 
     def choice(self) -> str:
         """What chooses the best checkpoint, in a line."""
-        count, pictures = self.source.validation_count, self.source.validation
+        count, pictures = self.source.validation_count, self.source.validation_name
         if self._by_distance:
             gate = f"of those with more than {PASS_ABOVE} faces of 25, if any"
             counted = gate if self.detector else "faces are not counted"
@@ -172,11 +172,11 @@ class Run:
     def _by_distance(self) -> bool:
         return self.source.validation_count >= LEAST_PICTURES
 
-    def _evaluate(self, monitor: Monitor, examiner: Examiner) -> None:
+    def _evaluate(self, monitor: Monitor, grader: Grader) -> None:
         """Draw and grade grids; keep the checkpoint as the last, and as the best if it is."""
         state = self._state()
         images = self._validation_images()
-        grade = examiner.grade(images.reshape(VALIDATION_GRIDS, -1, *images.shape[1:]))
+        grade = grader.grade(images.reshape(VALIDATION_GRIDS, -1, *images.shape[1:]))
         monitor.evaluation(images, grade)
         if grade.is_better_than(self.best):
             self.best = grade

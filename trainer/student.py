@@ -82,7 +82,7 @@ class Teacher:
             index += 1
 
     @property
-    def validation(self) -> str:
+    def validation_name(self) -> str:
         return "pictures of the teacher's"
 
     @property

@@ -88,7 +88,7 @@ def best_of(facts: dict[str, Any]) -> Grade | None:
     return Grade(None if faces < 0 else faces, distance, facts.get("best_variety", 0.0))
 
 
-class Examiner:
+class Grader:
     """Grades pictures of generators."""
 
     def __init__(self, detector: Detector | None, real: Iterable[np.ndarray]) -> None:

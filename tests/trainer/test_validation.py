@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edgegan.trainer.validation import Examiner, Grade, best_of
+from edgegan.trainer.validation import Grade, Grader, best_of
 
 GOOD = Grade(faces=23.5, distance=0.2, variety=14.0)
 COLLAPSED = Grade(faces=24.75, distance=1.9, variety=6.0)
@@ -89,11 +89,11 @@ def test_grades_tell_a_collapse_from_pictures_like_the_real_ones() -> None:
     """Squares of random colours, then two of them over and over."""
     coarse = np.random.default_rng(0).integers(0, 256, (450, 4, 4, 3), dtype=np.uint8)
     squares = coarse.repeat(4, axis=1).repeat(4, axis=2)
-    examiner = Examiner(None, [squares[:100], squares[100:250]])
-    good = examiner.grade(squares[250:].reshape(8, 25, 16, 16, 3))
-    collapsed = examiner.grade(squares[:2].repeat(100, axis=0).reshape(8, 25, 16, 16, 3))
+    grader = Grader(None, [squares[:100], squares[100:250]])
+    good = grader.grade(squares[250:].reshape(8, 25, 16, 16, 3))
+    collapsed = grader.grade(squares[:2].repeat(100, axis=0).reshape(8, 25, 16, 16, 3))
     assert abs(good.distance or 1) < 0.1
     assert (collapsed.distance or 0) > 1
     assert collapsed.variety < 0.1 * good.variety
     assert good.faces is None
-    assert Examiner(None, []).grade(squares[:25].reshape(1, 25, 16, 16, 3)).distance is None
+    assert Grader(None, []).grade(squares[:25].reshape(1, 25, 16, 16, 3)).distance is None
