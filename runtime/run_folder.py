@@ -17,7 +17,7 @@ from edgegan.runtime.errors import UserError
 
 RECIPE = "recipe.yaml"  # as it was resolved
 LAST = "last.npz"  # the checkpoint that the run goes on from
-BEST = "best.npz"  # whose pictures were nearest to the validation part, or had the most faces
+BEST = "best.npz"  # the one to use: docs/training.md says which that is
 JUDGE = "judge.npz"  # whose discriminator was trained on its own in the end
 EVALUATION = "evaluation.json"  # what edgegan evaluate measured
 SKIPPED = "skipped.txt"  # the pictures that were left out, and why

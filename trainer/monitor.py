@@ -134,10 +134,7 @@ class Monitor:
         self._events.flush()
         for warning in self.health.check_collapse(step, images):
             self.say(f"warning: {warning}")
-        found = ["faces not counted" if grade.faces is None else f"{grade.faces:.2f} faces of 25"]
-        if grade.distance is not None:
-            found.append(f"distance {grade.distance:.4f}")
-        self.say(f"step {step}: {', '.join(found)}, {self.training.images_seen} images seen")
+        self.say(f"step {step}: {grade}, {self.training.images_seen} images seen")
 
     def say(self, line: str) -> None:
         """Print a line without breaking the bar."""

@@ -128,13 +128,13 @@ class Run:
         """What chooses the best checkpoint, in a line."""
         count, pictures = self.source.validation_count, self.source.validation_name
         if self._by_distance:
-            gate = f"of those with more than {PASS_ABOVE} faces of 25, if any"
-            counted = gate if self.detector else "faces are not counted"
-            return f"best checkpoint: the nearest to {count} {pictures}; {counted}"
-        why = f"{count} {pictures} are too few to compare with, expected {LEAST_PICTURES}"
-        if self.detector:
-            return f"best checkpoint: the one with the most faces, as {why}"
-        return f"best checkpoint: the last, as faces are not counted and {why}"
+            first = f"checkpoints with more than {PASS_ABOVE} faces of 25 come first"
+            gate = first if self.detector else "faces are not counted"
+            return f"best checkpoint: the nearest to {count} {pictures}; {gate}"
+        few = f"there are too few {pictures} to compare with"
+        by_faces = "the one with the most and most various faces, as"
+        chosen = by_faces if self.detector else "the last, as faces are not counted and"
+        return f"best checkpoint: {chosen} {few}: {count}, expected at least {LEAST_PICTURES}"
 
     def already_finished(self, resume: str) -> str:
         """What is said where there is nothing to do.
@@ -162,7 +162,8 @@ class Run:
         checkpoints = [f"{LAST} (step {self.training.step_count})"]
         if (self.folder / BEST).is_file():
             facts = read_header(self.folder / BEST).facts
-            checkpoints.append(f"{BEST} (step {facts['step']}{_why_best(facts)})")
+            grade = best_of(facts)
+            checkpoints.append(f"{BEST} (step {facts['step']}{f', {grade}' if grade else ''})")
         written = [*checkpoints, RECIPE, f"{GRIDS}/", "events for TensorBoard"]
         exported = f"{self.folder.resolve().name}.onnx"
         export = shlex.join(["edgegan", "export", str(self.folder), "-o", exported])
@@ -226,15 +227,6 @@ class Run:
             "minutes": self.earlier_minutes + monitor.minutes(),
         }
         Checkpoint(self.training.recipe, facts, state).save(self.folder / name)
-
-
-def _why_best(facts: dict[str, Any]) -> str:
-    """Why a checkpoint with these facts is the best, in a few words after its step."""
-    faces, distance = facts["best_faces"], facts.get("best_distance")
-    if distance is None:
-        return f", the most faces: {faces:.2f} of 25" if faces >= 0 else ""
-    counted = f", {faces:.2f} faces of 25" if faces >= 0 else ""
-    return f", the least distance: {distance:.4f}{counted}"
 
 
 def _stage(before: Checkpoint) -> dict[str, Any]:

@@ -22,7 +22,6 @@ from edgegan.trainer.metrics.kernel_distance import squared_discrepancy
 LEAST_PICTURES = 200  # of those to compare with: with fewer the distance is chance
 MOST_PICTURES = 1000  # more tell no more, as a checkpoint is judged by 200 of its own
 REAL_FACES = 24.2  # of 25, found in grids of real faces by the graders' procedure
-LEAST_VARIETY = 0.8  # of the best checkpoint's: what draws less various faces has begun to collapse
 
 
 @dataclass(frozen=True)
@@ -41,35 +40,43 @@ class Grade:
 
     @property
     def passes(self) -> bool:
-        """Whether its grids pass; so do those whose faces are not counted."""
-        return self.faces is None or self.faces > PASS_ABOVE
+        """Whether its grids pass, as far as faces are counted."""
+        return self.faces is not None and self.faces > PASS_ABOVE
 
     def is_better_than(self, best: Grade | None) -> bool:
         """Whether this checkpoint replaces the best so far.
 
-        Grids that pass come before those that do not, then a lower distance before a higher one.
-        Where there is no distance, more faces come first, and of equally many, which is all from
-        REAL_FACES on, the more various ones; but a best one that passes never gives way to clearly
-        less variety, as faces become plainer and more alike in a collapse. Where faces are not
-        counted either, the last is the best.
+        Grids that pass come before those that do not, where the faces of both are counted, then a
+        lower distance before a higher one. Where there is no distance, it is the faces and how
+        various they are; where faces are not counted either, the last is the best.
         """
         if best is None:
             return True
-        if self.faces is None and best.faces is not None:
-            return False
         if self.distance is None:
             return best.distance is None and self._has_better_faces_than(best)
-        if self.passes != best.passes:
+        if None not in (self.faces, best.faces) and self.passes != best.passes:
             return self.passes
         return best.distance is None or self.distance < best.distance
 
     def _has_better_faces_than(self, best: Grade) -> bool:
         if self.faces is None or best.faces is None:
-            return True
-        if best.passes and self.variety < LEAST_VARIETY * best.variety:
-            return False
-        counts = [min(faces, REAL_FACES) for faces in (self.faces, best.faces)]
-        return (counts[0], self.variety) > (counts[1], best.variety)
+            return best.faces is None
+        return self._worth_of_faces(self.faces) > best._worth_of_faces(best.faces)
+
+    def _worth_of_faces(self, faces: float) -> tuple[bool, float, float]:
+        """Of grids that pass the count times the variety, of others the count.
+
+        From 20 faces on the count alone tells next to nothing: plain faces, all alike, have more.
+        From REAL_FACES on it tells nothing at all.
+        """
+        counted = min(faces, REAL_FACES)
+        return self.passes, counted * self.variety if self.passes else counted, self.variety
+
+    def __str__(self) -> str:
+        found = ["faces not counted" if self.faces is None else f"{self.faces:.2f} faces of 25"]
+        if self.distance is not None:
+            found.append(f"distance {self.distance:.4f}")
+        return ", ".join(found)
 
     def facts(self) -> dict[str, Any]:
         """What checkpoints keep of the best one's grade."""

@@ -323,7 +323,7 @@ def test_the_best_checkpoint_is_the_nearest_to_what_the_teacher_draws(
     facts = load(tmp_path / "run" / BEST).facts
     assert facts["step"] == 2
     assert abs(facts["best_distance"]) < 0.5  # that of noise is 20 and more
-    assert f"best.npz (step 2, the least distance: {facts['best_distance']:.4f})" in out
+    assert f"best.npz (step 2, faces not counted, distance {facts['best_distance']:.4f})" in out
     assert f"step 2: faces not counted, distance {facts['best_distance']:.4f}, " in err
 
 

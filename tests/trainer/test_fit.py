@@ -236,14 +236,14 @@ def test_of_enough_pictures_the_best_checkpoint_is_the_nearest_to_those_that_val
     monkeypatch.setattr("edgegan.trainer.fit.find_detector", lambda cascade: Finding(counts))
     _, out, _ = fit("--steps", "4", *SETTINGS, *halves, data=many)
     assert (
-        f"best checkpoint: the nearest to {len(validating)} validation pictures; of those with "
-        "more than 20 faces of 25, if any"
+        f"best checkpoint: the nearest to {len(validating)} validation pictures; "
+        "checkpoints with more than 20 faces of 25 come first"
     ) in out
     _, out, err = fit("--resume", "--steps", "6", data=many)
     best = checkpoint.load(tmp_path / "run" / BEST).facts
     assert (best["step"], best["best_faces"]) == (3, 21)
-    told = f"distance: {best['best_distance']:.4f}"
-    assert f"best.npz (step 3, the least {told}, 21.00 faces of 25)" in out
+    told = f"distance {best['best_distance']:.4f}"
+    assert f"best.npz (step 3, 21.00 faces of 25, {told})" in out
     assert re.search(r"step 5: 25.00 faces of 25, distance \d+\.\d{4}, ", err)
 
 
@@ -377,8 +377,8 @@ def test_a_run_says_what_it_does_and_what_comes_next(
         f"validate with, {parts.count('held out')} held out to measure with, from {faces}",
         "left out: 1 x .txt, 1 x dead link",
         f"results: {run}",
-        f"best checkpoint: the last, as faces are not counted and {parts.count('validation')} "
-        "validation pictures are too few to compare with, expected 200",
+        "best checkpoint: the last, as faces are not counted and there are too few validation "
+        f"pictures to compare with: {parts.count('validation')}, expected at least 200",
         f"wrote {run}: last.npz (step 7), best.npz (step 7), recipe.yaml, grids/, "
         "events for TensorBoard",
         f"next: edgegan export {run} -o run.onnx",
@@ -391,7 +391,8 @@ def test_the_best_checkpoint_is_told_with_its_faces(
     counts = iter([3, 9, 4])
     monkeypatch.setattr("edgegan.trainer.fit.find_detector", lambda cascade: Finding(counts))
     _, out, _ = fit("--steps", "15", *SETTINGS)
-    assert "last.npz (step 15), best.npz (step 10, the most faces: 9.00 of 25)" in out
+    assert "last.npz (step 15), best.npz (step 10, 9.00 faces of 25)" in out
+    assert "best checkpoint: the one with the most and most various faces, as there are too" in out
     assert "not counted" not in out
 
 
