@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from edgegan.runtime.arguments import check_array, check_integer, check_one_of
+from edgegan.runtime.arguments import check_array, check_integer
+from edgegan.runtime.choices import check_choice
 from edgegan.runtime.files import write_bytes
 
 FORMATS = {".gif": "GIF", ".webp": "WebP"}
@@ -31,7 +32,7 @@ def write_animation(path: str | Path, images: np.ndarray) -> None:
     check_array("images", images, "uint8", ("N", "H", "W", 3))
     check_integer("the number of images", len(images), 2)
     suffix = Path(path).suffix.lower()
-    check_one_of("the path's suffix", suffix, FORMATS)
+    check_choice("the path's suffix", suffix, FORMATS)
     from PIL import Image  # not needed for anything else here, so not loaded with the rest
 
     first, *others = map(Image.fromarray, images)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Collection
 from typing import Union
 
 import numpy as np
@@ -27,12 +26,6 @@ def check_integer(name: str, value: object, least: int = 0, greatest: int | None
     if number < least or (greatest is not None and number > greatest):
         raise ValueError(f"{name} is {number}, {expected}")
     return number
-
-
-def check_one_of(name: str, value: object, choices: Collection[str]) -> None:
-    """Raise ValueError unless `value` is one of `choices`."""
-    if value not in choices:
-        raise ValueError(f"{name} is {value!r}, expected one of {', '.join(choices)}")
 
 
 def check_array(name: str, array: object, dtype: str, shape: Shape, finite: bool = True) -> None:

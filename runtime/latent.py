@@ -11,7 +11,8 @@ from enum import IntEnum
 
 import numpy as np
 
-from edgegan.runtime.arguments import check_integer, check_one_of
+from edgegan.runtime.arguments import check_integer
+from edgegan.runtime.choices import check_choice
 from edgegan.runtime.errors import UserError, quoted
 
 MAX_SEED = 2**63 - 1
@@ -110,7 +111,7 @@ def draw_latents(
         TypeError: a number is not whole.
     """
     check_seed(seed)
-    check_one_of("distribution", distribution, DISTRIBUTIONS)
+    check_choice("distribution", distribution, DISTRIBUTIONS)
     count, first = check_integer("count", count), check_integer("first", first)
     latent_size = check_integer("latent_size", latent_size, 1)
     latents = np.empty((count, latent_size), dtype=np.float32)

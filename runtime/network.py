@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from edgegan.runtime.arguments import check_array, check_integer, check_one_of
+from edgegan.runtime.arguments import check_array, check_integer
+from edgegan.runtime.choices import check_choice
 from edgegan.runtime.cores import available_cores
 from edgegan.runtime.errors import UserError, quoted
 from edgegan.runtime.metadata import GENERATOR, ModelMetadata
@@ -55,7 +56,7 @@ class Network:
                 what its metadata says, or a provider was asked for by name and does not work.
             TypeError, ValueError: an option is none that there is.
         """
-        check_one_of("prefer", prefer, PREFERENCES)
+        check_choice("prefer", prefer, PREFERENCES)
         if threads is not None:
             threads = check_integer("threads", threads, 1)
         self.path = path

@@ -15,7 +15,8 @@ from typing import Any, NoReturn, Union
 import numpy as np
 
 from edgegan.runtime import forks
-from edgegan.runtime.arguments import check_integer, check_one_of
+from edgegan.runtime.arguments import check_integer
+from edgegan.runtime.choices import check_choice
 from edgegan.runtime.cores import available_cores
 from edgegan.runtime.errors import NO_MEMORY, UserError
 from edgegan.runtime.files import read_bytes
@@ -316,7 +317,7 @@ def _try_out(session: FixedBatchSession) -> None:
 
 
 def _check_options(provider: str, threads: int | None, device_id: int) -> None:
-    check_one_of("provider", provider, ("auto", *PROVIDERS))
+    check_choice("provider", provider, ("auto", *PROVIDERS))
     if threads is not None:
         check_integer("threads", threads, 1)
     has_devices = provider == "auto" or PROVIDERS[provider].is_gpu

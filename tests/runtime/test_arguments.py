@@ -130,11 +130,15 @@ def test_numpys_whole_numbers_are_as_good_as_pythons(generator: Generator, tmp_p
 @pytest.mark.parametrize(
     ("options", "error", "sentence"),
     [
-        ({"provider": "tpu"}, ValueError, "provider is 'tpu', expected one of auto, cpu, cuda"),
-        ({"prefer": "speed"}, ValueError, "prefer is 'speed', expected one of throughput, lat"),
+        ({"provider": "tpu"}, ValueError, "provider 'tpu' is unknown: expected one of auto"),
+        ({"prefer": "speed"}, ValueError, "prefer 'speed' is unknown: expected one of throu"),
         ({"best_of": 0}, ValueError, "best_of is 0, expected a whole number from 1"),
         ({"best_of": 2.0}, TypeError, "best_of is 2.0, expected"),
         ({"threads": 0}, ValueError, "threads is 0, expected"),
+        (
+            ValueError,
+            "threads is 10000000000, expected a",
+        ),
         ({"threads": True}, TypeError, "threads is True, expected"),
         ({"device_id": -1, "provider": "cuda"}, ValueError, "device_id is -1, expected"),
         ({"device_id": 1, "provider": "cpu"}, ValueError, "device_id is 1, expected 0 with"),
@@ -152,7 +156,7 @@ def test_options_are_checked(
 
 
 def test_a_session_takes_a_provider_that_there_is(make_generator: Callable[..., Path]) -> None:
-    with pytest.raises(ValueError, match="provider is 'tpu', expected one of auto, cpu, cuda, ten"):
+    with pytest.raises(ValueError, match="provider 'tpu' is unknown: expected one of auto, cpu, "):
         open_session(make_generator(), "tpu")
 
 
@@ -221,7 +225,7 @@ def test_pictures_are_checked(tmp_path: Path, cascade: Path) -> None:
             call(np.zeros((8, 8, 4), np.uint8))
     with pytest.raises(ValueError, match="the number of images is 1, expected a whole number from"):
         write_animation(tmp_path / "walk.gif", picture(1))
-    with pytest.raises(ValueError, match=r"suffix is '.mp4', expected one of .gif, .webp"):
+    with pytest.raises(ValueError, match=r"suffix '.mp4' is unknown: expected one of .gif, .webp"):
         write_animation(tmp_path / "walk.mp4", picture(2))
     assert list(tmp_path.iterdir()) == []
 
