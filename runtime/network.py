@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from edgegan.runtime.arguments import check_array, check_integer
+from edgegan.runtime.arguments import check_array
 from edgegan.runtime.choices import check_choice
 from edgegan.runtime.cores import available_cores
 from edgegan.runtime.errors import UserError, quoted
 from edgegan.runtime.metadata import GENERATOR, ModelMetadata
 from edgegan.runtime.options import PREFERENCES, THROUGHPUT
-from edgegan.runtime.session import BATCH, open_session
+from edgegan.runtime.session import BATCH, check_threads, open_session
 
 
 class Network:
@@ -57,8 +57,7 @@ class Network:
             TypeError, ValueError: an option is none that there is.
         """
         check_choice("prefer", prefer, PREFERENCES)
-        if threads is not None:
-            threads = check_integer("threads", threads, 1)
+        threads = check_threads(threads)
         self.path = path
         self._options = (provider, part, prefer, threads, device_id)
         each_alone = prefer == THROUGHPUT and provider in ("auto", "cpu")

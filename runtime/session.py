@@ -25,6 +25,7 @@ from edgegan.runtime.onnx_file import check_model, read_facts
 from edgegan.runtime.without_telemetry import onnxruntime
 
 BATCH = 64  # rows computed at once: enough to keep a device busy, and memory stays bounded
+MOST_THREADS = 4_096  # more cores than any machine has
 SILENT = 4  # onnxruntime's severity "fatal": what fails is raised, and what is only slow is said
 
 Opened = Union[onnxruntime.InferenceSession, FixedBatchSession]
@@ -185,7 +186,8 @@ def open_session(
     Raises:
         UserError: the file cannot be read, there is no ONNX model in it or one that check_model
             refuses, or a provider was asked for by name and does not work.
-        ValueError: an unknown provider, or a device_id where it means nothing.
+        TypeError, ValueError: an unknown provider, another number of threads than 1 to
+            MOST_THREADS, or a device_id where it means nothing.
     """
     _check_options(provider, threads, device_id)
     content = model if isinstance(model, bytes) else read_bytes(model)
@@ -202,6 +204,11 @@ def open_session(
     if provider != "auto":
         raise UserError(f"provider {provider} does not work here: {reason}")
     return Session(content, name, on_cpu, open_on_cpu), f"running on the CPU ({reason})"
+
+
+def check_threads(threads: int | None) -> int | None:
+    """Return how many threads were asked for; raises TypeError or ValueError as check_integer."""
+    return None if threads is None else check_integer("threads", threads, 1, MOST_THREADS)
 
 
 def available_providers() -> list[str]:
@@ -318,8 +325,7 @@ def _try_out(session: FixedBatchSession) -> None:
 
 def _check_options(provider: str, threads: int | None, device_id: int) -> None:
     check_choice("provider", provider, ("auto", *PROVIDERS))
-    if threads is not None:
-        check_integer("threads", threads, 1)
+    check_threads(threads)
     has_devices = provider == "auto" or PROVIDERS[provider].is_gpu
     if check_integer("device_id", device_id) and not has_devices:
         raise ValueError(f"device_id is {device_id}, expected 0 with the provider {provider}")
