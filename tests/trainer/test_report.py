@@ -473,7 +473,8 @@ def test_pauses_are_no_minutes_of_training(tmp_path: Path, monkeypatch: pytest.M
 def start_of(minutes: float | None) -> dict[str, Any]:
     """A stage of 100 steps, as a checkpoint notes it, and as older ones did where None."""
     stage = {"recipe": DCGAN, "seed": 7, "step": 100, "images_seen": 9600}
-    return stage if minutes is None else {**stage, "minutes": minutes}
+    noted = {"minutes": minutes, "split": 2, "pictures_digest": "a"}
+    return stage if minutes is None else {**stage, **noted}
 
 
 @pytest.mark.parametrize("noted", [5.0, None])
@@ -496,6 +497,9 @@ def test_a_continued_run_goes_on_where_the_first_ended(
     steps = np.array([0, 5, 10, 25, 40])
     np.testing.assert_allclose(run.minutes_at(steps), [5, 5.5, 6, 6.5, 7], rtol=1e-6)
     np.testing.assert_allclose(run.images_seen_at(steps), 9600 + 64 * steps)
+    assert (run.facts.stages[0].split, run.facts.stages[0].digest) == (
+        (2, "a") if noted else (None, None)
+    )
     assert compare.Length.of(run).images == 40 * 64
     assert compare.Length.of(run).minutes == pytest.approx(2)
 
@@ -912,6 +916,11 @@ def test_a_run_that_was_continued_is_no_seed_of_those_from_nothing() -> None:
     ]
     groups = compare.group_runs(runs)
     assert names_of(groups) == ["a, b", "c, d", "e", "f"]
+    for other in ({"digest": "b" * 64}, {"split": 2}):  # it began with other pictures
+        stage = replace(STAGE, seed=3, **other)
+        assert (
+            len(compare.group_runs([runs[2], with_facts("g", stages=(stage,), **continued)])) == 2
+        )
     pairs = compare.one_setting_apart(groups)
     assert [(pair.before.name, pair.after.name) for pair in pairs] == [
         *(("a, b", name) for name in ("c, d", "e", "f")),

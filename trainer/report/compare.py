@@ -131,11 +131,15 @@ class Length:
 
 @dataclass(frozen=True)
 class Beginning:
-    """What a run was started from: what it is called, and all that tells it from another."""
+    """What a run was started from: what it is called, and all that tells it from another.
+
+    ``pictures`` are the split and the digest of those that it was trained on.
+    """
 
     name: str
     step: int
     settings: dict[str, Any]
+    pictures: tuple[int | None, str | None]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.step:,} steps)"
@@ -252,7 +256,12 @@ def settings(run: RecordedRun) -> dict[str, Any]:
 def beginnings(run: RecordedRun) -> list[Beginning]:
     """What a run was started from, the first one first."""
     return [
-        Beginning(str(stage.recipe.get("name")), stage.step, _unlabelled(stage.recipe))
+        Beginning(
+            str(stage.recipe.get("name")),
+            stage.step,
+            _unlabelled(stage.recipe),
+            (stage.split, stage.digest),
+        )
         for stage in run.facts.stages
     ]
 

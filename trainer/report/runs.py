@@ -79,6 +79,7 @@ class Stage:
     Attributes:
         step, images_seen: how far it came, itself.
         minutes: how long it took; None where an older version did not note it.
+        split, digest: of its pictures, as in ``Facts``.
     """
 
     recipe: dict[str, Any]
@@ -86,6 +87,8 @@ class Stage:
     step: int
     images_seen: int
     minutes: float | None = None
+    split: int | None = None
+    digest: str | None = None
 
 
 @dataclass(frozen=True)
@@ -329,20 +332,16 @@ def _read_facts(path: Path) -> Facts:
     if not path.is_file():
         raise UserError(f"the seed of {path.parent}, since there is no {path} yet")
     facts = read_header(path).facts
-
-    def optional(kind: Callable[[Any], T], key: str) -> T | None:
-        return None if facts.get(key) is None else kind(facts[key])
-
     try:
         return Facts(
             step=int(facts["step"]),
             minutes=float(facts["minutes"]),
             images_seen=int(facts["images_seen"]),
             seed=int(facts["seed"]),
-            total_steps=optional(int, "total_steps"),
-            pictures=optional(int, "pictures"),
-            digest=optional(str, "pictures_digest"),
-            split=optional(int, "split"),
+            total_steps=_optional(int, facts, "total_steps"),
+            pictures=_optional(int, facts, "pictures"),
+            digest=_optional(str, facts, "pictures_digest"),
+            split=_optional(int, facts, "split"),
             teacher=str(facts["teacher"][0]) if "teacher" in facts else None,
             stages=tuple(map(_stage, facts.get("stages", ()))),
         )
@@ -351,14 +350,19 @@ def _read_facts(path: Path) -> Facts:
 
 
 def _stage(facts: dict[str, Any]) -> Stage:
-    minutes = facts.get("minutes")
     return Stage(
-        modern(facts["recipe"]),
-        int(facts["seed"]),
-        int(facts["step"]),
-        int(facts["images_seen"]),
-        None if minutes is None else float(minutes),
+        recipe=modern(facts["recipe"]),
+        seed=int(facts["seed"]),
+        step=int(facts["step"]),
+        images_seen=int(facts["images_seen"]),
+        minutes=_optional(float, facts, "minutes"),
+        split=_optional(int, facts, "split"),
+        digest=_optional(str, facts, "pictures_digest"),
     )
+
+
+def _optional(kind: Callable[[Any], T], facts: dict[str, Any], key: str) -> T | None:
+    return None if facts.get(key) is None else kind(facts[key])
 
 
 def _facts_by_events(records: list[Record], recipe: dict[str, Any]) -> Facts:
