@@ -46,6 +46,8 @@ class Standing(Enum):
             return cls.TRAINED_ON
         if known.split < SPLIT_VERSION:
             return cls.OLD_SPLIT
+        if known.digest is None:
+            return cls.NOT_KNOWN
         return cls.HELD_OUT if known.digest == digest else cls.OTHER_SET
 
     @classmethod
@@ -83,12 +85,16 @@ def training_pictures(source: Checkpoint[Any], path: Path) -> TrainingPictures |
     stages = facts.get("stages", [])
     digest = facts.get("pictures_digest")
     one_set = all(stage.get("pictures_digest") == digest for stage in stages)
-    shares = [stage["recipe"].get("held_out", 0) for stage in stages]
+    recipes = [recipe.to_mapping(), *(stage["recipe"] for stage in stages)]
+
+    def least(share: str) -> float:
+        """Of all stages: what a larger one keeps out, one with a smaller may have trained on."""
+        return min(mapping.get(share, 0) for mapping in recipes)
+
     return TrainingPictures(
         digest=digest if one_set else None,
         split=OLD_SPLIT if is_of_old_split(facts) else facts["split"],
-        # What a larger share holds out, a stage with a smaller one may have trained on.
-        held_out=min([recipe.held_out, *shares]),
-        validation=recipe.validation,
+        held_out=least("held_out"),
+        validation=least("validation"),
         crop_from=recipe.crop_from,
     )

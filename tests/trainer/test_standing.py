@@ -20,8 +20,8 @@ PATH = Path("last.npz")
 NOW = {"split": SPLIT_VERSION, "pictures_digest": SET}
 
 
-def stage(held_out: float = 0.1, **facts: Any) -> dict[str, Any]:
-    return {"recipe": {"held_out": held_out}, **NOW, **facts}
+def stage(held_out: float = 0.1, validation: float = 0.05, **facts: Any) -> dict[str, Any]:
+    return {"recipe": {"held_out": held_out, "validation": validation}, **NOW, **facts}
 
 
 def known_of(*overrides: str, **facts: Any) -> TrainingPictures | None:
@@ -40,7 +40,7 @@ def known_of(*overrides: str, **facts: Any) -> TrainingPictures | None:
         # A run that was continued was trained on what each of its stages was trained on.
         (0.1, {**NOW, "stages": [stage()]}, Standing.HELD_OUT),
         (0.1, {**NOW, "stages": [stage(held_out=0)]}, Standing.TRAINED_ON),
-        (0.1, {**NOW, "stages": [stage(), stage(pictures_digest=OTHER)]}, Standing.OTHER_SET),
+        (0.1, {**NOW, "stages": [stage(), stage(pictures_digest=OTHER)]}, Standing.NOT_KNOWN),
         (0.1, {**NOW, "stages": [stage(split=None)]}, Standing.OLD_SPLIT),
         (0.1, {**NOW, "stages": [{"recipe": {"held_out": 0.1}}]}, Standing.OLD_SPLIT),
     ],
@@ -51,8 +51,13 @@ def test_standing_of_a_run(held_out: float, facts: dict[str, Any], standing: Sta
 
 def test_the_least_share_of_all_stages_is_held_out() -> None:
     """Shares nest: what 0.05 holds out, 0.1 does too, and not the other way round."""
-    known = known_of("held_out=0.1", "crop_from=12", **NOW, stages=[stage(0.2), stage(0.05)])
-    assert known == TrainingPictures(SET, SPLIT_VERSION, 0.05, 0.05, 12)
+    stages = [stage(0.2, 0.01), stage(0.05, 0.2)]
+    known = known_of("held_out=0.1", "crop_from=12", **NOW, stages=stages)
+    assert known == TrainingPictures(SET, SPLIT_VERSION, 0.05, 0.01, 12)
+    before_shares = {"recipe": {}, **NOW, "split": None}
+    assert known_of("held_out=0.1", **NOW, stages=[before_shares]) == TrainingPictures(
+        SET, 1, 0, 0, None
+    )
 
 
 def test_a_student_has_its_teachers_pictures() -> None:
