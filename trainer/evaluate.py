@@ -35,7 +35,7 @@ from edgegan.trainer.metrics import find_columns, find_metrics
 from edgegan.trainer.metrics.faces import summarise
 from edgegan.trainer.options import add_data_options
 from edgegan.trainer.recipe import VALUE_RANGES, AnyRecipe
-from edgegan.trainer.split import HELD_OUT, SPLIT_VERSION, VALIDATION, split
+from edgegan.trainer.split import HELD_OUT, SPLIT_VERSION, split
 from edgegan.trainer.standing import Standing, training_pictures
 
 EXAMPLES = """\
@@ -60,21 +60,20 @@ Evaluation = dict[str, Any]
 class Pictures:
     """Which pictures of the data generators are measured against, and which are their floor.
 
-    ``image_size``, ``crop_from`` and the shares are those that a generator was trained with. The
-    shares are the usual ones where that is not known, or none was held out.
+    ``image_size``, ``crop_from`` and the share are those that a generator was trained with. The
+    share is the usual one where that is not known, or none was held out.
     """
 
     image_size: int
     crop_from: int | None = None
     held_out: float = HELD_OUT
-    validation: float = VALIDATION
 
     @classmethod
     def of(cls, image_size: int, known: TrainingPictures | None) -> Pictures:
         """Those for a generator that was trained as is known."""
         if known is None:
             return cls(image_size)
-        return cls(image_size, known.crop_from, known.held_out or HELD_OUT, known.validation)
+        return cls(image_size, known.crop_from, known.held_out or HELD_OUT)
 
     def __str__(self) -> str:
         cropped = f" cropped from {self.crop_from}" if self.crop_from else ""
@@ -129,8 +128,8 @@ class Examiner:
 class Reference:
     """Real pictures of one size: the features of those held out, float (N, D), and the floor.
 
-    The floor is what pictures of the training part measure against those held out: no generator is
-    expected to come nearer. It is of fewer pictures than are drawn where the part has no more.
+    The floor is what the others measure against those held out: no generator is expected to come
+    nearer. It is of fewer pictures than are drawn where there are no more.
     ``digest`` is of the whole set.
     """
 
@@ -225,7 +224,7 @@ def open_generator(name: str, seed: int) -> MeasuredGenerator:
 def read_reference(
     source: Path, which: Pictures, images: int, examiner: Examiner, skip_bad: bool = False
 ) -> Reference:
-    """The pictures of ``source`` that are held out, and of its training part as many as are drawn.
+    """The pictures of ``source`` that are held out, and of the others as many as are drawn.
 
     Both in random order, which the metrics ask for, and at most MOST_PICTURES.
 
@@ -234,8 +233,9 @@ def read_reference(
             alike.
     """
     pictures = pack(source, which.image_size, skip_bad, which.crop_from)
-    parts = split(pictures, which.held_out, which.validation)
-    training, held_out = (
+    # What validates is among the others, so that runs whose shares of it differ have one floor.
+    parts = split(pictures, which.held_out, validation=0)
+    others, held_out = (
         philox(0, Stream.SHUFFLE, number).permutation(part)[:most]
         for number, (part, most) in enumerate(
             [(parts.training, images), (parts.held_out, MOST_PICTURES)]
@@ -253,9 +253,9 @@ def read_reference(
 
     ungraded = Examiner(examiner.extract, detector=None)
     features, _ = ungraded.look_at("held-out pictures", partial(read, held_out), len(held_out))
-    floor = examiner.look_at("training pictures", partial(read, training), len(training))
+    floor = examiner.look_at("real pictures", partial(read, others), len(others))
     try:
-        measured = {**evaluate(*floor, features), "images": len(training)}
+        measured = {**evaluate(*floor, features), "images": len(others)}
         return Reference(which, pictures.digest, features, measured)
     except ValueError as error:
         raise UserError(f"{source}: {error}, expected pictures that differ") from error

@@ -137,7 +137,6 @@ def test_a_run_keeps_what_was_measured(command: Command, run: Path, pictures: Pa
             "image_size": SIZE,
             "crop_from": None,
             "held_out": 0.1,
-            "validation": 0.05,
         },
     }
     wrote, how, titles, floor, line = out.splitlines()
@@ -368,7 +367,6 @@ def test_an_export_is_measured_by_what_its_run_was_trained_on(
             "image_size": SIZE,
             "crop_from": 24,
             "held_out": 0.2,
-            "validation": 0.05,
         }
 
 
