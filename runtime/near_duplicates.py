@@ -17,10 +17,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import NamedTuple
 
 import cv2
 import numpy as np
+
+from edgegan.runtime.cores import available_cores
 
 SIDE = 16  # pixels of a thumbnail
 SHIFT = 0.625  # of its pixels, between the places where a picture is looked for
@@ -51,9 +55,9 @@ NUMBERS = (
 )  # fmt: skip
 PRECISION = 2048  # of the whole-numbered filters that they come from
 LEVELS = 32  # of a deviation, in a whole number
-FARTHEST = 0.3  # deviations between the numbers of copies, root mean square
+FARTHEST = 0.35  # deviations between the numbers of copies, root mean square
 
-KEYS = 12
+KEYS = 16
 BITS = 36  # of a key
 SEED = 0  # of the projections
 MOST_ALIKE = 32
@@ -107,19 +111,21 @@ def _hashes(thumbnails: np.ndarray) -> np.ndarray:
 
 def _joined(thumbnails: np.ndarray, contents: np.ndarray) -> np.ndarray:
     """For each of different thumbnails the least index that it hangs together with by copies."""
-    numbers = [_numbers(thumbnails, placement) for placement in PLACEMENTS]
     joined = np.arange(len(thumbnails))
-    for projection in _projections():
-        pairs = [
-            candidates[:, joined[candidates[0]] != joined[candidates[1]]]
-            for candidates in _candidates(numbers, projection, contents)
-        ]
-        sought, found, placements = _nearest(np.concatenate(pairs, axis=1))
-        alike = np.zeros(len(sought), bool)
-        for number, placement in enumerate(PLACEMENTS):
-            for rows in _chunks(np.flatnonzero(placements == number)):
-                alike[rows] = _alike(thumbnails[sought[rows]], thumbnails[found[rows]], placement)
-        joined = _components(joined, sought[alike], found[alike])
+    with ThreadPoolExecutor(available_cores()) as pool:
+        numbers = list(pool.map(partial(_numbers, thumbnails), PLACEMENTS))
+        for projection in _projections():
+            index = _Index(numbers[0], projection, contents)
+            found = list(pool.map(index.find, numbers, range(len(numbers))))
+            candidates = np.concatenate(found, axis=1)
+            apart = joined[candidates[0]] != joined[candidates[1]]
+            pairs = _nearest(candidates[:, apart])
+            alike = np.zeros(pairs.shape[1], bool)
+            for number, placement in enumerate(PLACEMENTS):
+                for rows in _chunks(np.flatnonzero(pairs[2] == number)):
+                    one, other = (thumbnails[part] for part in pairs[:2, rows])
+                    alike[rows] = _alike(one, other, placement)
+            joined = _components(joined, *pairs[:2, alike])
     return joined
 
 
@@ -192,31 +198,44 @@ def _keys(numbers: np.ndarray, projection: np.ndarray) -> np.ndarray:
     return keys.view(np.uint64)[:, 0]
 
 
-def _candidates(
-    numbers: list[np.ndarray], projection: np.ndarray, contents: np.ndarray
-) -> Iterator[np.ndarray]:
-    """Pairs that share a key and are near: int64 (4, pairs).
+class _Index:
+    """Pictures by their keys of one projection.
 
-    Who is sought, who is found, the number of the placement, and the square of the distance.
+    Args:
+        numbers: of the pictures as they are, int8 (N, len(NUMBERS)).
+        contents: which of those with the same key come first.
     """
-    own = _keys(numbers[0], projection)
-    order = np.lexsort((contents, own))
-    keys = own[order]
-    starts = np.flatnonzero(np.r_[True, keys[1:] != keys[:-1]])
-    lengths = np.diff(np.r_[starts, len(keys)])
-    for number, placed in enumerate(numbers):
-        sought_keys = _keys(placed, projection)
-        runs = np.searchsorted(keys[starts], sought_keys).clip(max=len(starts) - 1)
-        for rows in _chunks(np.flatnonzero(keys[starts[runs]] == sought_keys)):
-            counts = np.minimum(lengths[runs[rows]], MOST_ALIKE)
+
+    def __init__(self, numbers: np.ndarray, projection: np.ndarray, contents: np.ndarray) -> None:
+        self.numbers = numbers
+        self.projection = projection
+        keys = _keys(numbers, projection)
+        self.order = np.lexsort((contents, keys))
+        ordered = keys[self.order]
+        self.starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+        self.lengths = np.diff(np.r_[self.starts, len(keys)]).clip(max=MOST_ALIKE)
+        self.keys = ordered[self.starts]
+
+    def find(self, placed: np.ndarray, placement: int) -> np.ndarray:
+        """The pairs that share a key and are near: int64 (4, pairs).
+
+        Who is sought, who is found, the number of the placement, the square of the distance.
+        """
+        sought_keys = _keys(placed, self.projection)
+        runs = np.searchsorted(self.keys, sought_keys).clip(max=len(self.keys) - 1)
+        pairs = [np.zeros((4, 0), np.int64)]
+        for rows in _chunks(np.flatnonzero(self.keys[runs] == sought_keys)):
+            counts = self.lengths[runs[rows]]
             sought = np.repeat(rows, counts)
             within = np.arange(len(sought)) - np.repeat(np.cumsum(counts) - counts, counts)
-            found = order[np.repeat(starts[runs[rows]], counts) + within]
-            apart = placed[sought].astype(np.float32) - numbers[0][found]
+            found = self.order[np.repeat(self.starts[runs[rows]], counts) + within]
+            apart = placed[sought].astype(np.float32) - self.numbers[found]
             distances = np.einsum("ij,ij->i", apart, apart).astype(np.int64)
             near = distances <= len(NUMBERS) * (FARTHEST * LEVELS) ** 2
             near &= sought != found
-            yield np.stack([sought, found, np.full(len(sought), number), distances])[:, near]
+            number = np.full(len(sought), placement)
+            pairs.append(np.stack([sought, found, number, distances])[:, near])
+        return np.concatenate(pairs, axis=1)
 
 
 # Comparing
