@@ -107,13 +107,17 @@ def parse_seeds(text: str) -> list[int]:
     for part in text.split(","):
         first, dash, last = part.partition("-")
         if not first:
-            raise UserError(f"seeds are {text!r}, expected whole numbers such as 3, 0-99 or 0-9,20")
+            raise UserError(
+                f"seeds are {quoted(text)}, expected whole numbers such as 3, 0-99 or 0-9,20"
+            )
         start = parse_seed(first)
         end = parse_seed(last) if dash else start
         if end < start:
-            raise UserError(f"seeds are {text!r}, expected the lower one of {part!r} first")
-        if end - start >= MOST_SEEDS:
-            raise UserError(f"seeds are {text!r}, expected at most {MOST_SEEDS} of them")
+            raise UserError(
+                f"seeds are {quoted(text)}, expected the lower one of {quoted(part)} first"
+            )
+        if len(seeds) + end - start >= MOST_SEEDS:
+            raise UserError(f"seeds are {quoted(text)}, expected at most {MOST_SEEDS} of them")
         seeds += range(start, end + 1)
     return seeds
 

@@ -167,6 +167,7 @@ def test_the_best_faces_of_a_model(make_generator, make_discriminator, monkeypat
         ("9-0", "expected the lower one of '9-0' first"),
         ("-1", "seeds are '-1', expected whole numbers such as"),
         ("0-99999999999", "seeds are '0-99999999999', expected at most 1000000 of them"),
+        ("0-999999,7", "seeds are '0-999999,7', expected at most 1000000 of them"),
         ("a", "seed is 'a'"),
         ("1,,2", "seeds are '1,,2', expected whole numbers such as"),
         ("0-9-10", "seed is '9-10'"),
