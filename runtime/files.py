@@ -213,8 +213,9 @@ def check_new_file(option: str, path: Path) -> None:
     and how it begins: before long work, not after.
     """
     target = Path(os.path.realpath(path))
-    if _regular_file(target, path) is None:
-        check_folder(target.parent)
+    there = _regular_file(target, path)
+    check_folder(target.parent)  # what replaces a file is written beside it
+    if there is None:
         return
     if not os.access(target, os.W_OK):
         raise UserError(f"cannot write {path}: no permission to write to that file")

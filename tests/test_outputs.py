@@ -210,6 +210,17 @@ def test_a_place_where_no_file_can_be_is_told_at_once(tmp_path: Path) -> None:
             read(str(tmp_path / name))
 
 
+def test_a_folder_that_takes_no_file_is_told_though_the_file_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "grid.png"
+    path.write_bytes(BEGINNINGS[".png"])
+    # Root may write anywhere, so the answer is made up.
+    monkeypatch.setattr(os, "access", lambda place, _: Path(place) != tmp_path)
+    with pytest.raises(UserError, match=f"no permission to write in {tmp_path}$"):
+        output_file("--output", ".png")(str(path))
+
+
 @pytest.mark.parametrize("name", ["grid", "grid.jpg", "grid.jpeg", "best.npz", "png", ".png", ""])
 def test_another_suffix_is_refused(name: str) -> None:
     with pytest.raises(UserError, match=re.escape(f"--output is {name!r}, expected a .png file")):
