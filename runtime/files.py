@@ -126,6 +126,9 @@ def locked(folder: Path, purpose: str) -> Iterator[None]:
         with suppress(OSError):
             (folder / LOCK).unlink()  # while it is still held: the next one makes its own
         os.close(descriptor)
+        if sys.platform == "win32":  # where no open file can be removed, and nobody held it
+            with suppress(OSError):
+                (folder / LOCK).unlink()
         for place in missing:  # the innermost first; one that holds something stays
             with suppress(OSError):
                 place.rmdir()
@@ -304,6 +307,7 @@ def _lock(folder: Path, purpose: str) -> int:
             raise UserError(f"cannot write {path}: {error.strerror or error}") from error
         try:
             _lock_or_refuse(descriptor, folder)
+            # At last any is taken: there are file systems on which no file is ever the same.
             if not left or _is_at(descriptor, path):
                 _name_holder(descriptor, purpose)
                 return descriptor
