@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 PNG_START, JPEG_START = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
-MOST_PIXELS = 178_956_970  # of one picture, as Pillow has it
+MOST_PIXELS = 178_956_970  # of more Pillow says that they are meant to fill the memory
 MOST_PROFILE = 1 << 24  # bytes of a colour profile, unpacked
 
 # Of a PNG's chunks, those that its pixels are made of: text is left out.
@@ -59,7 +59,7 @@ def check(content: bytes) -> None:
         check_jpeg(jpeg_parts(content))
 
 
-def check_size(width: int, height: int) -> None:
+def check_pixels(width: int, height: int) -> None:
     """Raise BadPicture where a picture has more than MOST_PIXELS, before there is memory for it."""
     if width * height > MOST_PIXELS:
         raise BadPicture(f"{width * height} pixels, expected at most {MOST_PIXELS}")
@@ -95,7 +95,7 @@ def jpeg_parts(content: bytes) -> Parts:
         elif marker == PROFILE and body.startswith(PROFILE_NAME) and len(body) > 13:
             profiles[body[12]] = body[14:]
         if marker in FRAMES and len(body) >= 5:
-            check_size(*struct.unpack_from(">HH", body, 1))
+            check_pixels(*struct.unpack_from(">HH", body, 1))
         if not _is_jpeg_metadata(marker, body):
             kept.append(content[position:end])
         position = end
@@ -145,7 +145,7 @@ def png_parts(content: bytes) -> Parts:
             header = content[start:end]
             if kind != b"IHDR" or len(header) != 13:
                 raise BadPicture("damaged PNG: no header")
-            check_size(*struct.unpack_from(">II", header))
+            check_pixels(*struct.unpack_from(">II", header))
         if kind in PIXELS or (kind == b"tRNS" and header[9] == PALETTE):
             kept.append(content[start - 8 : end + 4])
         else:

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from edgegan.runtime.arguments import check_array, check_integer
+from edgegan.runtime.damage import JPEG_START, MOST_PIXELS, PNG_START, BadPicture, check
 from edgegan.runtime.errors import UserError
 from edgegan.runtime.files import read_bytes, write_bytes
 from edgegan.runtime.resample import resample
@@ -22,7 +23,6 @@ BASELINE_TOPS = (57, 134, 210, 287, 363)
 BASELINE_HIDDEN = (57, 210)  # rows of pixels that rounding puts above the panels they belong to
 WHITE = 255
 MOST_SIDE = 1_000_000  # pixels, of a PNG: libpng writes and reads no longer ones
-MOST_PIXELS = 178_956_970  # of more Pillow says that they are meant to fill the memory
 
 
 def baseline_grid(images: np.ndarray) -> np.ndarray:
@@ -126,8 +126,6 @@ def read_picture(path: str | Path) -> np.ndarray:
     Raises:
         UserError: the file cannot be read, is neither PNG nor JPEG, or is damaged.
     """
-    from edgegan.runtime.damage import JPEG_START, PNG_START, BadPicture, check  # for this only
-
     content = read_bytes(path)  # cv2.imread itself takes no Chinese name on Windows
     if not content.startswith((PNG_START, JPEG_START)):
         raise UserError(f"{path} is neither a PNG nor a JPEG picture")

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from edgegan.runtime.animation import FORMATS, write_animation
+from edgegan.runtime.damage import MOST_PIXELS
 from edgegan.runtime.errors import UserError, add_debug_option, run_command
 from edgegan.runtime.files import check_not_read
 from edgegan.runtime.generator import Generator
 from edgegan.runtime.grid import (
-    MOST_PIXELS,
     WHITE,
     check_size,
     tight_grid,

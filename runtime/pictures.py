@@ -19,7 +19,7 @@ from edgegan.runtime.damage import (
     BadPicture,
     Parts,
     check_jpeg,
-    check_size,
+    check_pixels,
     jpeg_parts,
     png_parts,
 )
@@ -105,7 +105,7 @@ def decode(content: bytes) -> np.ndarray:
 
 def _decode(kind: str, parts: Parts) -> np.ndarray:
     with Image.open(io.BytesIO(parts.pixels), formats=(kind,)) as image:
-        check_size(*image.size)
+        check_pixels(*image.size)
         if kind == "JPEG":
             check_jpeg(parts)
         image.load()

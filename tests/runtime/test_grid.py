@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from edgegan.runtime.damage import MOST_PIXELS
 from edgegan.runtime.errors import UserError
 from edgegan.runtime.grid import (
-    MOST_PIXELS,
     MOST_SIDE,
     baseline_grid,
     check_size,
