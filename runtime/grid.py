@@ -133,7 +133,7 @@ def read_picture(path: str | Path) -> np.ndarray:
         check(content)
         picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
     except BadPicture as error:
-        raise UserError(f"{path} is a damaged or truncated picture: {error}") from error
+        raise UserError(f"cannot read {path}: {error}") from error
     except cv2.error as error:
         if error.code == cv2.Error.StsNoMem:
             raise MemoryError(str(error)) from error

@@ -84,7 +84,7 @@ def test_bad_input_to_interpolate(make_generator, tmp_path, arguments, parts):
     ("arguments", "parts"),
     [
         (["none.png"], ["cannot read none.png: No such file"]),
-        (["truncated.png"], ["truncated.png is a damaged or truncated picture"]),
+        (["truncated.png"], ["cannot read truncated.png: truncated PNG"]),
         (["empty"], ["empty has no picture in it"]),
         (["grid.png", "--annotate", "grid.png/faces"], ["a file is in its place"]),
         (["grid.png", "--cascade", "text.xml"], ["text.xml is not the known cascade", "SHA-256"]),

@@ -161,7 +161,7 @@ def test_a_truncated_picture_is_an_error(tmp_path, suffix, share):
     content = cv2.imencode(suffix, random_images(1)[0])[1].tobytes()
     path = tmp_path / f"half{suffix}"
     path.write_bytes(content[: int(len(content) * share)])
-    with pytest.raises(UserError, match=f"{path} is a damaged or truncated picture: truncated"):
+    with pytest.raises(UserError, match=f"cannot read {path}: truncated"):
         read_picture(path)
 
 
@@ -183,7 +183,7 @@ def test_a_picture_with_zeros_in_it_is_an_error(tmp_path, suffix, start, end):
     first, last = int(len(content) * start), int(len(content) * end)
     path = tmp_path / f"zeros{suffix}"
     path.write_bytes(content[:first] + bytes(last - first) + content[last:])
-    with pytest.raises(UserError, match=f"{path} is a damaged or truncated picture: "):
+    with pytest.raises(UserError, match=f"cannot read {path}: (damaged|truncated) "):
         read_picture(path)
 
 
@@ -193,7 +193,7 @@ def test_a_picture_of_too_many_pixels_is_an_error(tmp_path):
     path = tmp_path / "huge.png"
     sized = content[:12] + header + struct.pack(">I", zlib.crc32(header)) + content[33:]
     path.write_bytes(sized)
-    with pytest.raises(UserError, match=f"{path} is a damaged or truncated picture: .* pixels"):
+    with pytest.raises(UserError, match=f"cannot read {path}: .* pixels, expected at"):
         read_picture(path)
 
 
@@ -201,7 +201,7 @@ def test_a_damaged_picture_is_an_error(tmp_path):
     path = tmp_path / "damaged.png"
     content = cv2.imencode(".png", random_images(1)[0])[1].tobytes()
     path.write_bytes(content[:8] + content[40:])
-    with pytest.raises(UserError, match="damaged or truncated"):
+    with pytest.raises(UserError, match=f"cannot read {path}: damaged PNG"):
         read_picture(path)
 
 

@@ -72,7 +72,7 @@ def test_a_damaged_original_is_told_before_anything_is_written(
 ) -> None:
     original = tmp_path / "original.png"
     original.write_bytes(b"\x89PNG\r\n\x1a\n")
-    with pytest.raises(UserError, match=f"{original} is a damaged or truncated picture"):
+    with pytest.raises(UserError, match=f"cannot read {original}: truncated PNG"):
         main([*arguments, "--compare", str(original)])
     assert not (tmp_path / "gan.png").exists()
 

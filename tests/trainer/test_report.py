@@ -645,7 +645,7 @@ def test_what_is_no_run_is_left_out_by_name(
         (cut("events*"), "the curves of .*a after step 20, .* its checkpoint is of step 40"),
         (flip, "the curves of .*a after step 0, .* its checkpoint is of step 40"),
         (remove("events*"), "the curves of .*a after step 0, .* its checkpoint is of step 40"),
-        (cut("grids/0000040.png"), ".*0000040.png is a damaged or truncated picture.*"),
+        (cut("grids/0000040.png"), "cannot read .*0000040.png: truncated PNG.*"),
     ],
 )
 def test_what_is_missing_or_damaged_in_a_run_is_left_out_and_said(
