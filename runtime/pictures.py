@@ -23,6 +23,7 @@ from edgegan.runtime.damage import (
     jpeg_parts,
     png_parts,
 )
+from edgegan.runtime.errors import NO_MEMORY
 
 # By suffix; what is within decides how a file is read.
 SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".bmp", ".gif"}
@@ -73,6 +74,8 @@ def decode(content: bytes) -> np.ndarray:
     It is upright, in sRGB (by its ICC profile, where it has one), and on white where it is
     transparent. Of several frames it is the first. Metadata that is broken is ignored.
 
+    Python's warnings are silent meanwhile, in every thread: call it in one thread at a time.
+
     Returns:
         uint8 (H, W, 3), RGB, contiguous.
 
@@ -98,7 +101,7 @@ def decode(content: bytes) -> np.ndarray:
     except Image.DecompressionBombError as error:
         raise BadPicture(f"too many pixels, expected at most {MOST_PIXELS}") from error
     except Exception as error:  # Pillow raises many kinds on what is damaged
-        if "out of memory" in str(error):
+        if NO_MEMORY.search(str(error)):
             raise MemoryError(str(error)) from error
         raise BadPicture(_reason(kind, error)) from error
 
