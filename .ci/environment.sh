@@ -2,7 +2,8 @@
 #
 # .venv/edgegan.stamp tells, a line each: where and by which Python the .venv was made, what was
 # installed, and the checksum of setup.py and pyproject.toml, which said so. It is written last, so a
-# set-up that was broken off is seen and done again. While a .venv is being made it says "making" and the process.
+# set-up that was broken off is seen and done again. While a .venv is being made it says "making" and
+# the process.
 
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)"
 venv="$root/.venv"

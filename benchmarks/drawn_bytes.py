@@ -5,10 +5,7 @@ A script for ``benchmarks.processors``, which has it run by processors that this
 
 from __future__ import annotations
 
-import os
 import sys
-
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 import numpy as np
 
