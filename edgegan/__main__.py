@@ -30,6 +30,7 @@ COMMANDS = {
     "interpolate": Command("edgegan.runtime.interpolate", "walk from one face to another"),
     "score": Command("edgegan.runtime.score", "count the faces in pictures as the graders do"),
     "show": Command("edgegan.runtime.show", "say what a model, an ONNX file or a run is"),
+    "cache": Command("edgegan.runtime.cache", "say what is in your cache, and clear it"),
     "providers": Command("edgegan.runtime.providers", "say what models can run on here"),
     "fit": Command("edgegan.trainer.fit", "train a GAN by a recipe on your pictures", TRAINER),
     "recipes": Command(

@@ -22,9 +22,10 @@ import numpy as np
 from tqdm import tqdm
 
 from edgegan.runtime.errors import UserError, say
-from edgegan.runtime.files import atomic_write, cache_directory
+from edgegan.runtime.files import atomic_write
 from edgegan.runtime.generator import from_bytes
 from edgegan.runtime.near_duplicates import SIDE, group, thumbnail
+from edgegan.runtime.packed import SUFFIXES, SUMMARY, hold, packed_folder, packing
 from edgegan.runtime.picture_set import (
     Entry,
     LeftOut,
@@ -37,6 +38,7 @@ from edgegan.runtime.pictures import KINDS, BadPicture, decode, fit
 from edgegan.trainer.framework import mx
 from edgegan.trainer.recipe import VALUE_RANGES
 
+PACKING_VERSION = 1  # of decoding, fitting and grouping: another one packs all sets again
 MOST_REASONS = 8  # that are told of what was left out
 MOST_BAD = 0.01  # of all pictures; more than that is no accident
 
@@ -57,16 +59,18 @@ class PackedPictures:
 
     def hashes(self) -> np.ndarray:
         """The SHA-256 of each encoded file, uint8 (N, 32); raises UserError if damaged."""
-        return self._origins("hashes")
+        return self._known("hashes")
 
     def groups(self) -> np.ndarray:
         """The number of each picture's group of near-duplicates, int64 (N,); raises likewise."""
-        return self._origins("groups")
+        return self._known("groups")
 
-    def _origins(self, name: str) -> np.ndarray:
+    def _known(self, name: str) -> np.ndarray:
         try:
-            with np.load(origins_file(self.path)) as origins:
+            with np.load(_origins(self.path)) as origins:
                 return np.asarray(origins[name])
+        except MemoryError:
+            raise
         except Exception as error:  # zipfile's, zlib's or numpy's own, by what is broken
             raise _damaged(self.path) from error
 
@@ -90,32 +94,51 @@ def pack(
 def _pack(
     source: Path, found: PictureSet, image_size: int, skip_bad: bool, crop_from: int | None
 ) -> PackedPictures:
-    form = f"{image_size}" if crop_from is None else f"{image_size} of {crop_from}"
-    told = f"{form}\n{found.signature}".encode("utf-8", "surrogateescape")
-    key = hashlib.sha256(told).hexdigest()[:24]
-    records = cache_directory() / "packed" / f"{key}.rec"
-    origins, summary = origins_file(records), records.with_suffix(".json")
-    if not all(path.exists() for path in (records, _index(records), origins, summary)):
-        skipped: list[LeftOut] = []
-        with atomic_write(records) as records_part, atomic_write(_index(records)) as index_part:
-            hashes, thumbnails, digest = _write_records(
-                source, found.entries, image_size, crop_from, records_part, index_part, skipped
-            )
-        count = len(hashes)
-        with atomic_write(origins) as origins_part:
-            np.savez(origins_part, hashes=hashes, groups=group(thumbnails))
-        with atomic_write(summary) as summary_part:  # the last: without it nothing is packed
-            summary_part.write_text(
-                json.dumps({"count": count, "digest": digest, "skipped": skipped})
-            )
+    form = f"{image_size} x {image_size}" + (f", cropped from {crop_from}" if crop_from else "")
+    told = f"{PACKING_VERSION}\n{form}\n{found.signature}".encode("utf-8", "surrogateescape")
+    summary = packed_folder() / f"{hashlib.sha256(told).hexdigest()[:24]}{SUMMARY}"
+    if not all(summary.with_suffix(suffix).exists() for suffix in SUFFIXES):
+        with packing():
+            _write_set(summary, source, found.entries, image_size, crop_from, form)
+    hold(summary)
+    records = summary.with_suffix(".rec")
     try:
         facts = json.loads(summary.read_text())
-        facts["skipped"] = list(starmap(LeftOut, facts["skipped"]))
-        packed = PackedPictures(records, **facts, left_out=found.left_out)
+        skipped = list(starmap(LeftOut, facts["skipped"]))
+        packed = PackedPictures(
+            records, int(facts["count"]), str(facts["digest"]), skipped, found.left_out
+        )
     except (ValueError, LookupError, TypeError) as error:
         raise _damaged(summary) from error
     _check_quality(source, packed, skip_bad)
     return packed
+
+
+def _write_set(
+    summary: Path,
+    source: Path,
+    entries: Iterable[Entry],
+    image_size: int,
+    crop_from: int | None,
+    form: str,
+) -> None:
+    records = summary.with_suffix(".rec")
+    skipped: list[LeftOut] = []
+    with atomic_write(records) as records_part, atomic_write(_index(records)) as index_part:
+        hashes, thumbnails, digest = _write_records(
+            source, entries, image_size, crop_from, records_part, index_part, skipped
+        )
+    with atomic_write(_origins(records)) as origins_part:
+        np.savez(origins_part, hashes=hashes, groups=group(thumbnails))
+    facts = {
+        "count": len(hashes),
+        "digest": digest,
+        "skipped": skipped,
+        "form": form,
+        "source": str(source.resolve()),
+    }
+    with atomic_write(summary) as summary_part:  # the last: without it nothing is packed
+        summary_part.write_text(json.dumps(facts))
 
 
 def picture_names(source: Path, pictures: PackedPictures) -> list[str]:
@@ -298,8 +321,7 @@ def _index(records: Path) -> Path:
     return records.with_suffix(".idx")
 
 
-def origins_file(records: Path) -> Path:
-    """What is known of the files that packed pictures come from, beside these."""
+def _origins(records: Path) -> Path:
     return records.with_suffix(".npz")
 
 

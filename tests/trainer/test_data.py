@@ -8,6 +8,9 @@ import json
 import os
 import resource
 import shutil
+import signal
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -23,6 +26,7 @@ from PIL import Image
 
 from edgegan.runtime import generator
 from edgegan.runtime.errors import UserError
+from edgegan.runtime.packed import LOCK, SUFFIXES, packing
 from edgegan.runtime.picture_set import LeftOut
 from edgegan.runtime.pictures import decode, fit
 from edgegan.trainer import batches as module
@@ -200,7 +204,7 @@ def test_a_disk_that_fills_up_while_packing_is_told(faces: Path, cache: Path, li
             pack(faces, 16)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert list((cache / "packed").iterdir()) == []
+    assert [path.name for path in (cache / "packed").iterdir()] == [LOCK]
     assert pack(faces, 16).count == 6
 
 
@@ -748,3 +752,53 @@ def test_the_summary_is_written_last(faces: Path, monkeypatch: pytest.MonkeyPatc
     packed = pack(faces, SIZE)
     assert written[-1] == ".json"
     assert json.loads(packed.path.with_suffix(".json").read_text())["count"] == 6
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from edgegan.trainer import data
+def kill(*arguments): os.kill(os.getpid(), signal.SIGKILL)
+setattr(data, sys.argv[2], kill)
+data.pack(Path(sys.argv[1]), 8)
+"""
+
+
+@pytest.mark.parametrize("moment", ["thumbnail", "group"])
+def test_what_a_killed_packing_left_is_removed_by_the_next(
+    faces: Path, cache: Path, moment: str
+) -> None:
+    """Killed with records half written, or with records and no summary."""
+    ended = subprocess.run([sys.executable, "-c", KILLED, str(faces), moment], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    left = {path.name for path in (cache / "packed").iterdir()} - {LOCK}
+    assert left
+    with packing():  # another one, under way: it may be its files
+        pack(faces, SIZE)
+    assert left - {path.name for path in (cache / "packed").iterdir()} <= left
+    pack(faces, 2 * SIZE)
+    names = [path.name for path in (cache / "packed").iterdir() if path.name != LOCK]
+    assert len(names) == 2 * len(SUFFIXES)
+
+
+def test_another_version_of_packing_packs_again(
+    faces: Path, decoded: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pack(faces, SIZE)
+    monkeypatch.setattr(data, "PACKING_VERSION", data.PACKING_VERSION + 1)
+    pack(faces, SIZE)
+    assert len(decoded) == 2 * 6
+
+
+def test_groups_are_found_once(faces: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = pack(faces, SIZE).groups()
+    monkeypatch.setattr(data, "group", None)
+    np.testing.assert_array_equal(pack(faces, SIZE).groups(), first)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1]", '{"count": 6}'])
+def test_a_damaged_summary_is_told(faces: Path, content: str) -> None:
+    summary = pack(faces, SIZE).path.with_suffix(".json")
+    summary.write_text(content)
+    with pytest.raises(UserError, match=f"packed pictures in {summary} are damaged: delete"):
+        pack(faces, SIZE)

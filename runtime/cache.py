@@ -1,0 +1,112 @@
+"""The command that says what is in the user's cache, and clears it: edgegan cache."""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+from edgegan.runtime.detector import CASCADE_NAME
+from edgegan.runtime.errors import add_debug_option, run_command
+from edgegan.runtime.files import cache_directory
+from edgegan.runtime.options import whole_number
+from edgegan.runtime.packed import (
+    PackedSet,
+    packed_folder,
+    packed_sets,
+    remove_unfinished,
+    unfinished,
+)
+from edgegan.runtime.tables import aligned
+
+EXAMPLES = """\
+examples:
+  edgegan cache
+  edgegan cache --clear       # all packed pictures
+  edgegan cache --clear 30    # those that were not used for 30 days
+"""
+DAY = 24 * 60 * 60
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Say what is in the cache, or clear it of packed pictures; returns 0.
+
+    Raises:
+        UserError: bad options.
+    """
+    options = _parser().parse_args(argv)
+    print(f"cache: {cache_directory()}")
+    print("\n".join(contents() if options.clear is None else clear(options.clear)))
+    return 0
+
+
+def contents() -> list[str]:
+    """A line for each thing in the cache: what it is, from where, its size and last use."""
+    rows = [
+        (found.what, found.source, megabytes(found.size), _date(found.last_used))
+        for found in packed_sets()
+    ]
+    left = unfinished(packed_folder())
+    if left:
+        sizes, times = zip(*((path.stat().st_size, path.stat().st_mtime) for path in left))
+        what = "being packed, or left by a packing that was killed"
+        rows.append((what, "-", megabytes(sum(sizes)), _date(max(times))))
+    cascade = cache_directory() / CASCADE_NAME
+    if cascade.exists():
+        status = cascade.stat()
+        rows.append((CASCADE_NAME, "fetched", megabytes(status.st_size), _date(status.st_mtime)))
+    if not rows:
+        return ["it is empty"]
+    titles = ("what", "from", "size", "last used")
+    return aligned([titles, *rows], left=(0, 1)).splitlines()
+
+
+def clear(days: int) -> list[str]:
+    """Remove the packed pictures that were not used for so many days; a line for each set.
+
+    What is in use stays, and so does the cascade, which may not be had again.
+    """
+    old = [found for found in packed_sets() if time.time() - found.last_used >= days * DAY]
+    lines = [_remove(found) for found in old]
+    if unfinished(packed_folder()):
+        done = remove_unfinished()
+        lines.append("removed what killed packings left" if done else "a packing is going on: kept")
+    return lines or ["nothing to clear"]
+
+
+def megabytes(size: int) -> str:
+    """A size in bytes, to be read."""
+    return f"{size / 1e6:.1f} MB"
+
+
+def _remove(found: PackedSet) -> str:
+    done = "removed" if found.remove() else "in use, kept"
+    return f"{done}: {found.what}, from {found.source}, {megabytes(found.size)}"
+
+
+def _date(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d", time.localtime(seconds))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="edgegan cache",
+        description="Say what is in the user's cache: packed pictures, which training reads, and "
+        "the cascade that finds faces. EDGEGAN_CACHE moves it.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--clear",
+        nargs="?",
+        const=0,
+        type=whole_number("--clear", 0),
+        metavar="DAYS",
+        help="remove the packed pictures that were not used for so many days (all of them); they "
+        "are packed again when they are needed",
+    )
+    add_debug_option(parser)
+    return parser
+
+
+if __name__ == "__main__":
+    run_command(main)

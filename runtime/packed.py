@@ -1,0 +1,150 @@
+"""Packed sets of pictures in the user's cache: their files, and who has them in use.
+
+A set is four files of one name in one folder: .rec and .idx hold its pictures, .npz what is known
+of the files that they come from, and .json, written last, a summary. Who packs holds a lock of the
+folder, and who reads a set one of its summary, for as long as the process lives: a kill releases
+them too. Where there are no locks (Windows, some network drives) nothing is held, and what killed
+packings left stays until the cache is cleared.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgegan.runtime.errors import UserError
+from edgegan.runtime.files import cache_directory, make_folder
+
+if sys.platform != "win32":
+    import fcntl
+
+SUMMARY = ".json"
+SUFFIXES = (".rec", ".idx", ".npz", SUMMARY)
+LOCK = ".lock"
+
+_held: dict[Path, int] = {}  # summaries of the sets that this process reads, and their descriptors
+
+
+@dataclass(frozen=True)
+class PackedSet:
+    """A set in the cache: what its pictures are, the source they are from, bytes, last use."""
+
+    summary: Path
+    what: str
+    source: str
+    size: int
+    last_used: float
+
+    def remove(self) -> bool:
+        """Remove its files, the summary first; False where a process has it in use."""
+        with _opened(self.summary) as descriptor:
+            if not _lock(descriptor, exclusive=True):
+                return False
+            for suffix in reversed(SUFFIXES):
+                with suppress(FileNotFoundError):
+                    self.summary.with_suffix(suffix).unlink()
+        return True
+
+
+def packed_folder() -> Path:
+    """Where packed sets are; it may not be there yet."""
+    return cache_directory() / "packed"
+
+
+@contextmanager
+def packing() -> Iterator[Path]:
+    """The folder to pack into. What killed packings left there is removed, if no other is going on.
+
+    Raises:
+        UserError: the folder cannot be made or written to.
+    """
+    folder = packed_folder()
+    make_folder(folder)
+    with _opened(folder / LOCK) as descriptor:
+        if _lock(descriptor, exclusive=True):
+            for leftover in unfinished(folder):
+                with suppress(OSError):
+                    leftover.unlink()
+        _lock(descriptor, exclusive=False)
+        yield folder
+
+
+def hold(summary: Path) -> None:
+    """Keep a set from being cleared while this process lives, and note that it was used now."""
+    with suppress(OSError):
+        os.utime(summary)
+        if summary not in _held:
+            _held[summary] = os.open(summary, os.O_RDONLY)
+            _lock(_held[summary], exclusive=False)
+
+
+def packed_sets() -> list[PackedSet]:
+    """The sets in the cache, that which was used last first."""
+    sets = [_read(summary) for summary in packed_folder().glob(f"*{SUMMARY}")]
+    return sorted(sets, key=lambda found: found.last_used, reverse=True)
+
+
+def unfinished(folder: Path) -> list[Path]:
+    """The files in the folder that no summary is of: what is being packed, or was."""
+    with suppress(FileNotFoundError):
+        return [
+            path
+            for path in sorted(folder.iterdir())
+            if path.name != LOCK
+            and (path.name.startswith(".") or not path.with_suffix(SUMMARY).exists())
+        ]
+    return []
+
+
+def remove_unfinished() -> bool:
+    """Remove what killed packings left; False where a packing is going on."""
+    folder = packed_folder()
+    left = unfinished(folder)
+    if left:
+        with _opened(folder / LOCK) as descriptor:
+            if not _lock(descriptor, exclusive=True):
+                return False
+            for path in left:
+                path.unlink()
+    return True
+
+
+def _read(summary: Path) -> PackedSet:
+    files = [summary.with_suffix(suffix) for suffix in SUFFIXES]
+    size = sum(path.stat().st_size for path in files if path.exists())
+    facts = {}
+    with suppress(OSError, ValueError):
+        facts = json.loads(summary.read_text())
+    form = facts.get("form", "of an earlier version")
+    what = f"{facts.get('count', 'no')} pictures, {form}"
+    return PackedSet(summary, what, facts.get("source", "-"), size, summary.stat().st_mtime)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    """A descriptor of a file, which is made where it is missing; raises UserError if it cannot."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror or error}") from error
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, exclusive: bool) -> bool:
+    """Lock a file: for this process alone if no other has it, or with others, once they let it."""
+    if sys.platform == "win32":
+        return False
+    try:
+        how = fcntl.LOCK_EX | fcntl.LOCK_NB if exclusive else fcntl.LOCK_SH
+        fcntl.flock(descriptor, how)
+    except OSError:
+        return False
+    return True
