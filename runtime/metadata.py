@@ -7,10 +7,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from edgegan.runtime.errors import UserError, quoted
-from edgegan.runtime.latent import DISTRIBUTIONS
+from edgegan.runtime.latent import DISTRIBUTIONS, parse_digits
 
 PREFIX = "edgegan."
 FORMAT_VERSION = 1
@@ -66,10 +65,9 @@ class TrainingPictures:
         for name, (pattern, expected) in _PICTURES.items():
             text = found.get(name)
             if text is None and name not in ("digest", "crop_from"):
-                raise UserError(f"{path} has no {prefix}{name} in its metadata")
+                raise _missing(f"pictures_{name}", path)
             if text is not None and not re.fullmatch(pattern, text):
-                value = f"{prefix}{name} = {text[:80]!r}"
-                raise UserError(f"{path} has {value} in its metadata, expected {expected}")
+                raise _malformed(f"pictures_{name}", text, expected, path)
         return cls(
             digest=found.get("digest"),
             split=int(found["split"]),
@@ -147,15 +145,14 @@ class ModelMetadata:
 
         def read(name: str) -> str:
             if PREFIX + name not in strings:
-                raise UserError(f"{path} has no {PREFIX}{name} in its metadata")
+                raise _missing(name, path)
             return strings[PREFIX + name]
 
         def whole_number(name: str, least: int, most: int = MOST_COUNT) -> int:
-            text = read(name)
-            short = len(text) <= len(str(most))  # Python refuses to read thousands of digits
-            if not (short and text.isascii() and text.isdigit() and least <= int(text) <= most):
+            value = parse_digits(read(name))
+            if value is None or not least <= value <= most:
                 raise malformed(name, f"a whole number of at least {least} and at most {most}")
-            return int(text)
+            return value
 
         def printable(name: str) -> str:
             text = read(name)
@@ -163,11 +160,8 @@ class ModelMetadata:
                 raise malformed(name, f"a name of at most {MOST_CHARACTERS} printable characters")
             return text
 
-        def malformed(name: str, expected: Any) -> UserError:
-            return UserError(
-                f"{path} has {PREFIX}{name} = {quoted(strings[PREFIX + name])} in its metadata, "
-                f"expected {expected}"
-            )
+        def malformed(name: str, expected: str) -> UserError:
+            return _malformed(name, strings[PREFIX + name], expected, path)
 
         # First, since a newer version may have changed any of the others.
         version = whole_number("format_version", least=1)
@@ -199,3 +193,13 @@ class ModelMetadata:
             format_version=version,
             pictures=TrainingPictures.from_strings(strings, path),
         )
+
+
+def _missing(name: str, path: str | Path) -> UserError:
+    return UserError(f"{path} has no {PREFIX}{name} in its metadata")
+
+
+def _malformed(name: str, text: str, expected: str, path: str | Path) -> UserError:
+    return UserError(
+        f"{path} has {PREFIX}{name} = {quoted(text)} in its metadata, expected {expected}"
+    )
