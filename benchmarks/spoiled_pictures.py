@@ -93,13 +93,19 @@ def half_as_colourful(images: np.ndarray, draws: np.random.Generator) -> np.ndar
 
 
 def shuffled_quarters(images: np.ndarray, draws: np.random.Generator) -> np.ndarray:
-    """Each quarter that of another picture, in its place."""
+    """Each picture's quarters in an order drawn for it."""
     half = images.shape[1] // 2
-    mixed = images.copy()
-    for rows in (slice(0, half), slice(half, None)):
-        for columns in (slice(0, half), slice(half, None)):
-            mixed[:, rows, columns] = images[draws.permutation(len(images)), rows, columns]
+    places = [(rows, columns) for rows in (0, half) for columns in (0, half)]
+    mixed = np.empty_like(images)
+    for number, image in enumerate(images):
+        for place, chosen in zip(places, draws.permutation(len(places))):
+            mixed[number][_quarter(place, half)] = image[_quarter(places[chosen], half)]
     return mixed
+
+
+def _quarter(place: tuple[int, int], half: int) -> tuple[slice, slice]:
+    row, column = place
+    return slice(row, row + half), slice(column, column + half)
 
 
 def over_and_over(images: np.ndarray, draws: np.random.Generator, kept: int) -> np.ndarray:
@@ -121,7 +127,7 @@ SPOILED: dict[str, Spoil] = {
     "deviation 24": partial(noisy, deviation=24),
     "deviation 36": partial(noisy, deviation=36),
     "half as colourful": half_as_colourful,
-    "quarters of each put together at random": shuffled_quarters,
+    "quarters of each in another order": shuffled_quarters,
     "500 of them over and over": partial(over_and_over, kept=500),
     "100": partial(over_and_over, kept=100),
     "20": partial(over_and_over, kept=20),

@@ -92,8 +92,8 @@ def out_of_place(images: np.ndarray, strength: int) -> np.ndarray:
 @pytest.mark.parametrize(
     ("spoil", "strengths"),
     [
-        (blurred, (0.7, 1, 2)),
-        (noisy, (12, 24, 48)),
+        (blurred, (1, 2, 4)),
+        (noisy, (18, 36, 72)),
         (faded, (0.25, 0.5, 1)),
         (out_of_place, (2, 4, 8)),
     ],
