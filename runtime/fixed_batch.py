@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from edgegan.runtime.without_telemetry import onnxruntime
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 DTYPES = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8}
 
@@ -48,7 +50,7 @@ class FixedBatchSession:
         self._rows = rows
         self._memory = memory
         self._turn = threading.Lock()
-        self._thread = ThreadPoolExecutor(1) if own_thread else None
+        self._thread = _one_thread() if own_thread else None
         self._input = _reserve(session.get_inputs()[0], rows, memory, device_id)
         self._output = _reserve(session.get_outputs()[0], rows, memory, device_id)
         self._binding = session.io_binding()
@@ -72,6 +74,12 @@ class FixedBatchSession:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._session, name)
+
+
+def _one_thread() -> ThreadPoolExecutor:
+    from concurrent.futures import ThreadPoolExecutor  # not needed on the CPU
+
+    return ThreadPoolExecutor(1)
 
 
 def _reserve(node: Any, rows: int, memory: str, device_id: int) -> onnxruntime.OrtValue:

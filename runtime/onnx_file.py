@@ -13,9 +13,8 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Union
+from typing import NamedTuple, Union
 
 from edgegan.runtime.errors import UserError, quoted
 
@@ -55,8 +54,7 @@ class _BrokenError(ValueError):
     """Why bytes are no message of protobuf."""
 
 
-@dataclass(frozen=True)
-class GraphFacts:
+class GraphFacts(NamedTuple):
     """The opset, and how many numbers the initializers have of each type, most first."""
 
     opset: int

@@ -195,5 +195,5 @@ def test_the_option_is_passed_on_and_checked(
         main([*command, "--prefer", "speed"])
     assert stopped.value.code == 2
     assert "invalid choice: 'speed'" in capsys.readouterr().err
-    with pytest.raises(ValueError, match="prefer is 'speed'"):
+    with pytest.raises(ValueError, match="prefer 'speed' is unknown"):
         load(make_generator(), prefer="speed")
