@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +32,7 @@ class Difference:
     """How far two sets of images or of scores are apart.
 
     ``largest`` is the largest absolute difference; ``decibels`` the peak signal-to-noise ratio,
-    infinite where they are equal: of images only.
+    infinite where they are equal, and not a number where they are scores, which have no peak.
     """
 
     largest: float
@@ -80,7 +81,8 @@ def compare(
 ) -> Difference:
     """The difference between two sets of images, float32 (N, 3, S, S), or of scores."""
     largest = float(np.abs(values.astype(np.float64) - expected).max())
-    return Difference(largest, decibels(values, expected, value_range))
+    are_images = expected.ndim == 4
+    return Difference(largest, decibels(values, expected, value_range) if are_images else math.nan)
 
 
 def check_structure(model: onnx.ModelProto, input_name: str, output_name: str) -> None:
