@@ -96,7 +96,7 @@ def decode(content: bytes) -> np.ndarray:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of pictures that decode well
             return _decode(kind, parts)
-    except (BadPicture, MemoryError):
+    except (BadPicture, MemoryError, ImportError):  # the last: of a package that is not there
         raise
     except Image.DecompressionBombError as error:
         raise BadPicture(f"too many pixels, expected at most {MOST_PIXELS}") from error

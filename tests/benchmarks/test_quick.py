@@ -59,7 +59,7 @@ def test_a_command_that_crashes_is_no_result(
         quick.main(["--data", str(tmp_path), "--cascade", str(cascade)])
 
 
-def test_the_recipe_sees_every_other_picture_once() -> None:
+def test_the_recipe_sees_three_quarters_of_the_pictures_once() -> None:
     chosen = recipe.load("quick")
-    assert chosen.epochs == 0.5
+    assert chosen.epochs == 0.75
     assert chosen.discriminator_steps == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import sys
 import zlib
 
 import cv2
@@ -185,6 +186,14 @@ def test_no_memory_is_not_the_pictures_fault(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(Image.Image, "load", none_left)
     with pytest.raises(MemoryError):
         decode(KINDS["BMP"])
+
+
+def test_a_package_that_is_missing_is_not_the_pictures_fault(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "simplejpeg", None)
+    with pytest.raises(ImportError, match="simplejpeg"):
+        decode(KINDS["JPEG"])
 
 
 # Colour
