@@ -193,7 +193,7 @@ def test_a_package_that_is_missing_is_not_the_pictures_fault(
 ) -> None:
     monkeypatch.setitem(sys.modules, "simplejpeg", None)
     with pytest.raises(ImportError, match="simplejpeg"):
-        decode(KINDS["JPEG"])
+        decode(encode(noise(), "JPEG"))
 
 
 # Colour
