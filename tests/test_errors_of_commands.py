@@ -140,6 +140,7 @@ WHOLE_NUMBERS = [
     "export {run} -o {out}/new.onnx --optimize",
     "optimize {model} -o {out}/new.onnx --optimize",
     "run_gan.sh --model {model} --output {out}/grid.png --seed",
+    "cache --clear",
 ]
 POSITIVE_NUMBERS = [
     f"{FIT} --minutes",
@@ -321,7 +322,8 @@ def expect_one_sentence(what: str, answer: Answer) -> None:
 
 
 def test_every_command_is_tried() -> None:
-    tried = {argument.words.split()[0] for argument in ARGUMENTS}
+    every = [*(argument.words for argument in ARGUMENTS), *WHOLE_NUMBERS]
+    tried = {words.split()[0] for words in every}
     assert tried == COMMANDS.keys() - {"providers"} | {"run_gan.sh"}
 
 

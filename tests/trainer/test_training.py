@@ -35,7 +35,7 @@ def test_a_small_dcgan_draws_faces_after_minutes(
 
 
 @pytest.mark.training
-def test_the_quick_recipe_passes_after_half_a_pass_over_the_pictures(
+def test_the_quick_recipe_passes_before_it_has_seen_all_pictures(
     cascade: Path, faces: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
