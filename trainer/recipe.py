@@ -168,7 +168,7 @@ class Recipe(AnyRecipe):
     image_size: int = 64
     batch_size: int = 64
     discriminator_steps: int = 1
-    epochs: float = 100
+    epochs: float = 100.0
     evaluate_every: int = 250
     ema_decay: float = 0.999
     horizontal_flip: bool = True

@@ -472,6 +472,13 @@ def test_files_that_are_no_recipe(tmp_path: Path, content: bytes, sentence: str)
     assert "\n" not in str(told.value)
 
 
+@pytest.mark.parametrize("name", recipe.names())
+def test_a_recipe_is_written_alike_however_often_it_was_read(name: str) -> None:
+    """A run that goes on writes the text that it wrote when it began."""
+    first = load(name).to_mapping()
+    assert yaml.safe_dump(from_mapping(first, "test").to_mapping()) == yaml.safe_dump(first)
+
+
 def test_every_recipe_file_says_what_it_is() -> None:
     for path in recipe.FOLDER.glob("*.yaml"):
         assert path.read_text(encoding="utf-8").startswith("# ")
