@@ -144,7 +144,7 @@ def test_distil_killed_at_random_moments_ends_with_the_same_weights(
     def words(out: Path) -> list[object]:
         values = ["generator.width=4", "batch_size=4", "evaluate_every=5"]
         settings = [word for value in values for word in ("--set", value)]
-        return ["distil", "--teacher", teacher, "--out", out, "--steps", 60, *settings]
+        return ["distil", teacher, "--out", out, "--steps", 60, *settings]
 
     whole = finish(run(*words(tmp_path / "whole"), cache=tmp_path / "cache"))
 
@@ -167,7 +167,9 @@ def test_export_killed_at_random_moments_leaves_the_old_file_or_the_whole_new_on
 
     expected = tmp_path / "whole.onnx"
     whole = finish(run(*words(expected), cache=tmp_path / "cache"))
-    old = b"an older file"
+    older = tmp_path / "older.onnx"
+    finish(run("export", trained, "-o", older, "--optimize", "0", cache=tmp_path / "cache"))
+    old = older.read_bytes()
 
     def job(folder: Path) -> tuple[Start, Callable[[], None]]:
         folder.mkdir()
