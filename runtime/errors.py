@@ -25,8 +25,8 @@ NO_MEMORY = re.compile(
 )
 # As Python's RuntimeErrors say what the system refuses; before 3.13 pathlib's of links in a circle.
 REFUSED = ("can't start new thread", "Symlink loop from")
-# What would break a line, move the cursor or change the colour of a terminal.
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+# What would break a line, move the cursor, change the colour of a terminal or turn the text round.
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 class UserError(Exception):
@@ -44,10 +44,15 @@ def quoted(value: object) -> str:
     return short.repr(value)
 
 
+def one_line(text: str) -> str:
+    """Escape what would break a line in two or command a terminal, as a file's name may."""
+    return CONTROL.sub(_escaped, text)
+
+
 def say(line: str) -> None:
-    """Print one line to stderr: what would break it in two, in a file's name, is escaped."""
+    """Print one line to stderr, as one_line makes it."""
     if sys.stderr is not None:  # print would take stdout
-        print(CONTROL.sub(_escaped, line), file=sys.stderr, flush=True)
+        print(one_line(line), file=sys.stderr, flush=True)
 
 
 def add_debug_option(parser: argparse.ArgumentParser) -> None:

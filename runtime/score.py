@@ -18,7 +18,14 @@ import numpy as np
 
 from edgegan.runtime.arguments import check_array
 from edgegan.runtime.detector import PASS_ABOVE, Detector, find_cascade
-from edgegan.runtime.errors import STATUS_ERROR, UserError, add_debug_option, run_command, say
+from edgegan.runtime.errors import (
+    STATUS_ERROR,
+    UserError,
+    add_debug_option,
+    one_line,
+    run_command,
+    say,
+)
 from edgegan.runtime.files import check_not_read, locked
 from edgegan.runtime.generator import Generator
 from edgegan.runtime.grid import BASELINE_IMAGES, baseline_grid, read_picture, write_png
@@ -157,12 +164,12 @@ def _grade(
         rectangles = detector.faces(grid)
         scores.append(Score(name, len(rectangles)))
         if not options.json:
-            print(scores[-1], flush=True)
+            print(one_line(str(scores[-1])), flush=True)
         if options.annotate is not None:
             annotated = _annotation_path(options.annotate, name, index)
             write_png(annotated, annotate(grid, rectangles))
             if not options.json:
-                print(f"wrote {annotated}", flush=True)
+                print(one_line(f"wrote {annotated}"), flush=True)
     return scores
 
 

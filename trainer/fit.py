@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from edgegan.runtime.detector import find_detector
-from edgegan.runtime.errors import UserError, run_command
+from edgegan.runtime.errors import UserError, one_line, run_command
 from edgegan.runtime.files import write_bytes
 from edgegan.runtime.models import find_run
 from edgegan.runtime.options import named_path, whole_number
@@ -34,7 +34,6 @@ examples:
       --set generator.optimizer.learning_rate=1e-5
 """
 DEFAULT_RECIPE = "dcgan"
-LINE_ENDS = {ord("\n"): "\\n", ord("\r"): "\\r"}  # a name may hold them
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -133,7 +132,7 @@ def _write_skipped(folder: Path, pictures: PackedPictures) -> None:
     """Name what of the source is not among its pictures, each with the reason."""
     everything = [*pictures.left_out, *pictures.skipped]
     if everything:
-        lines = (f"{name}: {reason}".translate(LINE_ENDS) for name, reason in everything)
+        lines = (one_line(f"{name}: {reason}") for name, reason in everything)
         write_bytes(folder / SKIPPED, "\n".join([*lines, ""]).encode("utf-8", "surrogateescape"))
     else:  # of an earlier start
         with suppress(OSError):

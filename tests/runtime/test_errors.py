@@ -160,6 +160,7 @@ def interrupted_in_c():
     [
         (UserError("x is bad"), "x is bad"),
         (UserError("no such file: a\nb\x1b[31m"), "no such file: a\\nb\\x1b[31m"),
+        (UserError("no such file: \u202egnp.exe"), "no such file: \\u202egnp.exe"),
         (
             PermissionError(errno.EACCES, "Permission denied", "a/b"),
             "cannot use a/b: Permission denied",

@@ -60,6 +60,16 @@ def test_others_grids_score_as_the_graders_score_them(cascade, peer_grids, capsy
     assert capsys.readouterr().out == f"{path}: {faces} faces, {word}\n"
 
 
+@pytest.mark.usefixtures("fake_detector")
+def test_a_name_cannot_forge_a_line_or_command_the_terminal(grid_file, tmp_path, capsys):
+    path = grid_file(13, "a.png: 25 faces, PASS\n\x1b[2J\u202e.png")
+    assert main([str(path), "--annotate", str(tmp_path / "annotated")]) == 1
+    first, second = capsys.readouterr().out.split("\n")[:-1]
+    assert first == f"{tmp_path}/a.png: 25 faces, PASS\\n\\x1b[2J\\u202e.png: 0 faces, FAIL"
+    assert second.startswith("wrote ")
+    assert second.isprintable()
+
+
 def test_images_score_as_their_grid_does(cascade, peer_grids, tmp_path):
     """The tiles of another's grid, cut out and drawn again, have most of its faces."""
     grid = read_picture(peer_grids / "peer_25_faces.png")

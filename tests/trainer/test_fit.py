@@ -770,7 +770,7 @@ def test_what_is_left_out_is_written_with_its_reason(fit: Command, tmp_path: Pat
     pictures = write_pictures(tmp_path / "mixed", 3)
     (pictures / "notes.txt").write_text("text")
     (pictures / ".thumbnails").mkdir()
-    (pictures / os.fsdecode(b"no\nutf\xff.png")).write_bytes(b"")
+    (pictures / os.fsdecode(b"no\nutf\x1b\xff.png")).write_bytes(b"")
     (pictures / "gone.png").symlink_to(tmp_path / "nowhere")
     arguments = ["--skip-bad", "--steps", "1", *SETTINGS]
     status, out, _ = fit(*arguments, data=pictures)
@@ -780,7 +780,7 @@ def test_what_is_left_out_is_written_with_its_reason(fit: Command, tmp_path: Pat
         b".thumbnails/: hidden folder",
         b"gone.png: dead link",
         b"notes.txt: .txt",
-        b"no\\nutf\xff.png: an empty file",
+        b"no\\nutf\\x1b\xff.png: an empty file",
     ]
 
 
