@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from contextlib import suppress
 
 from edgegan.runtime.detector import CASCADE_NAME
 from edgegan.runtime.errors import add_debug_option, run_command
@@ -45,11 +46,14 @@ def contents() -> list[str]:
         (found.what, found.source, megabytes(found.size), _date(found.last_used))
         for found in packed_sets()
     ]
-    left = unfinished(packed_folder())
+    left = []
+    for path in unfinished(packed_folder()):
+        with suppress(FileNotFoundError):  # it has got its name, or is gone
+            left.append(path.stat())
     if left:
-        sizes, times = zip(*((path.stat().st_size, path.stat().st_mtime) for path in left))
         what = "being packed, or left by a packing that was killed"
-        rows.append((what, "-", megabytes(sum(sizes)), _date(max(times))))
+        size = megabytes(sum(status.st_size for status in left))
+        rows.append((what, "-", size, _date(max(status.st_mtime for status in left))))
     cascade = cache_directory() / CASCADE_NAME
     if cascade.exists():
         status = cascade.stat()

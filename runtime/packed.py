@@ -9,16 +9,16 @@ packings left stays until the cache is cleared.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from edgegan.runtime.errors import UserError
-from edgegan.runtime.files import cache_directory, make_folder
+from edgegan.runtime.files import cache_directory, make_folder, read_json
 
 if sys.platform != "win32":
     import fcntl
@@ -85,7 +85,10 @@ def hold(summary: Path) -> None:
 
 def packed_sets() -> list[PackedSet]:
     """The sets in the cache, that which was used last first."""
-    sets = [_read(summary) for summary in packed_folder().glob(f"*{SUMMARY}")]
+    sets = []
+    for summary in packed_folder().glob(f"*{SUMMARY}"):
+        with suppress(FileNotFoundError):  # it is being cleared
+            sets.append(_read(summary))
     return sorted(sets, key=lambda found: found.last_used, reverse=True)
 
 
@@ -117,12 +120,13 @@ def remove_unfinished() -> bool:
 def _read(summary: Path) -> PackedSet:
     files = [summary.with_suffix(suffix) for suffix in SUFFIXES]
     size = sum(path.stat().st_size for path in files if path.exists())
-    facts = {}
-    with suppress(OSError, ValueError):
-        facts = json.loads(summary.read_text())
+    facts: dict[str, Any] = {}
+    with suppress(UserError):  # of a damaged one
+        facts = read_json(summary)
     form = facts.get("form", "of an earlier version")
     what = f"{facts.get('count', 'no')} pictures, {form}"
-    return PackedSet(summary, what, facts.get("source", "-"), size, summary.stat().st_mtime)
+    source = str(facts.get("source", "-"))
+    return PackedSet(summary, what, source, size, summary.stat().st_mtime)
 
 
 @contextmanager

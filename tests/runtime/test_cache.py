@@ -115,6 +115,17 @@ def test_what_is_in_use_stays(cache: Path, capsys: pytest.CaptureFixture[str]) -
     assert names(cache) == set()
 
 
+@pytest.mark.parametrize("content", [b"", b"[1]", b"\xff", b"[" * 100_000, b'{"source": [2]}'])
+def test_a_damaged_summary_is_listed_and_cleared(
+    cache: Path, capsys: pytest.CaptureFixture[str], content: bytes
+) -> None:
+    packed(cache, "old", 40).write_bytes(content)
+    main([])
+    assert "no pictures, of an earlier version" in capsys.readouterr().out
+    main(["--clear"])
+    assert names(cache) == set()
+
+
 def test_what_is_being_packed_stays(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with packing() as folder, packing():  # two at a time
         (folder / ".0123abcd-part.rec").write_bytes(b"")
