@@ -42,12 +42,12 @@ class PackedSet:
 
     def remove(self) -> bool:
         """Remove its files, the summary first; False where a process has it in use."""
-        with _opened(self.summary) as descriptor:
-            if not _lock(descriptor, exclusive=True):
+        with suppress(FileNotFoundError), self.summary.open("r+b") as file:
+            if _lock(file.fileno(), exclusive=True) is False:
                 return False
-            for suffix in reversed(SUFFIXES):
-                with suppress(FileNotFoundError):
-                    self.summary.with_suffix(suffix).unlink()
+            if os.fstat(file.fileno()).st_nlink:  # else it was removed, and may be packed again
+                for suffix in reversed(SUFFIXES):
+                    self.summary.with_suffix(suffix).unlink(missing_ok=True)
         return True
 
 
@@ -107,13 +107,13 @@ def unfinished(folder: Path) -> list[Path]:
 def remove_unfinished() -> bool:
     """Remove what killed packings left; False where a packing is going on."""
     folder = packed_folder()
-    left = unfinished(folder)
-    if left:
+    if unfinished(folder):
         with _opened(folder / LOCK) as descriptor:
-            if not _lock(descriptor, exclusive=True):
+            if _lock(descriptor, exclusive=True) is False:
                 return False
-            for path in left:
-                path.unlink()
+            # Asked again: a packing may have been going on, and be done by now.
+            for path in unfinished(folder):
+                path.unlink(missing_ok=True)
     return True
 
 
@@ -142,13 +142,19 @@ def _opened(path: Path) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _lock(descriptor: int, exclusive: bool) -> bool:
-    """Lock a file: for this process alone if no other has it, or with others, once they let it."""
+def _lock(descriptor: int, exclusive: bool) -> bool | None:
+    """Lock a file for this process alone if no other has it, or with others, once they let it.
+
+    Returns:
+        False where another has it, None where there are no locks.
+    """
     if sys.platform == "win32":
-        return False
+        return None
+    how = fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH
     try:
-        how = fcntl.LOCK_EX | fcntl.LOCK_NB if exclusive else fcntl.LOCK_SH
-        fcntl.flock(descriptor, how)
-    except OSError:
+        fcntl.flock(descriptor, how | (fcntl.LOCK_NB if exclusive else 0))
+    except BlockingIOError:
         return False
+    except OSError:
+        return None
     return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from edgegan.runtime import packed as module
 from edgegan.runtime.cache import main
 from edgegan.runtime.detector import CASCADE_NAME
 from edgegan.runtime.errors import UserError
@@ -122,6 +124,39 @@ def test_a_damaged_summary_is_listed_and_cleared(
     packed(cache, "old", 40).write_bytes(content)
     main([])
     assert "no pictures, of an earlier version" in capsys.readouterr().out
+    main(["--clear"])
+    assert names(cache) == set()
+
+
+def test_what_a_packing_has_finished_meanwhile_is_no_leftover(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its files have no summary when they are listed, and one as soon as the lock is had."""
+    summary = packed(cache, "new", 0, **FACES)
+    summary.rename(cache / "beside")
+    lock = module._lock
+
+    def finish_and_lock(*how: object, **more: object) -> object:
+        if not summary.exists():
+            (cache / "beside").rename(summary)
+        return lock(*how, **more)
+
+    monkeypatch.setattr(module, "_lock", finish_and_lock)
+    assert module.remove_unfinished()
+    assert all(summary.with_suffix(suffix).exists() for suffix in SUFFIXES)
+
+
+def test_where_there_are_no_locks_the_cache_can_be_cleared(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(module.fcntl, "flock", refuse)
+    packed(cache, "old", 40, **FACES)
+    (cache / "packed" / "no summary.rec").write_bytes(b"")
+    with packing():  # which may not be alone
+        assert names(cache) == {"old", "no summary"}
     main(["--clear"])
     assert names(cache) == set()
 
