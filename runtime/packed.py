@@ -2,9 +2,9 @@
 
 A set is four files of one name in one folder: .rec and .idx hold its pictures, .npz what is known
 of the files that they come from, and .json, written last, a summary. Who packs holds a lock of the
-folder, and who reads a set one of its summary, for as long as the process lives: a kill releases
-them too. Where there are no locks (Windows, some network drives) nothing is held, and what killed
-packings left stays until the cache is cleared.
+folder and one of the set, and who reads a set one of its summary, for as long as the process lives:
+a kill releases them too. Where there are no locks (Windows, some network drives) nothing is held,
+and what killed packings left stays until the cache is cleared.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgegan.runtime.errors import UserError
+from edgegan.runtime.errors import UserError, say
 from edgegan.runtime.files import cache_directory, make_folder, read_json
 
 if sys.platform != "win32":
@@ -74,13 +74,51 @@ def packing() -> Iterator[Path]:
         yield folder
 
 
-def hold(summary: Path) -> None:
-    """Keep a set from being cleared while this process lives, and note that it was used now."""
+@contextmanager
+def only_packer(summary: Path) -> Iterator[None]:
+    """Keep others from packing this set meanwhile; waits for one that does, and says so.
+
+    Were the set written twice, who reads the first one would hold what is there no more. To be
+    asked for within ``packing``, whose next one removes what a kill leaves of this.
+
+    Raises:
+        UserError: the folder cannot be written to.
+    """
+    path = summary.with_name(f".{summary.stem}{LOCK}")
+    with _opened(path) as descriptor:
+        if _lock(descriptor, exclusive=True) is False:
+            say("another process packs these pictures: waiting for its end")
+            _lock(descriptor, exclusive=True, wait=True)
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                path.unlink()
+
+
+def is_whole(summary: Path) -> bool:
+    """Whether all files of a set are there."""
+    return all(summary.with_suffix(suffix).exists() for suffix in SUFFIXES)
+
+
+def hold(summary: Path) -> bool:
+    """Keep a set from being cleared while this process lives, and note that it was used now.
+
+    Returns:
+        Whether it is there: it may have been cleared just before.
+    """
+    try:
+        descriptor = os.open(summary, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    _lock(descriptor, exclusive=False)
+    before = _held.get(summary)  # of the same set, or of one in its place that is there no more
+    _held[summary] = descriptor
+    if before is not None:
+        os.close(before)
     with suppress(OSError):
         os.utime(summary)
-        if summary not in _held:
-            _held[summary] = os.open(summary, os.O_RDONLY)
-            _lock(_held[summary], exclusive=False)
+    return is_whole(summary)
 
 
 def packed_sets() -> list[PackedSet]:
@@ -142,8 +180,11 @@ def _opened(path: Path) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _lock(descriptor: int, exclusive: bool) -> bool | None:
+def _lock(descriptor: int, exclusive: bool, wait: bool = False) -> bool | None:
     """Lock a file for this process alone if no other has it, or with others, once they let it.
+
+    Args:
+        wait: for the others where it is for this process alone, too.
 
     Returns:
         False where another has it, None where there are no locks.
@@ -152,7 +193,7 @@ def _lock(descriptor: int, exclusive: bool) -> bool | None:
         return None
     how = fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH
     try:
-        fcntl.flock(descriptor, how | (fcntl.LOCK_NB if exclusive else 0))
+        fcntl.flock(descriptor, how | (fcntl.LOCK_NB if exclusive and not wait else 0))
     except BlockingIOError:
         return False
     except OSError:

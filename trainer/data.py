@@ -25,7 +25,7 @@ from edgegan.runtime.errors import UserError, say
 from edgegan.runtime.files import atomic_write
 from edgegan.runtime.generator import from_bytes
 from edgegan.runtime.near_duplicates import SIDE, group, thumbnail
-from edgegan.runtime.packed import SUFFIXES, SUMMARY, hold, packed_folder, packing
+from edgegan.runtime.packed import SUMMARY, hold, is_whole, only_packer, packed_folder, packing
 from edgegan.runtime.picture_set import (
     Entry,
     LeftOut,
@@ -97,10 +97,10 @@ def _pack(
     form = f"{image_size} x {image_size}" + (f", cropped from {crop_from}" if crop_from else "")
     told = f"{PACKING_VERSION}\n{form}\n{found.signature}".encode("utf-8", "surrogateescape")
     summary = packed_folder() / f"{hashlib.sha256(told).hexdigest()[:24]}{SUMMARY}"
-    if not all(summary.with_suffix(suffix).exists() for suffix in SUFFIXES):
-        with packing():
-            _write_set(summary, source, found.entries, image_size, crop_from, form)
-    hold(summary)
+    while not hold(summary):
+        with packing(), only_packer(summary):
+            if not is_whole(summary):  # nor was it packed by the one before
+                _write_set(summary, source, found.entries, image_size, crop_from, form)
     records = summary.with_suffix(".rec")
     try:
         facts = json.loads(summary.read_text())

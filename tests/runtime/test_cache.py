@@ -16,7 +16,7 @@ from edgegan.runtime import packed as module
 from edgegan.runtime.cache import main
 from edgegan.runtime.detector import CASCADE_NAME
 from edgegan.runtime.errors import UserError
-from edgegan.runtime.packed import LOCK, SUFFIXES, packing
+from edgegan.runtime.packed import LOCK, SUFFIXES, hold, packed_sets, packing
 
 DAY = 24 * 60 * 60
 
@@ -117,15 +117,28 @@ def test_what_is_in_use_stays(cache: Path, capsys: pytest.CaptureFixture[str]) -
     assert names(cache) == set()
 
 
-@pytest.mark.parametrize("content", [b"", b"[1]", b"\xff", b"[" * 100_000, b'{"source": [2]}'])
-def test_a_damaged_summary_is_listed_and_cleared(
-    cache: Path, capsys: pytest.CaptureFixture[str], content: bytes
+def test_a_set_that_took_the_place_of_a_held_one_is_held(
+    cache: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    packed(cache, "old", 40).write_bytes(content)
-    main([])
-    assert "no pictures, of an earlier version" in capsys.readouterr().out
+    summary = packed(cache, "used", 0, **FACES)
+    assert hold(summary)
+    summary.unlink()
+    packed(cache, "used", 0, **FACES)
+    assert hold(summary)
     main(["--clear"])
-    assert names(cache) == set()
+    assert "in use, kept" in capsys.readouterr().out
+    assert names(cache) == {"used"}
+
+
+def test_what_was_cleared_just_before_is_not_held(cache: Path) -> None:
+    summary = packed(cache, "gone", 0, **FACES)
+    (found,) = packed_sets()
+    summary.with_suffix(".rec").unlink()
+    assert not hold(summary)
+    summary.unlink()
+    assert not hold(summary)
+    assert found.remove()
+    assert not summary.exists()  # nor made by asking
 
 
 def test_what_a_packing_has_finished_meanwhile_is_no_leftover(
@@ -157,6 +170,17 @@ def test_where_there_are_no_locks_the_cache_can_be_cleared(
     (cache / "packed" / "no summary.rec").write_bytes(b"")
     with packing():  # which may not be alone
         assert names(cache) == {"old", "no summary"}
+    main(["--clear"])
+    assert names(cache) == set()
+
+
+@pytest.mark.parametrize("content", [b"", b"[1]", b"\xff", b"[" * 100_000, b'{"source": [2]}'])
+def test_a_damaged_summary_is_listed_and_cleared(
+    cache: Path, capsys: pytest.CaptureFixture[str], content: bytes
+) -> None:
+    packed(cache, "old", 40).write_bytes(content)
+    main([])
+    assert "no pictures, of an earlier version" in capsys.readouterr().out
     main(["--clear"])
     assert names(cache) == set()
 

@@ -781,6 +781,57 @@ def test_what_a_killed_packing_left_is_removed_by_the_next(
     assert len(names) == 2 * len(SUFFIXES)
 
 
+WAITING = """
+import sys
+from pathlib import Path
+from edgegan.trainer import data
+data._write_set = None
+data.pack(Path(sys.argv[1]), 8)
+"""
+
+
+def test_a_set_is_packed_by_one_process_at_a_time(
+    faces: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Were it written twice, the first one would read what another may clear."""
+    command = [sys.executable, "-c", WAITING, str(faces)]
+    others: list[subprocess.Popen[str]] = []
+    write_set = data._write_set
+
+    def start_another(*arguments: object) -> None:
+        others.append(subprocess.Popen(command, stderr=subprocess.PIPE, text=True))
+        assert "another process packs these pictures" in others[0].stderr.readline()
+        write_set(*arguments)
+
+    monkeypatch.setattr(data, "_write_set", start_another)
+    packed = pack(faces, SIZE)
+    said = others[0].communicate(timeout=60)[1]
+    assert (others[0].returncode, said) == (0, "")
+    assert {path.name for path in packed.path.parent.iterdir()} == {
+        LOCK,
+        *(packed.path.with_suffix(suffix).name for suffix in SUFFIXES),
+    }
+
+
+def test_what_is_cleared_at_any_moment_is_packed_again(
+    faces: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it is looked for, or after it was packed and before it is held."""
+    whole = pictures_in(pack(faces, SIZE))
+    before = data.hold
+    cleared: list[str] = []
+
+    def clear_first(summary: Path) -> object:
+        if len(cleared) < 2:
+            cleared.append(summary.name)
+            for suffix in SUFFIXES:
+                summary.with_suffix(suffix).unlink(missing_ok=True)
+        return before(summary)
+
+    monkeypatch.setattr(data, "hold", clear_first)
+    np.testing.assert_array_equal(pictures_in(pack(faces, SIZE)), whole)
+
+
 def test_another_version_of_packing_packs_again(
     faces: Path, decoded: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
