@@ -8,9 +8,11 @@ signs of random projections (Charikar 2002, https://doi.org/10.1145/509907.50996
 for copies and unlikely for others. Each picture is looked for by its own keys, and by those that it
 would have were it mirrored or moved by SHIFT.
 
-Whether two pictures are copies depends on them alone, so neither their order nor the others matter:
-keys are of whole numbers, which float32 adds without rounding. Only where more than MOST_ALIKE
-pictures have a key in common, each is compared with so many of them, the same ones in any order.
+Whether two pictures are copies depends on their thumbnails alone, so neither their order nor the
+others matter, and nor does the machine: what is added up are multiples of a power of two, few
+enough that floats add them without rounding, in whatever order a library does. Only where more
+than MOST_ALIKE pictures have a key in common, each is compared with so many of them, the same ones
+in any order.
 """
 
 from __future__ import annotations
@@ -19,10 +21,12 @@ import hashlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import count
 from typing import NamedTuple
 
 import cv2
 import numpy as np
+from tqdm import tqdm
 
 from edgegan.runtime.cores import available_cores
 
@@ -61,7 +65,7 @@ KEYS = 16
 BITS = 36  # of a key
 SEED = 0  # of the projections
 MOST_ALIKE = 32
-AT_ONCE = 1 << 15  # pictures, or pairs of them, that are worked on
+AT_ONCE = 1 << 12  # pictures, or pairs of them, that a thread works on
 
 
 class Placement(NamedTuple):
@@ -114,12 +118,12 @@ def _joined(thumbnails: np.ndarray, contents: np.ndarray) -> np.ndarray:
     joined = np.arange(len(thumbnails))
     with ThreadPoolExecutor(available_cores()) as pool:
         numbers = list(pool.map(partial(_numbers, thumbnails), PLACEMENTS))
-        for projection in _projections():
+        for projection in tqdm(
+            _projections(), desc="finding copies", unit="pass", delay=1, disable=None
+        ):
             index = _Index(numbers[0], projection, contents)
-            found = list(pool.map(index.find, numbers, range(len(numbers))))
-            candidates = np.concatenate(found, axis=1)
-            apart = joined[candidates[0]] != joined[candidates[1]]
-            pairs = _nearest(candidates[:, apart])
+            find = partial(index.find, joined)
+            pairs = _nearest(np.concatenate([*pool.map(find, numbers, count())], axis=1))
             alike = np.zeros(pairs.shape[1], bool)
             for number, placement in enumerate(PLACEMENTS):
                 for rows in _chunks(np.flatnonzero(pairs[2] == number)):
@@ -216,8 +220,8 @@ class _Index:
         self.lengths = np.diff(np.r_[self.starts, len(keys)]).clip(max=MOST_ALIKE)
         self.keys = ordered[self.starts]
 
-    def find(self, placed: np.ndarray, placement: int) -> np.ndarray:
-        """The pairs that share a key and are near: int64 (4, pairs).
+    def find(self, joined: np.ndarray, placed: np.ndarray, placement: int) -> np.ndarray:
+        """The pairs not yet joined that share a key and are near: int64 (4, pairs).
 
         Who is sought, who is found, the number of the placement, the square of the distance.
         """
@@ -229,10 +233,11 @@ class _Index:
             sought = np.repeat(rows, counts)
             within = np.arange(len(sought)) - np.repeat(np.cumsum(counts) - counts, counts)
             found = self.order[np.repeat(self.starts[runs[rows]], counts) + within]
+            new = joined[sought] != joined[found]
+            sought, found = sought[new], found[new]
             apart = placed[sought].astype(np.float32) - self.numbers[found]
             distances = np.einsum("ij,ij->i", apart, apart).astype(np.int64)
             near = distances <= len(NUMBERS) * (FARTHEST * LEVELS) ** 2
-            near &= sought != found
             number = np.full(len(sought), placement)
             pairs.append(np.stack([sought, found, number, distances])[:, near])
         return np.concatenate(pairs, axis=1)
@@ -247,29 +252,41 @@ def _alike(pictures: np.ndarray, others: np.ndarray, placement: Placement) -> np
         pictures = pictures[:, :, ::-1]
     one = _blurred(pictures, placement.right, placement.down)
     other = _blurred(others, 0, 0)
-    difference = _without_shift(other - one, (one + other) / 2)
-    deviation = (one.std(axis=(2, 3)).mean(axis=1) + other.std(axis=(2, 3)).mean(axis=1)) / 2
+    difference = np.sqrt(_rest(other - one, (one + other) / 2))
+    deviation = (_deviation(one) + _deviation(other)) / 2
     limit = np.minimum(MOST_DIFFERENCE, FLAT_DIFFERENCE + RELATIVE_DIFFERENCE * deviation)
-    return np.asarray(np.sqrt((difference**2).mean(axis=1)) <= limit)
+    return np.asarray(difference <= limit)
+
+
+def _deviation(pictures: np.ndarray) -> np.ndarray:
+    """The standard deviation within a picture, the mean of its three colours': float64 (N,)."""
+    planes = pictures.reshape(-1, SIDE * SIDE)
+    sums = np.einsum("ij->i", planes, dtype=np.float64)
+    squares = _dot(planes, planes)
+    deviations = np.sqrt(SIDE**2 * squares - sums**2) / SIDE**2
+    return np.asarray(deviations.reshape(-1, 3).mean(axis=1))
 
 
 def _blurred(pictures: np.ndarray, right: float, down: float) -> np.ndarray:
-    """Moved, and blurred by a quarter, a half and a quarter: float32 (N, 3, SIDE, SIDE)."""
+    """Moved, and blurred by a quarter, a half and a quarter: float32 (N, 3, SIDE, SIDE).
+
+    Whole numbers of 1/1024, since SHIFT is one of eighths.
+    """
     blur = (_moving(-1) + 2 * np.eye(SIDE) + _moving(1)) / 4
     rows, columns = ((blur @ _moving(shift)).astype(np.float32) for shift in (down, right))
     planes = np.ascontiguousarray(pictures.transpose(0, 3, 1, 2), np.float32)
     return np.asarray(rows @ (planes @ columns.T))
 
 
-def _without_shift(difference: np.ndarray, mean: np.ndarray) -> np.ndarray:
-    """What of the differences between pictures no small shift explains, (N, numbers).
+def _rest(difference: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """The mean square of the differences between pictures that no small shift explains, (N,).
 
     A shift by (x, y) makes the difference x and y times the slopes of their mean: the least squares
     of these are what Lucas and Kanade 1981 register pictures by.
     """
     inner = slice(MARGIN, SIDE - MARGIN)
     before, after = slice(MARGIN - 1, SIDE - MARGIN - 1), slice(MARGIN + 1, SIDE - MARGIN + 1)
-    rest, across, down = (
+    whole, across, down = (
         plane.reshape(len(mean), -1)
         for plane in (
             difference[:, :, inner, inner],
@@ -277,16 +294,18 @@ def _without_shift(difference: np.ndarray, mean: np.ndarray) -> np.ndarray:
             (mean[:, :, after, inner] - mean[:, :, before, inner]) / 2,
         )
     )
+    xx, yy, xy = _dot(across, across), _dot(down, down), _dot(across, down)
+    xd, yd, dd = _dot(across, whole), _dot(down, whole), _dot(whole, whole)
+    determinant = (xx + 1) * (yy + 1) - xy * xy
+    x = (((yy + 1) * xd - xy * yd) / determinant).clip(-MOST_REST, MOST_REST)
+    y = (((xx + 1) * yd - xy * xd) / determinant).clip(-MOST_REST, MOST_REST)
+    squares = dd - 2 * (x * xd + y * yd) + x * x * xx + 2 * x * y * xy + y * y * yy
+    return np.asarray(squares.clip(min=0) / whole.shape[1])
 
-    def dot(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-        return np.asarray(np.einsum("ij,ij->i", one, other))
 
-    xx, yy, xy = dot(across, across) + 1, dot(down, down) + 1, dot(across, down)
-    xd, yd = dot(across, rest), dot(down, rest)
-    determinant = xx * yy - xy * xy
-    x = ((yy * xd - xy * yd) / determinant).clip(-MOST_REST, MOST_REST)
-    y = ((xx * yd - xy * xd) / determinant).clip(-MOST_REST, MOST_REST)
-    return np.asarray(rest - x[:, None] * across - y[:, None] * down)
+def _dot(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """The products of rows, float64 (N,); exact for multiples of 1/4096 that are below 256."""
+    return np.asarray(np.einsum("ij,ij->i", one, other, dtype=np.float64))
 
 
 def _components(joined: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+
 import cv2
 import numpy as np
 import pytest
@@ -140,6 +142,41 @@ def test_neither_order_nor_others_matter(picks: list[tuple[int, int]], random: o
         gone = names.pop()
         kept = {part for part in whole if gone not in part}
         assert kept <= partition(group(thumbnails[names]), names)
+
+
+def test_numbers_and_keys_are_added_without_rounding() -> None:
+    """Of any pixels and any numbers, since float32 has whole numbers up to 2^24."""
+    for placement in near_duplicates.PLACEMENTS:
+        for entry in near_duplicates.NUMBERS:
+            weights = near_duplicates._filter(*entry[:3], placement)
+            np.testing.assert_array_equal(weights, np.rint(weights))
+            assert 255 * np.abs(weights).astype(np.float64).sum() + 2048 * abs(entry[3]) < 2**24
+    projections = near_duplicates._projections()
+    np.testing.assert_array_equal(projections, np.rint(projections))
+    assert 127 * np.abs(projections).sum(axis=1).max() < 2**24
+
+
+@pytest.mark.parametrize("most", [1, 255])
+def test_differences_are_added_without_rounding(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    """As Python's whole numbers have them, of pictures of the largest and other differences."""
+    random = np.random.default_rng(0)
+    ones, others = random.integers(0, 2, (2, 3, SIDE, SIDE, 3), dtype=np.uint8) * np.uint8(most)
+    others += random.integers(0, 256 - most, others.shape, dtype=np.uint8)
+    dot, checked = near_duplicates._dot, []
+
+    def check(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+        found = dot(one, other)
+        whole = [[[int(number * 4096) for number in row] for row in rows] for rows in (one, other)]
+        assert all(row == [n / 4096 for n in exact] for row, exact in zip(one.tolist(), whole[0]))
+        sums = [sum(map(operator.mul, *rows)) for rows in zip(*whole)]
+        assert [int(number * 2**24) for number in found] == sums
+        checked.append(len(sums))
+        return found
+
+    monkeypatch.setattr(near_duplicates, "_dot", check)
+    for placement in near_duplicates.PLACEMENTS:
+        near_duplicates._alike(ones, others, placement)
+    assert len(checked) == 8 * len(near_duplicates.PLACEMENTS)
 
 
 def test_many_that_are_alike_take_no_square_of_their_number(
