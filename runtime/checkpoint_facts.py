@@ -18,7 +18,8 @@ def _whole_number(value: Any) -> bool:
 
 
 def _number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    whole = isinstance(value, int) and not isinstance(value, bool) and abs(value) < MOST
+    return whole or (isinstance(value, float) and math.isfinite(value))
 
 
 def _text(value: Any) -> bool:

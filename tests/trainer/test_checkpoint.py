@@ -306,6 +306,8 @@ def test_no_space_left_is_told_as_such(
         ("images_seen", 1.5),
         ("minutes", float("nan")),
         ("minutes", None),
+        ("minutes", 10**400),
+        ("best_faces", True),
         ("best_faces", "many"),
         ("pictures_digest", 7),
         ("teacher", "a text"),
