@@ -7,6 +7,7 @@ import queue
 import threading
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,11 @@ from edgegan.runtime.latent import Stream, philox
 from edgegan.trainer.checkpoint import Checkpoint
 from edgegan.trainer.data import (
     PackedPictures,
+    each_picture,
     left_out,
     open_records,
     pack,
     read_picture,
-    read_pictures,
     to_network_range,
 )
 from edgegan.trainer.recipe import Recipe
@@ -106,8 +107,9 @@ class Batches:
         """So many of the validation part, the same for every seed, uint8 (N, S, S, 3) each."""
         draws = philox(0, Stream.VALIDATION_PICTURES, 0)
         chosen = draws.permutation(self.parts.validation)[: self.validation_count]
-        for first in range(0, len(chosen), PICTURES_AT_ONCE):
-            yield read_pictures(self.pictures, chosen[first : first + PICTURES_AT_ONCE])
+        found = each_picture(self.pictures, chosen)
+        while some := list(islice(found, PICTURES_AT_ONCE)):
+            yield np.stack(some)
 
     def describe(self, source: Path) -> list[str]:
         """What each part of ``source`` is for, and what was left out, a line each."""

@@ -10,6 +10,7 @@ composition, pose and light.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 import cv2
 import numpy as np
@@ -60,10 +61,9 @@ def select(pictures: PackedPictures, indices: np.ndarray, share: float) -> np.nd
 
 def _embeddings(pictures: PackedPictures, indices: np.ndarray, doing: str) -> Iterator[np.ndarray]:
     """float64 (N, SIDE * SIDE * 3) in [0, 1], of a few pictures at a time, under a bar."""
+    small_ones = map(_shrink, each_picture(pictures, indices))
     with tqdm(total=len(indices), desc=doing, unit="picture", disable=None) as bar:
-        for start in range(0, len(indices), EMBEDDINGS_AT_ONCE):
-            chosen = indices[start : start + EMBEDDINGS_AT_ONCE]
-            small = [_shrink(picture) for picture in each_picture(pictures, chosen)]
+        while small := list(islice(small_ones, EMBEDDINGS_AT_ONCE)):
             yield np.stack(small).reshape(len(small), -1) / 255
             bar.update(len(small))
 

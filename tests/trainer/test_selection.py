@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.stats import multivariate_normal
 
 from edgegan.runtime.errors import UserError
-from edgegan.trainer import fit, selection
+from edgegan.trainer import data, fit, selection
 from edgegan.trainer.data import PackedPictures, pack, read_pictures
 from edgegan.trainer.selection import select
 from training_help import encode, parts_of, random_picture, tiny_recipe
@@ -41,6 +41,18 @@ def test_the_likeliest_are_kept(pictures: PackedPictures, monkeypatch: pytest.Mo
     likelihood = multivariate_normal(embeddings.mean(axis=0), covariance).logpdf(embeddings)
     expected = np.sort(indices[np.argsort(-likelihood)[:29]])
     np.testing.assert_array_equal(select(pictures, indices, 0.5), expected)
+
+
+def test_the_index_is_read_once_a_pass(
+    pictures: PackedPictures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a million pictures that takes half a second, and they are read in two thousand parts."""
+    opened = []
+    open_records = data.open_records
+    monkeypatch.setattr(selection, "EMBEDDINGS_AT_ONCE", 7)
+    monkeypatch.setattr(data, "open_records", lambda *a: opened.append(a) or open_records(*a))
+    select(pictures, np.arange(COUNT), 0.5)
+    assert len(opened) == 2
 
 
 @settings(max_examples=20, deadline=None)
