@@ -247,8 +247,8 @@ def _write_records(
         OSError: the records cannot be written, most likely because the disk is full.
     """
     writer = mx.recordio.MXIndexedRecordIO(str(index), _Name(records), "w")
-    hashes: list[bytes] = []
-    thumbnails: list[np.ndarray] = []
+    count = 0
+    hashes, thumbnails = bytearray(), bytearray()  # an object each would take as much again
     digest = hashlib.sha256()
     try:
         for entry in tqdm(entries, desc="packing", unit="picture", disable=None):
@@ -262,12 +262,13 @@ def _write_records(
             except MemoryError as error:
                 raise UserError(f"not enough memory to read {entry.name} of {source}") from error
             digest.update(picture.tobytes())
-            header = mx.recordio.IRHeader(0, 0.0, len(hashes), 0)
+            header = mx.recordio.IRHeader(0, 0.0, count, 0)
             bgr = np.ascontiguousarray(picture[:, :, ::-1])
             _, encoded = cv2.imencode(".png", bgr, [cv2.IMWRITE_PNG_COMPRESSION, 1])
-            writer.write_idx(len(hashes), mx.recordio.pack(header, encoded.tobytes()))
-            hashes.append(hashlib.sha256(content).digest())
-            thumbnails.append(thumbnail(whole))
+            writer.write_idx(count, mx.recordio.pack(header, encoded.tobytes()))
+            hashes += hashlib.sha256(content).digest()
+            thumbnails += thumbnail(whole).tobytes()
+            count += 1
         size = writer.tell()
     except mx.MXNetError as error:
         raise OSError(errno.ENOSPC, "the disk may be full") from error
@@ -275,10 +276,9 @@ def _write_records(
         writer.close()
     if records.stat().st_size != size:  # mxnet does not say so when its last write fails
         raise OSError(errno.ENOSPC, "the disk may be full")
-    sides = (SIDE, SIDE, 3)
     return (
-        np.frombuffer(b"".join(hashes), np.uint8).reshape(-1, 32),
-        np.array(thumbnails, np.uint8).reshape(-1, *sides),
+        np.frombuffer(hashes, np.uint8).reshape(-1, 32),
+        np.frombuffer(thumbnails, np.uint8).reshape(-1, SIDE, SIDE, 3),
         digest.hexdigest(),
     )
 
