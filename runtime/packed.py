@@ -124,7 +124,7 @@ def hold(summary: Path) -> bool:
 def packed_sets() -> list[PackedSet]:
     """The sets in the cache, that which was used last first."""
     sets = []
-    for summary in packed_folder().glob(f"*{SUMMARY}"):
+    for summary in packed_folder().glob(f"[!.]*{SUMMARY}"):  # and none being written
         with suppress(FileNotFoundError):  # it is being cleared
             sets.append(_read(summary))
     return sorted(sets, key=lambda found: found.last_used, reverse=True)

@@ -188,9 +188,10 @@ def test_a_damaged_summary_is_listed_and_cleared(
 def test_what_is_being_packed_stays(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with packing() as folder, packing():  # two at a time
         (folder / ".0123abcd-part.rec").write_bytes(b"")
+        (folder / ".4567cdef-part.json").write_bytes(b"")  # a summary that has not got its name
         main(["--clear"])
         assert "a packing is going on" in capsys.readouterr().out
-        assert names(cache) == {".0123abcd-part"}
+        assert names(cache) == {".0123abcd-part", ".4567cdef-part"}
     with packing():  # the next one removes it
         assert names(cache) == set()
 
