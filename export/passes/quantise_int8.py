@@ -245,7 +245,7 @@ def _nodes_around_bytes(
         for value in model.graph.input
         if value.name in in_bytes
     ]
-    rounded: set[str] = set()
+    rounded: set[str] = set()  # what was made of bytes already
     for node in model.graph.node:
         read = [name for name in dict.fromkeys(node.input) if name in in_bytes]
         made = node.output[0]
@@ -255,13 +255,15 @@ def _nodes_around_bytes(
             nodes.append(node)
             continue
         channels = _float_channels(node, arrays)
+        # A layer in integers cannot read what was made for one in float32 beside it.
+        ending = "rounded_channels" if channels else "rounded"
         nodes += [
-            convert("DequantizeLinear", name, f"{name}_bytes", f"{name}_rounded", channels)
+            convert("DequantizeLinear", name, f"{name}_bytes", f"{name}_{ending}", channels)
             for name in read
-            if name not in rounded
+            if f"{name}_{ending}" not in rounded
         ]
-        rounded.update(read)
-        node.input[:] = [f"{name}_rounded" if name in in_bytes else name for name in node.input]
+        rounded.update(f"{name}_{ending}" for name in read)
+        node.input[:] = [f"{name}_{ending}" if name in in_bytes else name for name in node.input]
         nodes.append(node)
         if made in in_bytes:
             cuts_off = node.op_type == "Relu" and ranges[in_bytes[made]].zero_point == 0

@@ -13,7 +13,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edgegan.export import optimize, pipeline, reading, verify
 from edgegan.runtime.errors import UserError
-from edgegan.runtime.generator import Generator
+from edgegan.runtime.generator import Generator, from_bytes
+from edgegan.runtime.quality import decibels
 from export_help import IMAGE_SIZE, METADATA, generator, original
 
 Make = Callable[..., Path]
@@ -41,6 +42,15 @@ def test_a_file_becomes_what_the_exporter_would_have_written(
     arguments = ["--optimize", str(asked), *(["--quality=25dB"] if asked == 3 else [])]
     assert optimize.main([str(source), "-o", str(output), *arguments]) == 0
     assert output.read_bytes() == exported(tmp_path / "other.onnx", asked).read_bytes()
+
+
+@pytest.mark.usefixtures("one_grid")
+def test_integers_and_float32_may_read_the_same_bytes(make_generator: Make, tmp_path: Path) -> None:
+    """Of one layer's phases some in integers, as the table of single layers tries them."""
+    source, output = make_generator(), tmp_path / "made.onnx"
+    assert optimize.main([str(source), "-o", str(output), "--optimize", "3"]) == 0
+    made, given = (Generator.load(path, "cpu").images(5, 30) for path in (output, source))
+    assert decibels(made, from_bytes(given)) > 40
 
 
 def test_bytes_become_values_again_at_level_0(tmp_path: Path) -> None:
