@@ -14,6 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from edgegan.runtime.errors import UserError
 from edgegan.runtime.latent import Stream, philox
 from edgegan.trainer.checkpoint import Checkpoint
 from edgegan.trainer.data import (
@@ -26,7 +27,6 @@ from edgegan.trainer.data import (
     to_network_range,
 )
 from edgegan.trainer.recipe import Recipe
-from edgegan.trainer.resuming import agree
 from edgegan.trainer.selection import select
 from edgegan.trainer.split import SPLIT_VERSION, Parts, split
 from edgegan.trainer.validation import MOST_PICTURES
@@ -174,8 +174,7 @@ def real_batches(
     """
     pictures = pack(data, recipe.image_size, skip_bad, recipe.crop_from)
     if last:
-        agree("number of pictures", last.facts["pictures"], pictures.count)
-        agree("pictures of digest", last.facts["pictures_digest"], pictures.digest)
+        _check_same_pictures(last, pictures, data)
     parts = split(pictures, recipe.held_out, recipe.validation)
     batches = Batches(
         pictures,
@@ -187,8 +186,20 @@ def real_batches(
         recipe.rotation_degrees,
         recipe.value_range,
     )
-    if last:
-        # Another numpy or OpenCV may select others; older runs have not noted theirs.
-        before, found = last.facts.get("chosen_digest"), batches.facts()["chosen_digest"]
-        agree("pictures chosen to train on of digest", before, found)
+    if last and batches.facts()["chosen_digest"] != last.facts["chosen_digest"]:
+        raise UserError(
+            f"other pictures of {data} are selected to train on than the run has, as another numpy "
+            "or OpenCV may do: go on with those of its beginning, or begin another by --start-from"
+        )
     return batches
+
+
+def _check_same_pictures(last: Checkpoint, pictures: PackedPictures, data: Path) -> None:
+    """Raise UserError where these are not the pictures that ``last`` was trained on."""
+    before, found = last.facts["pictures"], pictures.count
+    if last.facts["pictures_digest"] != pictures.digest:
+        others = "others" if before == found else f"{found}"
+        raise UserError(
+            f"the run was trained on {before} pictures, and {data} has {others}: go on with the "
+            "same ones, or begin another run with --start-from"
+        )

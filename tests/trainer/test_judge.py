@@ -190,7 +190,7 @@ def test_bad_options(run: Path, judge: Command, tmp_path: Path) -> None:
 def test_bad_pictures(run: Path, judge: Command, tmp_path: Path) -> None:
     expect_error(judge(run, data=tmp_path / "no"), "no such folder or file", "no")
     others = write_pictures(tmp_path / "others", 11)
-    expect_error(judge(run, data=others), "the run has number of pictures 10, found 11")
+    expect_error(judge(run, data=others), "the run was trained on 10 pictures", "has 11")
     assert not (run / JUDGE).exists()
 
 
