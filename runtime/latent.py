@@ -39,6 +39,14 @@ class Stream(IntEnum):
     DISTILLATION = 13  # the pictures that a student copies from its teacher
     GENERATOR_OBJECTIVE = 14  # an objective's own randomness in the generator's update
     VALIDATION_PICTURES = 15  # the real ones that a trainer compares its checkpoints with
+    CONDITION = 16  # the words of the pictures that a user asks for
+    DISCRIMINATOR_CONDITION = 17  # those of pictures that are drawn for its update
+    GENERATOR_CONDITION = 18  # and for the generator's
+    WRONG_CONDITION = 19  # those that a real picture is shown with and does not have
+    VALIDATION_CONDITION = 20  # of the grids that a trainer judges its checkpoints by
+    PARITY_CONDITION = 21
+    CALIBRATION_CONDITION = 22
+    DISTILLATION_CONDITION = 23
 
 
 def check_seed(value: int) -> int:

@@ -1,0 +1,344 @@
+"""The words that a conditional generator takes: groups of them, as text and as numbers.
+
+A group, such as ``hair``, is a list of words of which a picture has one. A condition is a one-hot
+vector for each group, side by side. Texts are read forgivingly: order, case, "grey" for "gray" and
+"blond" for "blonde" make no difference, and any script is read.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Optional, Union
+
+import numpy as np
+
+from edgegan.runtime.arguments import check_array, check_integer
+from edgegan.runtime.choices import suggestion
+from edgegan.runtime.errors import UserError, quoted
+from edgegan.runtime.latent import Stream, check_seed, philox
+
+MOST_COMBINATIONS = 4096
+MOST_WORDS = 512  # of all groups: of more the one-hot vectors are no condition but a catalogue
+MOST_GROUPS = 16
+MOST_LETTERS = 50  # of a word or a group's name
+MOST_COUNT = 10**9  # of pictures that have a combination
+
+Text = Union[str, Mapping[str, str]]  # "blue hair red eyes", "hair=blue" or {"hair": "blue"}
+Choice = tuple[Optional[int], ...]  # the number of a word for each group; None where none is named
+
+SAME = {"blonde": "blond", "grey": "gray"}  # spellings of one word, and what they are read as
+
+
+@dataclass(frozen=True)
+class Group:
+    """A named list of words, of which a picture has one."""
+
+    name: str
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Words:
+    """The groups of a conditional generator, and how often its pictures had which words together.
+
+    Attributes:
+        groups: in the order of the one-hot vectors.
+        combinations: of words that training pictures had, their numbers within their groups, int64
+            (M, groups); no two are the same, and at most MOST_COMBINATIONS are kept.
+        counts: how many training pictures had each, int64 (M,), at least 1.
+    """
+
+    groups: tuple[Group, ...]
+    combinations: np.ndarray
+    counts: np.ndarray
+
+    @classmethod
+    def of(cls, groups: Iterable[Group], choices: np.ndarray) -> Words:
+        """The words of pictures with these choices, int64 (N, groups), at least one.
+
+        Of more combinations than MOST_COMBINATIONS the most frequent are kept.
+        """
+        combinations, counts = np.unique(choices, axis=0, return_counts=True)
+        order = np.argsort(-counts, kind="stable")[:MOST_COMBINATIONS]
+        kept = np.sort(order)
+        return cls(tuple(groups), combinations[kept].astype(np.int64), counts[kept])
+
+    @property
+    def size(self) -> int:
+        """How many numbers a condition has."""
+        return sum(len(group.words) for group in self.groups)
+
+    @cached_property
+    def _starts(self) -> np.ndarray:
+        """Where each group begins in a condition, int64 (groups,)."""
+        sizes = [len(group.words) for group in self.groups]
+        return np.cumsum([0, *sizes[:-1]])
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Words) and self.to_json() == other.to_json()
+
+    def __hash__(self) -> int:
+        return hash(self.to_json())
+
+    def one_hot(self, choices: np.ndarray) -> np.ndarray:
+        """Choices int64 (N, groups) as conditions, float32 (N, size)."""
+        conditions = np.zeros((len(choices), self.size), np.float32)
+        rows = np.arange(len(choices))[:, None]
+        conditions[rows, self._starts + choices] = 1
+        return conditions
+
+    def choices_of(self, conditions: np.ndarray) -> np.ndarray:
+        """The likeliest word of each group of conditions, float32 (N, size): int64 (N, groups)."""
+        parts = np.split(conditions, self._starts[1:], axis=1)
+        return np.stack([part.argmax(axis=1) for part in parts], axis=1)
+
+    def describe(self, choice: Sequence[int]) -> str:
+        """A choice in words, such as "blue hair red eyes"; of a single group the word alone."""
+        named = [group.words[number] for group, number in zip(self.groups, choice)]
+        if len(self.groups) == 1:
+            return named[0]
+        return " ".join(f"{word} {group.name}" for word, group in zip(named, self.groups))
+
+    def parse(self, text: Text) -> Choice:
+        """Read a text: which word of each group it names.
+
+        Args:
+            text: words, each before or without the name of its group ("blue hair red eyes"), as
+                ``hair=blue,eyes=red``, or as a mapping.
+
+        Raises:
+            UserError: it is empty, names a word or a group that there is not, or two of one group.
+        """
+        return _Reader(self).read(text)
+
+    def draw(
+        self,
+        seed: int,
+        count: int,
+        given: Choice | None = None,
+        *,
+        first: int = 0,
+        stream: int = Stream.CONDITION,
+    ) -> np.ndarray:
+        """Draw choices ``first`` to ``first + count - 1`` of a seed, as training pictures have them.
+
+        Choice k depends on (seed, stream, k) and what is given only. Groups that are not given
+        are drawn from the combinations that have most of what is given.
+
+        Returns:
+            int64 (count, groups).
+
+        Raises:
+            UserError: the seed is not 0 to MAX_SEED.
+            TypeError, ValueError: a number is not whole, or below 0.
+        """
+        check_seed(seed)
+        count, first = check_integer("count", count), check_integer("first", first)
+        given = given or (None,) * len(self.groups)
+        named = [index for index, number in enumerate(given) if number is not None]
+        numbers = [number for number in given if number is not None]
+        choices = np.empty((count, len(self.groups)), np.int64)
+        if len(named) < len(self.groups):
+            common = (self.combinations[:, named] == numbers).sum(axis=1)
+            chosen = np.flatnonzero(common == common.max())
+            ends = np.cumsum(self.counts[chosen])
+            places = [philox(seed, stream, first + row).random() for row in range(count)]
+            found = np.searchsorted(ends, np.array(places) * ends[-1], side="right")
+            choices[:] = self.combinations[chosen[found]]
+        choices[:, named] = numbers
+        return choices
+
+    def to_json(self) -> str:
+        """Groups and combinations as JSON, which ``from_json`` reads."""
+        return json.dumps(
+            {
+                "groups": [{"name": group.name, "words": group.words} for group in self.groups],
+                "combinations": [
+                    [*map(int, row), int(n)] for row, n in zip(self.combinations, self.counts)
+                ],
+            },
+            ensure_ascii=False,
+            separators=(",", ":"),
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> Words:
+        """Read what ``to_json`` wrote.
+
+        Raises:
+            ValueError: it is malformed, in a few words.
+        """
+        try:
+            stored = json.loads(text)
+            groups = [(group["name"], group["words"]) for group in stored["groups"]]
+            rows = stored["combinations"]
+        except (ValueError, LookupError, TypeError, RecursionError) as error:
+            raise ValueError("groups and combinations of words as JSON") from error
+        check_groups(groups)
+        sizes = [len(words) for _, words in groups]
+        if not _are_combinations(rows, sizes):
+            raise ValueError("combinations of numbers of words, each with its count")
+        table = np.array(rows, np.int64)
+        return cls(
+            tuple(Group(name, tuple(words)) for name, words in groups), table[:, :-1], table[:, -1]
+        )
+
+
+def check_groups(groups: object) -> None:
+    """Check groups as pairs of a name and a list of words; raises ValueError that says which."""
+    if not isinstance(groups, list) or not 1 <= len(groups) <= MOST_GROUPS:
+        raise ValueError(f"1 to {MOST_GROUPS} groups of words")
+    for name, words in groups:
+        if not isinstance(words, list) or len(words) < 2:
+            raise ValueError("groups of two words or more each")
+        if not all(map(_is_word, [name, *words])):
+            raise ValueError(f"words of 1 to {MOST_LETTERS} printable characters")
+        if len(set(map(plain, words))) < len(words):
+            raise ValueError("no word twice in a group")
+    if len({plain(name) for name, _ in groups}) < len(groups):
+        raise ValueError("no group twice")
+    if sum(len(words) for _, words in groups) > MOST_WORDS:
+        raise ValueError(f"at most {MOST_WORDS} words in all")
+
+
+def plain(word: str) -> str:
+    """A word as it is compared: without case, in one form of Unicode, its spelling the usual one."""
+    folded = unicodedata.normalize("NFKC", word).casefold()
+    return " ".join(SAME.get(part, part) for part in re.split(r"[\s_]+", folded.strip()))
+
+
+def _is_word(value: object) -> bool:
+    return (
+        isinstance(value, str)
+        and value.isprintable()
+        and bool(value.strip())
+        and len(value) <= MOST_LETTERS
+    )
+
+
+def _are_combinations(rows: object, sizes: list[int]) -> bool:
+    if not isinstance(rows, list) or not 1 <= len(rows) <= MOST_COMBINATIONS:
+        return False
+    limits = [*sizes, MOST_COUNT]
+    for row in rows:
+        if not isinstance(row, list) or len(row) != len(limits) or not row[-1]:
+            return False
+        if not all(type(n) is int and 0 <= n < most for n, most in zip(row, limits)):
+            return False
+    return len({tuple(row[:-1]) for row in rows}) == len(rows)
+
+
+class _Reader:
+    """Reads texts of some groups."""
+
+    def __init__(self, words: Words) -> None:
+        self._groups = words.groups
+        self._names = [plain(group.name) for group in words.groups]
+        self._words = [{plain(word): n for n, word in enumerate(g.words)} for g in words.groups]
+
+    def read(self, text: Text) -> Choice:
+        pairs = self._pairs(text)
+        if not pairs:
+            raise UserError(f"the text is empty, expected such as {self._example()!r}")
+        choice: list[int | None] = [None] * len(self._groups)
+        for index, number in pairs:
+            if choice[index] is not None and choice[index] != number:
+                raise UserError(
+                    f"{quoted(text)} names two words of {self._groups[index].name}, expected one"
+                )
+            choice[index] = number
+        return tuple(choice)
+
+    def _pairs(self, text: Text) -> list[tuple[int, int]]:
+        """Groups and words as numbers."""
+        if isinstance(text, Mapping):
+            return [self._named(str(name), str(word), text) for name, word in text.items()]
+        if not isinstance(text, str):
+            raise TypeError(f"a text is {text!r}, expected str, or a mapping of groups to words")
+        if "=" in text:
+            parts = [part.partition("=") for part in text.split(",") if part.strip()]
+            return [self._named(name, word, text) for name, _, word in parts]
+        return self._free(text)
+
+    def _named(self, name: str, word: str, text: Text) -> tuple[int, int]:
+        index = self._group(name)
+        if index is None:
+            names = [group.name for group in self._groups]
+            raise UserError(f"{quoted(name.strip())} is no group: {suggestion(name, names)}")
+        number = self._words[index].get(plain(word))
+        if number is None:
+            raise self._unknown(word, [index])
+        return index, number
+
+    def _group(self, name: str) -> int | None:
+        """The group of that name, in the singular or the plural."""
+        asked = plain(name)
+        for index, known in enumerate(self._names):
+            if asked in (known, f"{known}s") or f"{asked}s" == known:
+                return index
+        return None
+
+    def _free(self, text: str) -> list[tuple[int, int]]:
+        """Of words in any order, each with or without the name of its group after it."""
+        tokens = plain(re.sub(r"[,;、，]", " ", text)).split()
+        pairs = []
+        start = 0
+        while start < len(tokens):
+            for end in range(len(tokens), start, -1):
+                found = [
+                    (index, words[" ".join(tokens[start:end])])
+                    for index, words in enumerate(self._words)
+                    if " ".join(tokens[start:end]) in words
+                ]
+                if found:
+                    break
+            else:
+                raise self._unknown(tokens[start], range(len(self._groups)))
+            index, length = self._group_at(tokens[end:])
+            if index is None and len(found) > 1:
+                named = " or ".join(self._groups[index].name for index, _ in found)
+                raise UserError(
+                    f"{quoted(text)} does not tell of which group {' '.join(tokens[start:end])!r} "
+                    f"is: {named}; expected such as {self._example()!r}"
+                )
+            matching = [pair for pair in found if index in (None, pair[0])]
+            if not matching:
+                raise self._unknown(" ".join(tokens[start:end]), [index or 0])
+            pairs += matching
+            start = end + length
+        return pairs
+
+    def _group_at(self, tokens: list[str]) -> tuple[int | None, int]:
+        """The group whose name these tokens begin with, and how many tokens that is."""
+        for length in range(min(len(tokens), 3), 0, -1):
+            index = self._group(" ".join(tokens[:length]))
+            if index is not None:
+                return index, length
+        return None, 0
+
+    def _unknown(self, word: str, indices: Iterable[int]) -> UserError:
+        lists = []
+        for index in indices:
+            group = self._groups[index]
+            lists.append(f"{group.name}: {suggestion(word.strip(), group.words)}")
+        return UserError(f"{quoted(word.strip())} is no word of {'; '.join(lists)}")
+
+    def _example(self) -> str:
+        first = [group.words[0] for group in self._groups]
+        if len(first) == 1:
+            return first[0]
+        return " ".join(f"{word} {group.name}" for word, group in zip(first, self._groups))
+
+
+def check_condition(condition: object, words: Words) -> None:
+    """Check conditions as a generator takes them, float32 (N, size), finite.
+
+    Raises:
+        TypeError, ValueError: they are of another type or shape, or not finite.
+    """
+    check_array("condition", condition, "float32", ("N", words.size))
