@@ -69,15 +69,19 @@ class Words:
         return cls(tuple(groups), combinations[kept].astype(np.int64), counts[kept])
 
     @property
+    def sizes(self) -> list[int]:
+        """How many words each group has."""
+        return [len(group.words) for group in self.groups]
+
+    @property
     def size(self) -> int:
         """How many numbers a condition has."""
-        return sum(len(group.words) for group in self.groups)
+        return sum(self.sizes)
 
     @cached_property
     def _starts(self) -> np.ndarray:
         """Where each group begins in a condition, int64 (groups,)."""
-        sizes = [len(group.words) for group in self.groups]
-        return np.cumsum([0, *sizes[:-1]])
+        return np.cumsum([0, *self.sizes[:-1]])
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Words) and self.to_json() == other.to_json()
@@ -125,7 +129,7 @@ class Words:
         first: int = 0,
         stream: int = Stream.CONDITION,
     ) -> np.ndarray:
-        """Draw choices ``first`` to ``first + count - 1`` of a seed, as training pictures have them.
+        """Draw choices ``first`` to ``first + count - 1`` of a seed, as pictures have them.
 
         Choice k depends on (seed, stream, k) and what is given only. Groups that are not given
         are drawn from the combinations that have most of what is given.
@@ -152,6 +156,20 @@ class Words:
             choices[:] = self.combinations[chosen[found]]
         choices[:, named] = numbers
         return choices
+
+    def draw_others(self, choices: np.ndarray, draws: np.random.Generator) -> np.ndarray:
+        """For each choice, int64 (N, groups), another one, as often as pictures have that.
+
+        There have to be two combinations at least.
+        """
+        numbers = {tuple(row): number for number, row in enumerate(self.combinations.tolist())}
+        own = np.array([numbers.get(tuple(row), -1) for row in choices.tolist()])
+        counts = np.append(self.counts, 0)[own]
+        ends = np.cumsum(self.counts)
+        starts = np.append(ends - self.counts, ends[-1])[own]
+        places = draws.random(len(choices)) * (ends[-1] - counts)
+        places += np.where(places >= starts, counts, 0)  # past what is its own
+        return self.combinations[np.searchsorted(ends, places, side="right")]
 
     def to_json(self) -> str:
         """Groups and combinations as JSON, which ``from_json`` reads."""
@@ -207,7 +225,7 @@ def check_groups(groups: object) -> None:
 
 
 def plain(word: str) -> str:
-    """A word as it is compared: without case, in one form of Unicode, its spelling the usual one."""
+    """A word as it is compared: without case, in one form of Unicode, in the usual spelling."""
     folded = unicodedata.normalize("NFKC", word).casefold()
     return " ".join(SAME.get(part, part) for part in re.split(r"[\s_]+", folded.strip()))
 
@@ -285,7 +303,7 @@ class _Reader:
 
     def _free(self, text: str) -> list[tuple[int, int]]:
         """Of words in any order, each with or without the name of its group after it."""
-        tokens = plain(re.sub(r"[,;、，]", " ", text)).split()
+        tokens = plain(re.sub(r"[,;、\uff0c]", " ", text)).split()
         pairs = []
         start = 0
         while start < len(tokens):

@@ -14,6 +14,7 @@ from edgegan.trainer.framework import HybridBlock, Parameter, bfloat16, mx, nn
 from edgegan.trainer.layers import (
     ROUNDED,
     AveragePooling,
+    Composite,
     Convolution,
     Dense,
     GlobalSum,
@@ -49,12 +50,16 @@ class ToFloat32(HybridBlock):
 def compute_in_bfloat16(network: HybridBlock) -> None:
     """Let an initialised network compute in bfloat16, from its first layer with weights.
 
+    Of one that takes words it is its core.
+
     ``round_weights`` is due after each change of weights, ``gather_gradients`` after each backward
     pass.
 
     Raises:
         ValueError: it has a layer that is not known to work in bfloat16.
     """
+    if isinstance(network, Composite):
+        network = network.core
     check(network)
     for layer in walk(network):
         if isinstance(layer, TransposedConvolution):

@@ -21,6 +21,12 @@ def check_positive(key: str, value: float) -> None:
         raise ValueError(f"{key} is {value}, expected a positive number")
 
 
+def check_not_negative(key: str, value: float) -> None:
+    """Raise ValueError unless ``value`` is 0 or more, and finite."""
+    if not 0 <= value < float("inf"):
+        raise ValueError(f"{key} is {value}, expected 0 or a positive number")
+
+
 def check_fraction(key: str, value: float) -> None:
     """Raise ValueError unless ``value`` is 0 up to but not including 1."""
     if not 0 <= value < 1:

@@ -13,6 +13,7 @@ from functools import reduce
 from typing import Callable
 
 from edgegan.trainer.bfloat16 import ToFloat32
+from edgegan.trainer.conditioned_networks import ConditionedDiscriminator
 from edgegan.trainer.framework import HybridBlock, NDArray, autograd, mx, nn
 from edgegan.trainer.layers import (
     Convolution,
@@ -43,19 +44,20 @@ class InputGradient:
     Use: ``gradient`` inside ``autograd.record()``, ``backward`` of a loss of it, then ``gather``.
     """
 
-    def __init__(self, critic: HybridBlock, pictures: NDArray) -> None:
+    def __init__(self, critic: HybridBlock, pictures: NDArray, *conditions: NDArray) -> None:
         """Show the critic the pictures.
 
         Args:
             critic: where it judges patches, a picture's score is the mean of theirs.
             pictures: float32 (N, 3, S, S).
+            conditions: what a critic that takes words is told of them, float32 (N, W).
 
         Raises:
             ValueError: the critic has a layer that the gradient is not known through.
         """
         check(critic)
         self._weights: list[_Weight] = []
-        self._transposed, scores = self._follow(critic, pictures)
+        self._transposed, scores = self._follow(critic, pictures, *conditions)
         patches = scores.size // len(pictures)
         self._start = mx.nd.ones_like(scores) / patches  # of the sum of D over the pictures
 
@@ -68,8 +70,14 @@ class InputGradient:
         for weight in self._weights:
             weight.gather()
 
-    def _follow(self, block: HybridBlock, x: NDArray) -> tuple[Transposed, NDArray]:
+    def _follow(
+        self, block: HybridBlock, x: NDArray, *conditions: NDArray
+    ) -> tuple[Transposed, NDArray]:
         """A block transposed, and what it makes of ``x``."""
+        if isinstance(block, ConditionedDiscriminator):
+            trunk, maps = self._follow(block.core, x)
+            head, scores = block.head.transposed(self._follow, maps, *conditions)
+            return lambda gradient: trunk(head(gradient)), scores
         if type(block) is nn.HybridSequential:
             chain = []
             for layer in block:

@@ -52,6 +52,15 @@ class Residual(HybridBlock):
         return F.elemwise_add(*ways, name="fwd")
 
 
+class Composite(HybridBlock):
+    """A network that is nothing but its parts, where they are no sequence.
+
+    ``core`` is the part that may compute in bfloat16.
+    """
+
+    core: nn.HybridSequential
+
+
 def walk(network: HybridBlock) -> Iterator[HybridBlock]:
     """Every layer, also those in sequences and residual blocks, in the order of their computation.
 
@@ -61,6 +70,10 @@ def walk(network: HybridBlock) -> Iterator[HybridBlock]:
     if type(network) is nn.HybridSequential:
         for layer in network:
             yield from walk(layer)
+        return
+    if isinstance(network, Composite):
+        for part in network._children.values():
+            yield from walk(part)
         return
     if isinstance(network, Residual):
         yield from walk(network.body)

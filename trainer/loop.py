@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from edgegan.runtime.latent import Stream, draw_latents, philox
+from edgegan.runtime.words import Words
 from edgegan.trainer.augmentation import TRANSFORMATIONS
 from edgegan.trainer.bfloat16 import (
     compute_in_bfloat16,
@@ -68,6 +70,13 @@ class StepResult(Figures):
         return {**own, **self.besides}
 
 
+class Drawn(NamedTuple):
+    """Pictures of a generator, and what it took for them."""
+
+    inputs: list[NDArray]
+    images: NDArray
+
+
 class GeneratorTraining(ABC):
     """A generator, its optimizer and its moving average: what every training has.
 
@@ -85,9 +94,9 @@ class GeneratorTraining(ABC):
         self.seed = seed
         self.device = device
         self.step_count = 0
-        self.generator = make_generator(recipe, device)
+        self.generator = self._make_generator()
         _initialise(self.generator, recipe.generator.architecture, seed, index=0)
-        self.average = make_generator(recipe, device)
+        self.average = self._make_generator()
         self.average_updates = 0
         set_network_arrays(self.average, network_arrays(self.generator))
         self.generator_optimizer = NetworkOptimizer(
@@ -113,9 +122,29 @@ class GeneratorTraining(ABC):
         """How many pictures were trained on so far, repetitions counted."""
         return self.batches_used * self.recipe.batch_size
 
-    def images(self, latents: np.ndarray) -> np.ndarray:
+    def validation_images(self, count: int, first: int) -> np.ndarray:
+        """What the moving average draws of its validation inputs ``first`` and on.
+
+        Returns:
+            float32 (count, 3, S, S) in the value range.
+        """
+        return self.images(*self.inputs(0, count, first, Stream.VALIDATION))
+
+    def images(self, *inputs: np.ndarray) -> np.ndarray:
         """What the generator's moving average draws, float32 (N, 3, S, S) in the value range."""
-        return self.average(mx.nd.array(latents, ctx=self.device)).asnumpy()
+        return self.average(*self._on_device(inputs)).asnumpy()
+
+    def inputs(self, seed: int, count: int, first: int, stream: Stream) -> list[np.ndarray]:
+        """What the generator takes for pictures ``first`` to ``first + count - 1`` of a stream.
+
+        Returns:
+            The latents, float32 (count, input size).
+        """
+        recipe = self.recipe
+        distribution = recipe.latent.distribution
+        return [
+            draw_latents(seed, count, recipe.input_size, distribution, first=first, stream=stream)
+        ]
 
     def state(self) -> dict[str, np.ndarray]:
         """All arrays that later steps depend on."""
@@ -165,10 +194,16 @@ class GeneratorTraining(ABC):
             array *= decay
             array += (1 - decay) * parameter.data()
 
-    def _draw_latents(self, number: int, stream: Stream) -> NDArray:
-        """The latents of update ``number``, on the device."""
-        latents = update_latents(self.recipe, self.seed, number, stream)
-        return mx.nd.array(latents, ctx=self.device)
+    def _make_generator(self) -> HybridBlock:
+        return make_generator(self.recipe, self.device)
+
+    def _draw_inputs(self, number: int, stream: Stream) -> list[NDArray]:
+        """What the generator takes in update ``number``, on the device."""
+        batch = self.recipe.batch_size
+        return self._on_device(self.inputs(self.seed, batch, number * batch, stream))
+
+    def _on_device(self, arrays: Iterable[np.ndarray]) -> list[NDArray]:
+        return [mx.nd.array(array, ctx=self.device) for array in arrays]
 
 
 class Training(GeneratorTraining):
@@ -186,7 +221,7 @@ class Training(GeneratorTraining):
         self.memory = recipe.objective.first_memory()
         self.reported: dict[str, float] = {}
         self.zero_loss_is_failure = recipe.objective.zero_loss_is_failure
-        self.discriminator = make_discriminator(recipe, device)
+        self.discriminator = self._make_discriminator()
         _initialise(self.discriminator, recipe.discriminator.architecture, seed, index=1)
         if recipe.precision == "bfloat16":
             check_bfloat16(device)
@@ -198,36 +233,40 @@ class Training(GeneratorTraining):
             replace(pace, updates_a_step=recipe.discriminator_steps),
         )
 
-    def step(self, real_batches: Iterator[np.ndarray]) -> StepResult:
+    def step(self, real_batches: Iterator[Any]) -> StepResult:
         """Update the discriminator as often as the recipe says, then the generator once."""
         reused = self.recipe.generated_batches == "reused"
         figures: dict[str, NDArray] = {}
         for number in range(1, self.recipe.discriminator_steps + 1):
             learns_from_it = reused and number == self.recipe.discriminator_steps
+            inputs = self._discriminator_inputs()
             with autograd.record() if learns_from_it else autograd.train_mode():
-                generated = self.generator(self._discriminator_latents())
-            turn = self._update_discriminator(next(real_batches), generated.detach())
+                drawn = Drawn(inputs, self.generator(*inputs))
+            turn = self._discriminator_turn(next(real_batches), drawn)
+            self._update_discriminator(turn)
             figures.update(turn.figures)
         if not reused:
-            latents = self._draw_latents(self.step_count, Stream.GENERATOR_LATENT)
+            inputs = self._draw_inputs(self.step_count, Stream.GENERATOR_LATENT)
             with autograd.record():
-                generated = self.generator(latents)
-        figures.update(self._update_generator(generated, turn.real).figures)
+                drawn = Drawn(inputs, self.generator(*inputs))
+        figures.update(self._update_generator(drawn, turn))
         self.step_count += 1
         self._update_average()
         return self._result(read_figures(figures))
 
-    def update_discriminator_alone(self, real_images: np.ndarray) -> dict[str, float]:
+    def update_discriminator_alone(self, batch: Any) -> dict[str, float]:
         """Update the discriminator alone, on what the moving average draws in use.
 
         Args:
-            real_images: float32 (batch_size, 3, S, S) in the value range.
+            batch: of real pictures, as ``step`` takes them.
 
         Returns:
             Its figures, named as in ``StepResult``.
         """
-        generated = self.average(self._discriminator_latents())
-        return read_figures(self._update_discriminator(real_images, generated).figures)
+        inputs = self._discriminator_inputs()
+        turn = self._discriminator_turn(batch, Drawn(inputs, self.average(*inputs)))
+        self._update_discriminator(turn)
+        return read_figures(turn.figures)
 
     @property
     def networks(self) -> list[HybridBlock]:
@@ -268,19 +307,32 @@ class Training(GeneratorTraining):
             "memory": {key: np.array(value) for key, value in self.memory.items()},
         }
 
-    def _update_discriminator(self, real_images: np.ndarray, generated_images: NDArray) -> Turn:
-        objective, update = self.recipe.objective, self.discriminator_optimizer.updates
+    def _make_discriminator(self) -> HybridBlock:
+        return make_discriminator(self.recipe, self.device)
+
+    def _discriminator_turn(self, batch: Any, drawn: Drawn) -> Turn:
+        """The discriminator's next update, on real pictures, float32 (batch_size, 3, S, S)."""
+        update = self.discriminator_optimizer.updates
         view = philox(self.seed, Stream.DISCRIMINATOR_VIEW, update)
-        real = self._view(mx.nd.array(real_images, ctx=self.device), view)
-        generated = self._view(generated_images, view)
-        turn = self._turn(real, generated, philox(self.seed, Stream.OBJECTIVE, update))
+        real = self._view(mx.nd.array(batch, ctx=self.device), view)
+        draws = philox(self.seed, Stream.OBJECTIVE, update)
+        return self._turn(real, self._view(drawn.images.detach(), view), draws)
+
+    def _generator_turn(self, drawn: Drawn, last: Turn) -> Turn:
+        """The generator's update, by pictures that it drew, after ``last`` of the discriminator."""
+        view = philox(self.seed, Stream.GENERATOR_VIEW, self.step_count)
+        draws = philox(self.seed, Stream.GENERATOR_OBJECTIVE, self.step_count)
+        return self._turn(last.real, self._view(drawn.images, view), draws)
+
+    def _update_discriminator(self, turn: Turn) -> None:
+        objective = self.recipe.objective
         iterate_spectral_norms(self.discriminator)
         with autograd.record():
             # In this order, as batch norm's running statistics go through both.
             real_scores, generated_scores = turn.real_scores, turn.generated_scores
             loss = objective.discriminator_loss(turn)
-            penalties = self._penalties(turn)
-        autograd.backward([loss, *penalties])
+            further = self._further_discriminator_losses(turn)
+        autograd.backward([loss, *further])
         turn.gather_gradients()
         turn.figures.update(
             discriminator_loss=loss,
@@ -290,10 +342,9 @@ class Training(GeneratorTraining):
         )
         self.discriminator_optimizer.step()
         objective.constrain(self.discriminator_optimizer.parameters)
-        return turn
 
-    def _penalties(self, turn: Turn) -> list[NDArray]:
-        """What is added to the discriminator's loss: nothing in updates between those penalised."""
+    def _further_discriminator_losses(self, turn: Turn) -> list[NDArray]:
+        """The penalty, but for updates between those penalised."""
         penalty = self.recipe.penalty
         if not penalty or self.discriminator_optimizer.updates % penalty.every:
             return []
@@ -301,19 +352,19 @@ class Training(GeneratorTraining):
         turn.figures[f"{penalty.name}_penalty"] = value
         return [penalty.every * value]
 
-    def _update_generator(self, generated: NDArray, real: NDArray) -> Turn:
-        """Update the generator by the batch that it drew, recorded.
+    def _further_generator_losses(self, turn: Turn) -> list[NDArray]:
+        """What is added to the objective's."""
+        return []
 
-        ``real`` are the real pictures that the discriminator was last shown.
-        """
-        view = philox(self.seed, Stream.GENERATOR_VIEW, self.step_count)
-        draws = philox(self.seed, Stream.GENERATOR_OBJECTIVE, self.step_count)
+    def _update_generator(self, drawn: Drawn, last: Turn) -> dict[str, NDArray]:
+        """Update the generator by the batch that it drew, recorded; returns the figures."""
         with _no_gradients(self.discriminator):
             with autograd.record():
-                turn = self._turn(real, self._view(generated, view), draws)
+                turn = self._generator_turn(drawn, last)
                 loss = self.recipe.objective.generator_loss(turn)
                 generated_scores = turn.generated_scores
-            loss.backward()
+                further = self._further_generator_losses(turn)
+            autograd.backward([loss, *further])
         gather_gradients(self.generator)
         turn.figures.update(
             generator_loss=loss,
@@ -322,7 +373,7 @@ class Training(GeneratorTraining):
         )
         self.generator_optimizer.step()
         round_weights(self.generator)
-        return turn
+        return turn.figures
 
     def _turn(self, real: NDArray, generated: NDArray, draws: np.random.Generator) -> Turn:
         mixed = self.recipe.batches == "mixed"
@@ -361,36 +412,30 @@ class Training(GeneratorTraining):
             images = images + mx.nd.array(deviation * drawn, ctx=self.device)
         return (images + 1) / 2 if unit else images
 
-    def _discriminator_latents(self) -> NDArray:
-        """The latents of the discriminator's next update, float32 (batch_size, input size)."""
-        return self._draw_latents(self.discriminator_optimizer.updates, Stream.DISCRIMINATOR_LATENT)
+    def _discriminator_inputs(self) -> list[NDArray]:
+        """What the generator takes for the discriminator's next update."""
+        return self._draw_inputs(self.discriminator_optimizer.updates, Stream.DISCRIMINATOR_LATENT)
 
 
-def update_latents(recipe: AnyRecipe, seed: int, number: int, stream: Stream) -> np.ndarray:
-    """The latents of update ``number``, float32 (batch_size, input size).
+def make_generator(
+    recipe: AnyRecipe, device: mx.Context, words: Words | None = None
+) -> HybridBlock:
+    """The recipe's generator, not yet initialised with weights worth anything.
 
-    Raises:
-        UserError: the seed is not 0 to MAX_SEED.
+    With words it takes latents and conditions, else latents alone.
     """
-    return draw_latents(
-        seed,
-        recipe.batch_size,
-        recipe.input_size,
-        recipe.latent.distribution,
-        first=number * recipe.batch_size,
-        stream=stream,
-    )
+    network = recipe.build_generator(words.size if words else 0)
+    return _ready(network, device)
 
 
-def make_generator(recipe: AnyRecipe, device: mx.Context) -> HybridBlock:
-    """The recipe's generator, not yet initialised with weights worth anything."""
-    architecture = recipe.generator.architecture
-    return _ready(architecture.build(recipe.latent, recipe.image_size, recipe.value_range), device)
+def make_discriminator(
+    recipe: Recipe, device: mx.Context, words: Words | None = None
+) -> HybridBlock:
+    """The recipe's discriminator, not yet initialised with weights worth anything.
 
-
-def make_discriminator(recipe: Recipe, device: mx.Context) -> HybridBlock:
-    """The recipe's discriminator, not yet initialised with weights worth anything."""
-    return _ready(recipe.discriminator.architecture.build(recipe.image_size), device)
+    With words it takes images and conditions, else images alone.
+    """
+    return _ready(recipe.build_discriminator(words.sizes if words else ()), device)
 
 
 def _ready(network: HybridBlock, device: mx.Context) -> HybridBlock:

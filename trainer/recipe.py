@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Optional, TypeVar
@@ -14,6 +15,9 @@ from edgegan.runtime.latent import DISTRIBUTIONS
 from edgegan.trainer import bfloat16, networks, plugins
 from edgegan.trainer.augmentation import TRANSFORMATIONS
 from edgegan.trainer.checks import check_at_least, check_between, check_fraction, check_positive
+from edgegan.trainer.conditioned_networks import ConditionedGenerator
+from edgegan.trainer.conditions import Condition
+from edgegan.trainer.framework import HybridBlock
 from edgegan.trainer.mappings import flat, merged, parse_yaml
 from edgegan.trainer.networks import Latent
 from edgegan.trainer.objectives import Objective
@@ -36,6 +40,7 @@ VALUE_RANGES = {"signed": (-1.0, 1.0), "unit": (0.0, 1.0)}  # of black and white
 MOST_CROP_FROM = 1024
 MOST_LATENT_SIZE = 65_536
 MOST_BATCH_SIZE = 65_536
+SOME_GROUPS = (2, 2)  # of words, where a network is built to be looked at only
 DISTILLATION = "distillation"  # a student's objective
 
 
@@ -124,6 +129,15 @@ class AnyRecipe:
         """How many numbers the generator takes for a picture."""
         return self.generator.architecture.input_size(self.latent.size, self.image_size)
 
+    def build_generator(self, words: int = 0) -> HybridBlock:
+        """The generator: latents (N, input_size) to images, of conditions (N, words) too if any."""
+        size, value_range = self.image_size, self.value_range
+        architecture = self.generator.architecture
+        if not words:
+            return architecture.build(self.latent, size, value_range)
+        together = replace(self.latent, size=words + self.latent.size)
+        return ConditionedGenerator(architecture.build(together, size, value_range))
+
     def to_mapping(self) -> dict[str, Any]:
         """The recipe as plain YAML values, as ``any_from_mapping`` reads it."""
         mapping: dict[str, Any] = schema().write(self)
@@ -136,6 +150,7 @@ class Recipe(AnyRecipe):
 
     Attributes:
         objective: what generator and discriminator learn from.
+        condition: how the discriminator is told of the pictures' words; null to train without any.
         penalty: what is added to the discriminator's loss.
         discriminator_steps: updates of the discriminator before each of the generator.
         epochs: passes over the pictures.
@@ -164,6 +179,7 @@ class Recipe(AnyRecipe):
     generator: GeneratorRecipe
     discriminator: DiscriminatorRecipe
     objective: Objective
+    condition: Optional[Condition] = None  # noqa: UP045 (likewise)
     penalty: Optional[Penalty] = None  # noqa: UP045 (pydantic evaluates it, on Python 3.9 too)
     image_size: int = 64
     batch_size: int = 64
@@ -207,17 +223,17 @@ class Recipe(AnyRecipe):
             )
         self.discriminator.architecture.check(self.image_size)
         self.objective.check(self.discriminator.architecture, self.image_size)
+        if self.condition:
+            self.condition.check(self.discriminator.architecture)
         if self.penalty:
             if not self.objective.allows_penalty:
                 raise ValueError(
                     f"penalty is {self.penalty.name}, expected none beside objective "
                     f"{self.objective.name} as it is set"
                 )
-            self.penalty.check(self.discriminator.architecture, self.image_size)
+            self.penalty.check(self.build_discriminator(SOME_GROUPS))
         if self.precision == "bfloat16":
-            bfloat16.check(
-                self.generator.architecture.build(self.latent, self.image_size, self.value_range)
-            )
+            bfloat16.check(self.build_generator())
             bfloat16.check(self.discriminator.architecture.build(self.image_size))
         if self.crop_from is not None:
             check_between("crop_from", self.crop_from, self.image_size, MOST_CROP_FROM)
@@ -225,6 +241,17 @@ class Recipe(AnyRecipe):
     @property
     def objective_name(self) -> str:
         return self.objective.name
+
+    def build_discriminator(self, groups: Sequence[int] = ()) -> HybridBlock:
+        """The discriminator: images to scores, with a condition those of conditions too.
+
+        Args:
+            groups: how many words each group of the condition has.
+        """
+        architecture = self.discriminator.architecture
+        if self.condition:
+            return self.condition.build(architecture, self.image_size, groups)
+        return architecture.build(self.image_size)
 
 
 @dataclass(frozen=True)
@@ -280,6 +307,7 @@ def schema() -> Schema:
         DiscriminatorRecipe: Choice(
             "network", _found("networks", networks.DiscriminatorArchitecture), DiscriminatorRecipe
         ),
+        Condition: Choice("name", _found("conditions", Condition)),
         Objective: Choice("name", _found("objectives", Objective)),
         Optimizer: Choice("name", _found("optimizers", Optimizer)),
         Penalty: Choice("name", _found("penalties", Penalty)),

@@ -19,7 +19,6 @@ from edgegan.runtime.detector import PASS_ABOVE, Detector
 from edgegan.runtime.files import atomic_write, check_not_read, locked, remove_leftovers
 from edgegan.runtime.generator import to_bytes
 from edgegan.runtime.grid import BASELINE_IMAGES
-from edgegan.runtime.latent import Stream, draw_latents
 from edgegan.runtime.run_folder import BEST, GRIDS, LAST, RECIPE, SKIPPED, read_header
 from edgegan.trainer.checkpoint import Checkpoint
 from edgegan.trainer.device import enough_memory
@@ -190,15 +189,12 @@ class Run:
         Raises:
             UserError: a number in them is not finite.
         """
-        recipe = self.training.recipe
-        count = BASELINE_IMAGES * VALIDATION_GRIDS
-        latents = draw_latents(
-            0, count, recipe.input_size, recipe.latent.distribution, stream=Stream.VALIDATION
+        grids = range(0, BASELINE_IMAGES * VALIDATION_GRIDS, BASELINE_IMAGES)
+        images = np.concatenate(
+            [self.training.validation_images(BASELINE_IMAGES, first) for first in grids]
         )
-        batches = latents.reshape(VALIDATION_GRIDS, BASELINE_IMAGES, -1)
-        images = np.concatenate([self.training.images(batch) for batch in batches])
         self._check_finite("a generated picture", images)
-        return to_bytes(images, VALUE_RANGES[recipe.value_range])
+        return to_bytes(images, VALUE_RANGES[self.training.recipe.value_range])
 
     def _state(self) -> dict[str, np.ndarray]:
         """The training's state.

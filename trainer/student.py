@@ -19,7 +19,7 @@ from edgegan.runtime.generator import from_bytes
 from edgegan.runtime.latent import Stream, draw_latents
 from edgegan.runtime.session import BATCH
 from edgegan.trainer.framework import autograd, mx
-from edgegan.trainer.loop import Figures, GeneratorTraining, read_figures, update_latents
+from edgegan.trainer.loop import Figures, GeneratorTraining, read_figures
 from edgegan.trainer.recipe import VALUE_RANGES, StudentRecipe
 from edgegan.trainer.standing import TEACHER_PICTURES
 from edgegan.trainer.validation import MOST_PICTURES
@@ -44,10 +44,10 @@ class Distillation(GeneratorTraining):
 
     def step(self, batches: Iterator[np.ndarray]) -> DistillationResult:
         """Update the student once, towards the next batch of its teacher's pictures."""
-        latents = self._draw_latents(self.step_count, Stream.DISTILLATION)
+        inputs = self._draw_inputs(self.step_count, Stream.DISTILLATION)
         targets = mx.nd.array(next(batches), ctx=self.device)
         with autograd.record():
-            loss = (self.generator(latents) - targets).abs().mean()
+            loss = (self.generator(*inputs) - targets).abs().mean()
         loss.backward()
         gradient_norm = self.generator_optimizer.gradient_norm()
         self.generator_optimizer.step()
@@ -76,7 +76,8 @@ class Teacher:
         Each float32 (batch_size, 3, S, S) in the value range.
         """
         while True:
-            latents = update_latents(self.recipe, self.seed, index, Stream.DISTILLATION)
+            batch = self.recipe.batch_size
+            latents = self._latents(self.seed, batch, index * batch, Stream.DISTILLATION)
             images = self.generator.images_of(latents)
             yield from_bytes(images, VALUE_RANGES[self.recipe.value_range])
             index += 1
@@ -91,13 +92,13 @@ class Teacher:
 
     def validation_pictures(self) -> Iterator[np.ndarray]:
         """What it draws of others than the latents that the student's checkpoints are judged by."""
-        size, distribution = self.recipe.input_size, self.recipe.latent.distribution
         for first in range(MOST_PICTURES, 2 * MOST_PICTURES, BATCH):
             count = min(BATCH, 2 * MOST_PICTURES - first)
-            latents = draw_latents(
-                0, count, size, distribution, first=first, stream=Stream.VALIDATION
-            )
-            yield self.generator.images_of(latents)
+            yield self.generator.images_of(self._latents(0, count, first, Stream.VALIDATION))
+
+    def _latents(self, seed: int, count: int, first: int, stream: Stream) -> np.ndarray:
+        size, distribution = self.recipe.input_size, self.recipe.latent.distribution
+        return draw_latents(seed, count, size, distribution, first=first, stream=stream)
 
     def facts(self) -> dict[str, Any]:
         """What tells this teacher from others, and its pictures; kept in checkpoints."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import accumulate
 
 import numpy as np
 
@@ -34,9 +33,9 @@ class Turn:
     mixed: bool
     draws: np.random.Generator
     memory: dict[str, float]
-    half_range: float = 1.0
-    figures: dict[str, NDArray] = field(default_factory=dict)
-    _gradients: list[InputGradient] = field(default_factory=list)
+    half_range: float
+    figures: dict[str, NDArray] = field(default_factory=dict, init=False)
+    _gradients: list[InputGradient] = field(default_factory=list, init=False)
 
     @cached_property
     def real_scores(self) -> NDArray:
@@ -44,37 +43,38 @@ class Turn:
 
         In the generator's update of batches apart they cost a pass more, where they are asked for.
         """
-        return self._mixed_scores[0] if self.mixed else self.judge(self.real)[0]
+        return self._mixed_scores[0] if self.mixed else self.discriminator(self.real)
 
     @cached_property
     def generated_scores(self) -> NDArray:
         """The scores of the generated pictures, of the same shape."""
-        return self._mixed_scores[1] if self.mixed else self.judge(self.generated)[0]
+        return self._mixed_scores[1] if self.mixed else self.discriminator(self.generated)
 
     @cached_property
-    def _mixed_scores(self) -> list[NDArray]:
-        return self.judge(self.real, self.generated)
-
-    def judge(self, *batches: NDArray) -> list[NDArray]:
-        """The scores of each batch of pictures, shown to the discriminator apart, or mixed in one.
-
-        All that an objective scores goes through here.
-        """
-        if not self.mixed:
-            return [self.discriminator(batch) for batch in batches]
-        scores = self.discriminator(mx.nd.concat(*batches, dim=0))
-        ends = accumulate(map(len, batches))
-        return [scores[end - len(batch) : end] for batch, end in zip(batches, ends)]
+    def _mixed_scores(self) -> tuple[NDArray, NDArray]:
+        both = mx.nd.concat(self.real, self.generated, dim=0)
+        return parted(self.discriminator(both), self.real)
 
     def gradient(self, pictures: NDArray) -> NDArray:
-        """The gradient of each picture's score at the picture, of the shape of ``pictures``.
+        """The gradient of scores at pictures near the real ones, of the shape of ``pictures``.
 
         It is that of pictures in [-1, 1], which the weights of penalties and the lengths that they
         ask for are published for: in [0, 1] the same slope is twice as large a number. Where
         patches are scored, a picture's score is their mean. It can be part of a loss.
         """
+        return self._gradient(pictures)
+
+    def gradient_between(self, share: NDArray) -> NDArray:
+        """The same at pictures between the real and the generated ones.
+
+        Args:
+            share: of each real picture, float32 (N, 1, 1, 1).
+        """
+        return self._gradient(mixture(self.real, self.generated, share))
+
+    def _gradient(self, *shown: NDArray) -> NDArray:
         with autograd.pause():
-            gradient = InputGradient(self.discriminator, pictures)
+            gradient = InputGradient(self.discriminator, *shown)
         self._gradients.append(gradient)
         return self.half_range * gradient.gradient()
 
@@ -82,3 +82,13 @@ class Turn:
         """Add to the discriminator's gradients, after the backward pass, those of ``gradient``."""
         for gradient in self._gradients:
             gradient.gather()
+
+
+def parted(both: NDArray, first: NDArray) -> tuple[NDArray, NDArray]:
+    """What is of the first and what is of the second of two batches that were shown in one."""
+    return both[: len(first)], both[len(first) :]
+
+
+def mixture(real: NDArray, generated: NDArray, share: NDArray) -> NDArray:
+    """So much of the real ones, the rest of the generated ones."""
+    return share * real + (1 - share) * generated

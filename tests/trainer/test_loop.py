@@ -18,7 +18,6 @@ from edgegan.trainer.checkpoint import Checkpoint, part_of, set_network_arrays
 from edgegan.trainer.loop import Training, make_discriminator, make_generator
 from edgegan.trainer.objectives import Objective
 from edgegan.trainer.optimizer import NetworkOptimizer, trained_parameters
-from edgegan.trainer.recipe import Recipe
 from edgegan.trainer.turn import Turn
 from training_help import random_batches, skip_without_bfloat16, tiny_recipe
 
@@ -204,17 +203,17 @@ def test_a_reused_batch_teaches_what_the_same_batch_drawn_again_does(
 ) -> None:
     steps = f"discriminator_steps={discriminator_steps}"
     reused = trained_for(3, 0, steps, "generated_batches=reused").state()
-    draw = loop.update_latents
+    draw = Training.inputs
 
     def drawn_for_the_last_update(
-        recipe: Recipe, seed: int, number: int, stream: Stream
-    ) -> np.ndarray:
+        training: Training, seed: int, count: int, first: int, stream: Stream
+    ) -> list[np.ndarray]:
         if stream == Stream.GENERATOR_LATENT:
-            last = (number + 1) * discriminator_steps - 1
-            return draw(recipe, seed, last, Stream.DISCRIMINATOR_LATENT)
-        return draw(recipe, seed, number, stream)
+            last = (first // count + 1) * discriminator_steps - 1
+            return draw(training, seed, count, last * count, Stream.DISCRIMINATOR_LATENT)
+        return draw(training, seed, count, first, stream)
 
-    monkeypatch.setattr(loop, "update_latents", drawn_for_the_last_update)
+    monkeypatch.setattr(Training, "inputs", drawn_for_the_last_update)
     assert_same(trained_for(3, 0, steps).state(), reused)
 
 
@@ -422,7 +421,7 @@ def test_the_generators_update_is_that_of_its_loss_on_the_batches_as_they_are_sh
     training.step(random_batches(chosen))
 
     real = mx.nd.array(list(islice(random_batches(chosen), 2))[-1])
-    latents = loop.update_latents(chosen, 0, 0, Stream.GENERATOR_LATENT)
+    (latents,) = training.inputs(0, chosen.batch_size, 0, Stream.GENERATOR_LATENT)
     with autograd.record():
         generated = generator(mx.nd.array(latents))
         if batches == "mixed":

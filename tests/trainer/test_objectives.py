@@ -51,7 +51,7 @@ def turn(
     ]
     draws = philox(seed, Stream.OBJECTIVE, 0)
     memory = objective.first_memory() if memory is None else memory
-    return Turn(IDENTITY, *pictures, mixed=False, draws=draws, memory=memory)
+    return Turn(IDENTITY, *pictures, mixed=False, draws=draws, memory=memory, half_range=1)
 
 
 def losses(objective: Objective, *scores: np.ndarray, **options: object) -> tuple[float, float]:

@@ -46,7 +46,7 @@ def draws() -> np.random.Generator:
 
 def turn(network: HybridBlock) -> Turn:
     real, generated = (mx.nd.array(pictures(seed)) for seed in (1, 2))
-    return Turn(network, real, generated, mixed=False, draws=draws(), memory={})
+    return Turn(network, real, generated, mixed=False, draws=draws(), memory={}, half_range=1)
 
 
 def penalised(penalty: Penalty, network: HybridBlock) -> float:
@@ -159,9 +159,9 @@ def test_an_impossible_weight_is_refused(name: str, weight: float) -> None:
 @pytest.mark.parametrize("name", PENALTIES)
 def test_a_discriminator_whose_second_derivative_is_not_known_is_refused(name: str) -> None:
     penalty = PENALTIES[name]()
-    penalty.check(DcganDiscriminator(4, norm="none"), SIZE)
+    penalty.check(DcganDiscriminator(4, norm="none").build(SIZE))
     with pytest.raises(ValueError, match=f"penalty {name} does not fit .* BatchNorm"):
-        penalty.check(DcganDiscriminator(4, norm="batch"), SIZE)
+        penalty.check(DcganDiscriminator(4, norm="batch").build(SIZE))
 
 
 @pytest.mark.parametrize("name", PENALTIES)
@@ -216,7 +216,7 @@ def test_pictures_are_scored_apart_or_in_one_batch(mixed: bool) -> None:
     network, sizes = critic(), []
     network.register_forward_pre_hook(lambda block, arrays: sizes.append(len(arrays[0])))
     shown = Turn(
-        network, mx.nd.zeros((2, 3, 16, 16)), mx.nd.ones((3, 3, 16, 16)), mixed, draws(), {}
+        network, mx.nd.zeros((2, 3, 16, 16)), mx.nd.ones((3, 3, 16, 16)), mixed, draws(), {}, 1
     )
     scores = shown.generated_scores, shown.real_scores, shown.generated_scores
     assert [len(each) for each in scores] == [3, 2, 3]

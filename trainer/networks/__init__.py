@@ -8,9 +8,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from edgegan.trainer.framework import HybridBlock
+from edgegan.trainer.framework import HybridBlock, nn
 
 INITIAL_DEVIATION = 0.02  # of all weights; DCGAN, section 4
+GENERATOR_PREFIX = "generator_"
+DISCRIMINATOR_PREFIX = "discriminator_"
 MOST_WIDTH = 4096  # keeps a mistyped number from filling the memory
 
 
@@ -62,6 +64,52 @@ class DiscriminatorArchitecture(Architecture, ABC):
     @abstractmethod
     def build(self, image_size: int) -> HybridBlock:
         """Images (N, 3, S, S) -> scores (N,), or (N, P) where it judges P patches; unbounded."""
+
+
+class TrunkDiscriminator(DiscriminatorArchitecture):
+    """A trunk, which makes maps of a picture, and what makes a score of the maps.
+
+    What else is to be known of a picture, or to be told with it, comes in between.
+    """
+
+    scores_patches: ClassVar[bool] = False
+    """Whether it gives a score for each patch of a picture."""
+
+    def build(self, image_size: int) -> HybridBlock:
+        network = nn.HybridSequential(prefix=DISCRIMINATOR_PREFIX)
+        with network.name_scope():
+            network.add(*self.trunk(image_size), *self.score(self.maps(image_size)))
+        return network
+
+    @property
+    def norm_of_weights(self) -> str:
+        """What normalises the weights of all its layers: spectral or none."""
+        return "none"
+
+    @abstractmethod
+    def trunk(self, image_size: int) -> list[HybridBlock]:
+        """The layers from images (N, 3, S, S) to maps."""
+
+    @abstractmethod
+    def maps(self, image_size: int) -> Maps:
+        """What the trunk makes of images of that size."""
+
+    @abstractmethod
+    def score(self, maps: Maps) -> list[HybridBlock]:
+        """The layers from such maps to scores, as of ``build``."""
+
+
+@dataclass(frozen=True)
+class Maps:
+    """The shape of what a discriminator's trunk gives: (N, channels, side, side)."""
+
+    channels: int
+    side: int
+
+    @property
+    def size(self) -> int:
+        """How many numbers they are for a picture."""
+        return self.channels * self.side**2
 
 
 @dataclass(frozen=True)

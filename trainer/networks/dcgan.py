@@ -15,6 +15,9 @@ from edgegan.runtime.choices import check_choice
 from edgegan.trainer import layers, networks
 from edgegan.trainer.framework import HybridBlock, nn
 from edgegan.trainer.layers import Reshape
+from edgegan.trainer.networks import Maps
+
+SMALLEST = 4  # pixels along a side of the maps next to the latent and the score
 
 
 def channels(width: int, image_size: int) -> list[int]:
@@ -123,7 +126,7 @@ class _DroppingChannels(nn.HybridSequential):
 
 
 @dataclass(frozen=True)
-class DcganDiscriminator(networks.DiscriminatorArchitecture):
+class DcganDiscriminator(networks.TrunkDiscriminator):
     """Convolutions, a normalisation and leaky ReLU each; the first is not normalised.
 
     Attributes:
@@ -148,27 +151,30 @@ class DcganDiscriminator(networks.DiscriminatorArchitecture):
         check_choice("activation", self.activation, layers.ACTIVATIONS)
         check_choice("downsampling", self.downsampling, layers.DOWNSAMPLINGS)
 
-    def build(self, image_size: int) -> HybridBlock:
-        # A spectral norm is of the weights, so the last layer has it too.
-        norm = self.norm if self.norm == "spectral" else "none"
-        network = nn.HybridSequential(prefix="discriminator_")
-        with network.name_scope():
-            self.add_trunk(network, image_size)
-            inputs = channels(self.width, image_size)[-1]
-            network.add(layers.convolution(inputs, 1, 4, norm=norm, name="score"), Reshape((-1,)))
-        return network
+    @property
+    def norm_of_weights(self) -> str:
+        return self.norm if self.norm == "spectral" else "none"
 
-    def add_trunk(self, network: nn.HybridSequential, image_size: int) -> None:
-        """Add all layers but the last: images to (N, C, 4, 4)."""
+    def maps(self, image_size: int) -> Maps:
+        return Maps(channels(self.width, image_size)[-1], SMALLEST)
+
+    def score(self, maps: Maps) -> list[HybridBlock]:
+        norm = self.norm_of_weights  # that of all weights, so the last layer has it too
+        last = layers.convolution(maps.channels, 1, maps.side, norm=norm, name="score")
+        return [last, Reshape((-1,))]
+
+    def trunk(self, image_size: int) -> list[HybridBlock]:
         hidden = channels(self.width, image_size)
+        network: list[HybridBlock] = []
         for depth, (inputs, outputs) in enumerate(zip([3, *hidden], hidden)):
             plain = depth == 0 and self.norm != "spectral" and not self.normalise_first
             norm = "none" if plain else self.norm
             name = f"convolution{depth}"
-            network.add(
+            network += [
                 *layers.halving(
                     inputs, outputs, self.kernel, self.downsampling, norm=norm, name=name
                 ),
                 *layers.normalisation(norm, outputs, f"norm{depth}"),
                 layers.activation(self.activation, depth),
-            )
+            ]
+        return network

@@ -14,6 +14,7 @@ import numpy as np
 from edgegan.trainer import layers, networks
 from edgegan.trainer.framework import HybridBlock, nn
 from edgegan.trainer.layers import Nearest, Padding, Reshape
+from edgegan.trainer.networks import Maps
 
 
 class _Architecture(networks.Architecture):
@@ -62,24 +63,33 @@ class Hw3BaselineGenerator(_Architecture, networks.GeneratorArchitecture):
 
 
 @dataclass(frozen=True)
-class Hw3BaselineDiscriminator(_Architecture, networks.DiscriminatorArchitecture):
+class Hw3BaselineDiscriminator(_Architecture, networks.TrunkDiscriminator):
     """Four 4x4 convolutions with ReLU, a row and column of zeros after the second, dense."""
 
     width: int = 32
 
-    def build(self, image_size: int) -> HybridBlock:
-        hidden = [self.width << depth for depth in range(4)]
-        quarter = image_size // 4
-        sizes = [image_size, image_size // 2, quarter + 1, quarter // 2 + 1]
-        network = nn.HybridSequential(prefix="discriminator_")
-        with network.name_scope():
-            for depth, (inputs, outputs) in enumerate(zip([3, *hidden], hidden)):
-                stride = 1 if depth == 3 else 2
-                network.add(*same(inputs, outputs, sizes[depth], stride, f"convolution{depth}"))
-                if depth == 1:
-                    network.add(Padding(0, 1))
-                network.add(layers.activation("relu", depth))
-            network.add(nn.Flatten(prefix="flatten_"))
-            network.add(layers.dense(hidden[-1] * sizes[-1] ** 2, 1, name="score"))
-            network.add(Reshape((-1,)))
+    def maps(self, image_size: int) -> Maps:
+        return Maps(self.width << 3, self._sizes(image_size)[-1])
+
+    def trunk(self, image_size: int) -> list[HybridBlock]:
+        hidden, sizes = [self.width << depth for depth in range(4)], self._sizes(image_size)
+        network: list[HybridBlock] = []
+        for depth, (inputs, outputs) in enumerate(zip([3, *hidden], hidden)):
+            stride = 1 if depth == 3 else 2
+            network += same(inputs, outputs, sizes[depth], stride, f"convolution{depth}")
+            if depth == 1:
+                network.append(Padding(0, 1))
+            network.append(layers.activation("relu", depth))
         return network
+
+    def score(self, maps: Maps) -> list[HybridBlock]:
+        return [
+            nn.Flatten(prefix="flatten_"),
+            layers.dense(maps.size, 1, name="score"),
+            Reshape((-1,)),
+        ]
+
+    def _sizes(self, image_size: int) -> list[int]:
+        """The side of what each convolution takes; the last gives as much."""
+        quarter = image_size // 4
+        return [image_size, image_size // 2, quarter + 1, quarter // 2 + 1]

@@ -12,7 +12,7 @@ from typing import Any
 from edgegan.trainer.checks import check_at_least
 from edgegan.trainer.framework import HybridBlock, nn
 from edgegan.trainer.layers import Reshape
-from edgegan.trainer.networks import dcgan
+from edgegan.trainer.networks import Maps, dcgan
 
 
 @dataclass(frozen=True)
@@ -36,18 +36,13 @@ class MinibatchDiscriminator(dcgan.DcganDiscriminator):
         for key in ("kernels", "dimensions"):
             check_at_least(key, getattr(self, key), 1)
 
-    def build(self, image_size: int) -> HybridBlock:
-        network = nn.HybridSequential(prefix="discriminator_")
-        with network.name_scope():
-            self.add_trunk(network, image_size)
-            features = dcgan.channels(self.width, image_size)[-1] * 4 * 4
-            network.add(
-                nn.Flatten(prefix="flatten_"),
-                MinibatchDiscrimination(features, self.kernels, self.dimensions, self.weight_norm),
-                nn.Dense(1, in_units=features + self.kernels, prefix="score_"),
-                Reshape((-1,)),
-            )
-        return network
+    def score(self, maps: Maps) -> list[HybridBlock]:
+        return [
+            nn.Flatten(prefix="flatten_"),
+            MinibatchDiscrimination(maps.size, self.kernels, self.dimensions, self.weight_norm),
+            nn.Dense(1, in_units=maps.size + self.kernels, prefix="score_"),
+            Reshape((-1,)),
+        ]
 
 
 class MinibatchDiscrimination(HybridBlock):

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 
 from edgegan.runtime.choices import check_choice
 from edgegan.trainer import layers, networks
-from edgegan.trainer.framework import HybridBlock, nn
+from edgegan.trainer.framework import HybridBlock
 from edgegan.trainer.layers import Reshape
+from edgegan.trainer.networks import Maps
 
 
 @dataclass(frozen=True)
-class PatchDiscriminator(networks.DiscriminatorArchitecture):
+class PatchDiscriminator(networks.TrunkDiscriminator):
     """4x4 convolutions of stride 2 and one of stride 1 that scores.
 
     Attributes:
@@ -25,6 +26,7 @@ class PatchDiscriminator(networks.DiscriminatorArchitecture):
             (which is of all) or none.
     """
 
+    scores_patches = True
     halvings: int = 3
     norm: str = "batch"
 
@@ -42,19 +44,28 @@ class PatchDiscriminator(networks.DiscriminatorArchitecture):
                 f"{self.halvings} halvings of the discriminator"
             )
 
-    def build(self, image_size: int) -> HybridBlock:
+    @property
+    def norm_of_weights(self) -> str:
+        return self.norm if self.norm == "spectral" else "none"
+
+    def maps(self, image_size: int) -> Maps:
+        return Maps(self.width << (self.halvings - 1), image_size >> self.halvings)
+
+    def trunk(self, image_size: int) -> list[HybridBlock]:
         hidden = [self.width << depth for depth in range(self.halvings)]
-        weights_norm = self.norm if self.norm == "spectral" else "none"
-        network = nn.HybridSequential(prefix="discriminator_")
-        with network.name_scope():
-            for depth, (inputs, outputs) in enumerate(zip([3, *hidden], hidden)):
-                norm = self.norm if depth else weights_norm
-                name = f"convolution{depth}"
-                network.add(
-                    layers.convolution(inputs, outputs, 4, 2, 1, norm=norm, name=name),
-                    *layers.normalisation(norm, outputs, f"norm{depth}"),
-                    layers.activation("leaky_relu", depth),
-                )
-            score = layers.convolution(hidden[-1], 1, 4, 1, 1, norm=weights_norm, name="score")
-            network.add(score, Reshape((0, -1)))
+        network: list[HybridBlock] = []
+        for depth, (inputs, outputs) in enumerate(zip([3, *hidden], hidden)):
+            norm = self.norm if depth else self.norm_of_weights
+            name = f"convolution{depth}"
+            network += [
+                layers.convolution(inputs, outputs, 4, 2, 1, norm=norm, name=name),
+                *layers.normalisation(norm, outputs, f"norm{depth}"),
+                layers.activation("leaky_relu", depth),
+            ]
         return network
+
+    def score(self, maps: Maps) -> list[HybridBlock]:
+        last = layers.convolution(
+            maps.channels, 1, 4, 1, 1, norm=self.norm_of_weights, name="score"
+        )
+        return [last, Reshape((0, -1))]

@@ -18,6 +18,7 @@ from edgegan.trainer import layers, networks
 from edgegan.trainer.checks import check_at_least
 from edgegan.trainer.framework import HybridBlock, nn
 from edgegan.trainer.layers import AveragePooling, GlobalSum, PixelShuffle, Reshape, Residual
+from edgegan.trainer.networks import Maps
 
 START = 16  # pixels along a side of the generator's maps until they are doubled
 SMALLEST = 4  # pixels along a side of the discriminator's last maps
@@ -93,7 +94,7 @@ def _norm_and_relu(channels: int, name: str) -> list[HybridBlock]:
 
 
 @dataclass(frozen=True)
-class ResnetDiscriminator(_Architecture, networks.DiscriminatorArchitecture):
+class ResnetDiscriminator(_Architecture, networks.TrunkDiscriminator):
     """Residual blocks that halve down to 4 x 4 pixels, one that does not; ReLU, global sum, dense.
 
     The blocks have ``width`` channels, twice as many each time, 16 times at most.
@@ -108,20 +109,30 @@ class ResnetDiscriminator(_Architecture, networks.DiscriminatorArchitecture):
         super().__post_init__()
         check_choice("norm", self.norm, ("spectral", "none"))
 
-    def build(self, image_size: int) -> HybridBlock:
+    @property
+    def norm_of_weights(self) -> str:
+        return self.norm
+
+    def maps(self, image_size: int) -> Maps:
+        return Maps(self._channels(image_size)[-1], SMALLEST)
+
+    def trunk(self, image_size: int) -> list[HybridBlock]:
+        channels = self._channels(image_size)
+        halvings = len(channels) - 1
+        blocks: list[HybridBlock] = [
+            self._block(depth, inputs, outputs, depth < halvings)
+            for depth, (inputs, outputs) in enumerate(zip([3, *channels], channels))
+        ]
+        return [*blocks, nn.Activation("relu", prefix="relu_")]
+
+    def score(self, maps: Maps) -> list[HybridBlock]:
+        last = layers.dense(maps.channels, 1, norm=self.norm, name="score")
+        return [GlobalSum(), last, Reshape((-1,))]
+
+    def _channels(self, image_size: int) -> list[int]:
+        """Those of each block."""
         halvings = (image_size // SMALLEST).bit_length() - 1
-        channels = [self.width * min(1 << depth, WIDEST) for depth in range(halvings + 1)]
-        network = nn.HybridSequential(prefix="discriminator_")
-        with network.name_scope():
-            for depth, (inputs, outputs) in enumerate(zip([3, *channels], channels)):
-                network.add(self._block(depth, inputs, outputs, depth < halvings))
-            network.add(
-                nn.Activation("relu", prefix="relu_"),
-                GlobalSum(),
-                layers.dense(channels[-1], 1, norm=self.norm, name="score"),
-                Reshape((-1,)),
-            )
-        return network
+        return [self.width * min(1 << depth, WIDEST) for depth in range(halvings + 1)]
 
     def _block(self, depth: int, inputs: int, outputs: int, halves: bool) -> Residual:
         """As the paper's, whose first block sees the picture without a ReLU before it."""

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from edgegan.trainer import input_gradient
 from edgegan.trainer.checks import check_at_least, check_positive
-from edgegan.trainer.framework import NDArray
+from edgegan.trainer.framework import HybridBlock, NDArray
 from edgegan.trainer.turn import Turn
-
-if TYPE_CHECKING:
-    from edgegan.trainer.networks import DiscriminatorArchitecture
 
 TINY = 1e-12  # under the root, whose slope is infinite at 0
 
@@ -46,10 +42,10 @@ class Penalty(ABC):
     def value(self, turn: Turn) -> NDArray:
         """What the discriminator is penalised for in its update, float32 (1,)."""
 
-    def check(self, discriminator: DiscriminatorArchitecture, image_size: int) -> None:
-        """Raise ValueError where the gradient at the picture is not known of that architecture."""
+    def check(self, discriminator: HybridBlock) -> None:
+        """Raise ValueError where the gradient at the picture is not known of that network."""
         try:
-            input_gradient.check(discriminator.build(image_size))
+            input_gradient.check(discriminator)
         except ValueError as error:
             raise ValueError(
                 f"penalty {self.name} does not fit the discriminator: {error}"

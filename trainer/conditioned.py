@@ -1,0 +1,212 @@
+"""The updates of a GAN whose pictures have words.
+
+Words of generated pictures are drawn as the pictures that are trained on have them together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import TYPE_CHECKING, Optional
+
+import numpy as np
+
+from edgegan.runtime.latent import Stream, philox
+from edgegan.runtime.words import Words
+from edgegan.trainer.checkpoint import network_arrays
+from edgegan.trainer.conditioned_networks import ConditionedDiscriminator
+from edgegan.trainer.framework import HybridBlock, NDArray, mx
+from edgegan.trainer.loop import Drawn, Training, make_discriminator, make_generator
+from edgegan.trainer.turn import Turn, mixture, parted
+
+if TYPE_CHECKING:
+    from edgegan.trainer.batches import Labelled
+    from edgegan.trainer.recipe import Recipe
+
+WORDS_OF = {  # the stream of words beside that of latents
+    Stream.DISCRIMINATOR_LATENT: Stream.DISCRIMINATOR_CONDITION,
+    Stream.GENERATOR_LATENT: Stream.GENERATOR_CONDITION,
+    Stream.VALIDATION: Stream.VALIDATION_CONDITION,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Conditions:
+    """The words of one update's pictures, each float32 (N, W).
+
+    Attributes:
+        real, generated: of the pictures of that name.
+        wrong: others than the real pictures have; none where they are not shown with such.
+    """
+
+    real: NDArray
+    generated: NDArray
+    wrong: Optional[NDArray] = None  # noqa: UP045 (as elsewhere)
+
+
+@dataclass(frozen=True, eq=False)
+class ConditionedTurn(Turn):
+    """One update of networks that take words.
+
+    Attributes:
+        conditions: the words of its pictures.
+    """
+
+    discriminator: ConditionedDiscriminator
+    conditions: Conditions
+
+    @cached_property
+    def real_scores(self) -> NDArray:
+        return self._real[0]
+
+    @cached_property
+    def generated_scores(self) -> NDArray:
+        """Those of the generated pictures, and of real ones with wrong words where there are any.
+
+        So each are half of a mean (Reed et al. 2016, algorithm 1, https://arxiv.org/abs/1605.05396).
+        """
+        if self.conditions.wrong is None:
+            return self._generated[0]
+        wrong, *_ = self._judge(self._real_maps, self.conditions.wrong)
+        return mx.nd.concat(self._generated[0], wrong, dim=0)
+
+    @property
+    def real_agreement(self) -> NDArray:
+        """How likely the words of the real pictures are, where the discriminator reads them.
+
+        The logarithm of the likelihood, float32 (N,).
+        """
+        return self._real[1]
+
+    @property
+    def generated_agreement(self) -> NDArray:
+        """The same of the generated pictures."""
+        return self._generated[1]
+
+    def gradient(self, pictures: NDArray) -> NDArray:
+        return self._gradient(pictures, self.conditions.real)
+
+    def gradient_between(self, share: NDArray) -> NDArray:
+        """As of every turn, with words that lie between in the same way."""
+        words = self.conditions
+        between = mixture(words.real, words.generated, share.reshape((-1, 1)))
+        return self._gradient(mixture(self.real, self.generated, share), between)
+
+    @cached_property
+    def _real(self) -> list[NDArray]:
+        return self._judge(self._real_maps, self.conditions.real)
+
+    @cached_property
+    def _generated(self) -> list[NDArray]:
+        return self._judge(self._generated_maps, self.conditions.generated)
+
+    @cached_property
+    def _real_maps(self) -> NDArray:
+        return self._mixed_maps[0] if self.mixed else self.discriminator.core(self.real)
+
+    @cached_property
+    def _generated_maps(self) -> NDArray:
+        return self._mixed_maps[1] if self.mixed else self.discriminator.core(self.generated)
+
+    @cached_property
+    def _mixed_maps(self) -> tuple[NDArray, NDArray]:
+        both = mx.nd.concat(self.real, self.generated, dim=0)
+        return parted(self.discriminator.core(both), self.real)
+
+    def _judge(self, maps: NDArray, condition: NDArray) -> list[NDArray]:
+        """All that the discriminator says of pictures with words, the scores first."""
+        judgement = self.discriminator.head(maps, condition)
+        return [judgement] if isinstance(judgement, NDArray) else list(judgement)
+
+
+class ConditionedTraining(Training):
+    """The training of a GAN whose pictures have words.
+
+    Its batches are of pictures with their words.
+
+    Attributes:
+        words: those of the pictures that are trained on.
+    """
+
+    discriminator: ConditionedDiscriminator
+
+    def __init__(
+        self, recipe: Recipe, seed: int, device: mx.Context, pictures: int, words: Words
+    ) -> None:
+        assert recipe.condition
+        self.words = words
+        self.condition = recipe.condition
+        super().__init__(recipe, seed, device, pictures)
+
+    def inputs(self, seed: int, count: int, first: int, stream: Stream) -> list[np.ndarray]:
+        """Latents, and conditions float32 (count, W)."""
+        choices = self.words.draw(seed, count, first=first, stream=WORDS_OF[stream])
+        return [*super().inputs(seed, count, first, stream), self.words.one_hot(choices)]
+
+    def start_from(self, arrays: dict[str, np.ndarray], before: Recipe | None = None) -> None:
+        """As every training does, also with networks that take no words.
+
+        What they lack for words stays untrained.
+        """
+        if before and not before.condition:
+            arrays = {**arrays, **self._widened_networks(arrays)}
+        super().start_from(arrays, before)
+
+    def _widened_networks(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The networks of a training without words, with what they lack from this one's start."""
+        parts = {
+            "generator": self.generator,
+            "ema": self.average,
+            "discriminator": self.discriminator,
+        }
+        return {
+            f"{part}/{name}": _widened(own, arrays.get(f"{part}/{name}"))
+            for part, network in parts.items()
+            for name, own in network_arrays(network).items()
+        }
+
+    def _make_generator(self) -> HybridBlock:
+        return make_generator(self.recipe, self.device, self.words)
+
+    def _make_discriminator(self) -> HybridBlock:
+        return make_discriminator(self.recipe, self.device, self.words)
+
+    def _discriminator_turn(self, batch: Labelled, drawn: Drawn) -> ConditionedTurn:
+        turn = super()._discriminator_turn(batch.images, drawn)
+        shown = [batch.conditions]
+        if self.condition.wrong_pairs:
+            draws = philox(self.seed, Stream.WRONG_CONDITION, self.discriminator_optimizer.updates)
+            others = self.words.draw_others(self.words.choices_of(batch.conditions), draws)
+            shown.append(self.words.one_hot(others))
+        real, *wrong = self._on_device(shown)
+        return _conditioned(turn, Conditions(real, drawn.inputs[1], *wrong))
+
+    def _generator_turn(self, drawn: Drawn, last: Turn) -> ConditionedTurn:
+        assert isinstance(last, ConditionedTurn)
+        turn = super()._generator_turn(drawn, last)
+        return _conditioned(turn, Conditions(last.conditions.real, drawn.inputs[1]))
+
+    def _further_discriminator_losses(self, turn: Turn) -> list[NDArray]:
+        assert isinstance(turn, ConditionedTurn)
+        further = super()._further_discriminator_losses(turn)
+        return [*further, *self.condition.discriminator_loss(turn)]
+
+    def _further_generator_losses(self, turn: Turn) -> list[NDArray]:
+        assert isinstance(turn, ConditionedTurn)
+        return self.condition.generator_loss(turn)
+
+
+def _conditioned(turn: Turn, conditions: Conditions) -> ConditionedTurn:
+    """The turn with the words of its pictures."""
+    given = {item.name: getattr(turn, item.name) for item in fields(turn) if item.init}
+    return ConditionedTurn(**given, conditions=conditions)
+
+
+def _widened(own: np.ndarray, of_less: np.ndarray | None) -> np.ndarray:
+    """An array of a network with words: its own, with that of one without in it, at the end."""
+    if of_less is None or of_less.shape == own.shape:
+        return own if of_less is None else of_less
+    extra = tuple(slice(most - few, None) for most, few in zip(own.shape, of_less.shape))
+    widened = own.copy()
+    widened[extra] = of_less
+    return widened

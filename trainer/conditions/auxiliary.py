@@ -1,0 +1,111 @@
+"""The auxiliary classifier of ACGAN, Odena et al. 2017, https://arxiv.org/abs/1610.09585.
+
+The discriminator also reads the words off a picture, and both networks gain where it reads those
+that the picture has. A score with words is then how real the picture looks and how likely the
+words are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any, Optional
+
+from edgegan.runtime.choices import check_choice
+from edgegan.trainer import layers
+from edgegan.trainer.checks import check_not_negative, check_positive
+from edgegan.trainer.conditioned_networks import Follow, Head
+from edgegan.trainer.conditions import Condition
+from edgegan.trainer.framework import NDArray, nn
+from edgegan.trainer.networks import Maps, TrunkDiscriminator
+
+if TYPE_CHECKING:
+    from edgegan.trainer.conditioned import ConditionedTurn
+    from edgegan.trainer.input_gradient import Transposed
+
+LOSSES = ("softmax", "binary")
+
+
+@dataclass(frozen=True)
+class Auxiliary(Condition):
+    """The discriminator reads a picture's words.
+
+    Attributes:
+        weight: of this loss beside the objective's, in the discriminator's update.
+        generator_weight: of it in the generator's; null for the same.
+        loss: softmax, the cross-entropy of one word a group (equation 3 of the paper), or binary,
+            that of each word by itself (a tag loss, C in docs/recipes.md).
+        learns_from_generated: whether the discriminator learns to read from generated pictures
+            too, as in the paper.
+        tolerance: a generated picture whose loss is below it adds nothing to the generator's, so
+            that it need not be what is most typical of its words.
+    """
+
+    weight: float = 1.0
+    generator_weight: Optional[float] = None  # noqa: UP045 (pydantic evaluates it, on Python 3.9 too)
+    loss: str = "softmax"
+    learns_from_generated: bool = True
+    tolerance: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_positive("condition.weight", self.weight)
+        if self.generator_weight is not None:
+            check_positive("condition.generator_weight", self.generator_weight)
+        check_choice("condition.loss", self.loss, LOSSES)
+        check_not_negative("condition.tolerance", self.tolerance)
+
+    def head(
+        self, architecture: TrunkDiscriminator, image_size: int, groups: Sequence[int]
+    ) -> Head:
+        return _Head(architecture, architecture.maps(image_size), groups, self.loss)
+
+    def discriminator_loss(self, turn: ConditionedTurn) -> list[NDArray]:
+        real = -turn.real_agreement.mean()
+        turn.figures["real_words_loss"] = real
+        shown = [real]
+        if self.learns_from_generated:
+            shown.append(-turn.generated_agreement.mean())
+        return [self.weight * loss for loss in shown]
+
+    def generator_loss(self, turn: ConditionedTurn) -> list[NDArray]:
+        weight = self.weight if self.generator_weight is None else self.generator_weight
+        loss = -turn.generated_agreement
+        turn.figures["generated_words_loss"] = loss.mean()
+        return [weight * (loss - self.tolerance).relu().mean()]
+
+
+class _Head(Head):
+    """Gives the log-likelihood of the words, summed over the groups, (N,), beside the scores."""
+
+    def __init__(
+        self, architecture: TrunkDiscriminator, maps: Maps, groups: Sequence[int], loss: str
+    ) -> None:
+        super().__init__(prefix="")
+        self._ends, self._loss = list(accumulate(groups)), loss
+        self.score = nn.HybridSequential(prefix="")
+        self.score.add(*architecture.score(maps))
+        self.logits = nn.HybridSequential(prefix="")
+        norm = architecture.norm_of_weights
+        self.logits.add(
+            nn.Flatten(prefix="words_flatten_"),
+            layers.dense(maps.size, self._ends[-1], norm=norm, name="words"),
+        )
+
+    def hybrid_forward(self, F: Any, maps: Any, condition: Any) -> Any:  # noqa: N803 (gluon's name)
+        logits = self.logits(maps)
+        return self.score(maps), self._log_likelihood(F, logits, condition)
+
+    def _log_likelihood(self, F: Any, logits: Any, condition: Any) -> Any:  # noqa: N803
+        if self._loss == "binary":  # log sigmoid(l) of the words, log sigmoid(-l) of the others
+            signed = (2 * condition - 1) * logits
+            return -F.sum(F.Activation(-signed, act_type="softrelu"), axis=1)
+        starts = [0, *self._ends[:-1]]
+        groups = (F.slice_axis(logits, axis=1, begin=b, end=e) for b, e in zip(starts, self._ends))
+        logarithms = F.concat(*(F.log_softmax(group, axis=1) for group in groups), dim=1)
+        return F.sum(condition * logarithms, axis=1)
+
+    def transposed(
+        self, follow: Follow, maps: NDArray, condition: NDArray
+    ) -> tuple[Transposed, NDArray]:
+        return follow(self.score, maps)
