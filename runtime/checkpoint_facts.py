@@ -65,6 +65,8 @@ KINDS: dict[str, Check] = {
     "best_variety": _number,
     "pictures_digest": _or_none(_text),
     "chosen_digest": _text,
+    "choices_digest": _text,
+    "words": _text,
     "teacher": _texts,
     "teacher_pictures": _texts_by_name,
     "stages": _stages,

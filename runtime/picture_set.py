@@ -25,6 +25,7 @@ ENCRYPTED = 0x41  # bits of a zip member's flags: by a password, in one way or a
 UTF8 = 0x800  # the flag of a zip member whose name is UTF-8
 SUFFIX = re.compile(r"\.(?=.*[a-z])[a-z0-9_~-]{1,10}")  # and not the end of a name like "St. 4"
 SETS = {".zip", ".cbz", ".rec"}
+TABLE = ".csv"
 HIDDEN = {"@eaDir", "__MACOSX"}  # folders of thumbnails and the like without a dot before the name
 REASONS = {  # what a file or folder within a set is left out for, by what the system says
     errno.ENOENT: "dead link",
@@ -61,6 +62,7 @@ class PictureSet:
     Attributes:
         entries: in their order.
         left_out: files and whole folders, in their order.
+        tables: those of what is left out that may tell of the pictures, which are .csv files.
         signature: changes when the pictures do: their names, sizes and times. The time of change
             counts too: it is all that moves when a file is made readable.
     """
@@ -69,6 +71,7 @@ class PictureSet:
     left_out: list[LeftOut]
     signature: str
     close: Callable[[], None] = field(default=lambda: None)
+    tables: list[Entry] = field(default_factory=list)
 
     def __enter__(self) -> PictureSet:
         return self
@@ -189,6 +192,11 @@ def _open_folder(root: Path) -> PictureSet:
         [Entry(name, partial(_read_file, root / name)) for name in names],
         [LeftOut(name, left_out[name]) for name in sorted(left_out, key=os.fsencode)],
         "\n".join([str(root.resolve()), *(f"{name} {found[name]}" for name in names)]),
+        tables=[
+            Entry(name, partial(_read_file, root / name))
+            for name in sorted(left_out, key=os.fsencode)
+            if left_out[name] == TABLE
+        ],
     )
 
 
@@ -245,17 +253,21 @@ def _open_zip(source: Path) -> PictureSet:
         folder, _, file = name.rpartition("/")
         names_in.setdefault(folder, set()).add(file)
     runs = {folder for folder, names in names_in.items() if _is_run(names)}
-    entries = []
+    entries, tables = [], []
     left_out: dict[str, str] = {}
     for _, name, info in members:
         folder, reason = _member_folder_left_out(name, runs)
         if reason is None:
             folder, reason = name, _member_left_out(archive, info, name)
+        entry = Entry(name, partial(_read_member, archive, info))
         if reason is None:
-            entries.append(Entry(name, partial(_read_member, archive, info)))
-        else:
-            left_out[folder] = reason
-    return PictureSet(entries, list(starmap(LeftOut, left_out.items())), signature, archive.close)
+            entries.append(entry)
+            continue
+        left_out[folder] = reason
+        if reason == TABLE:
+            tables.append(entry)
+    reasons = list(starmap(LeftOut, left_out.items()))
+    return PictureSet(entries, reasons, signature, archive.close, tables)
 
 
 def _member_name(info: zipfile.ZipInfo) -> tuple[bytes, str]:

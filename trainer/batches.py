@@ -5,17 +5,21 @@ from __future__ import annotations
 import hashlib
 import queue
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
-from itertools import islice
+from functools import cached_property, partial
+from itertools import count, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 
-from edgegan.runtime.errors import UserError
+from edgegan.runtime.errors import UserError, quoted
 from edgegan.runtime.latent import Stream, philox
+from edgegan.runtime.tags import NONE
+from edgegan.runtime.words import Words
 from edgegan.trainer.checkpoint import Checkpoint
 from edgegan.trainer.data import (
     PackedPictures,
@@ -33,6 +37,19 @@ from edgegan.trainer.validation import MOST_PICTURES
 
 PREFETCHED_BATCHES = 4
 PICTURES_AT_ONCE = 64  # read for a comparison
+MOST_WORDS_TOLD = 12  # of a group, in the line about it
+
+
+class Labelled(NamedTuple):
+    """A batch of pictures and the condition of each.
+
+    Attributes:
+        images: float32 (batch_size, 3, S, S).
+        conditions: float32 (batch_size, size of the words).
+    """
+
+    images: np.ndarray
+    conditions: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -54,7 +71,7 @@ class Batches:
     rotation_degrees: float
     value_range: str
 
-    def starting_at(self, index: int) -> Generator[np.ndarray, None, None]:
+    def starting_at(self, index: int) -> Generator[Any, None, None]:
         """Batches ``index``, ``index + 1``, … without end."""
         ready: queue.Queue[np.ndarray | Exception] = queue.Queue(PREFETCHED_BATCHES)
         stopped = threading.Event()
@@ -122,19 +139,26 @@ class Batches:
             *([f"left out: {without}"] if without else []),
         ]
 
-    def _decode_from(self, index: int, stopped: threading.Event) -> Iterator[np.ndarray]:
-        reader = open_records(self.pictures)
+    def _numbers_from(self, index: int) -> Iterator[np.ndarray]:
+        """The numbers of the pictures of batches ``index``, …, int64 (batch_size,), without end."""
         epoch, order = -1, self.indices
-        while not stopped.is_set():
-            batch: list[np.ndarray] = []
-            for position in range(index * self.batch_size, (index + 1) * self.batch_size):
+        for batch in count(index):
+            numbers = []
+            for position in range(batch * self.batch_size, (batch + 1) * self.batch_size):
                 if position // len(self.indices) != epoch:
                     epoch = position // len(self.indices)
                     draws = philox(self.seed, Stream.SHUFFLE, epoch)
                     order = self.indices[draws.permutation(len(self.indices))]
-                batch.append(read_picture(reader, int(order[position % len(self.indices)])))
-            yield to_network_range(self._augment(np.stack(batch), index), self.value_range)
-            index += 1
+                numbers.append(order[position % len(self.indices)])
+            yield np.array(numbers)
+
+    def _decode_from(self, index: int, stopped: threading.Event) -> Iterator[np.ndarray]:
+        reader = open_records(self.pictures)
+        for batch, numbers in enumerate(self._numbers_from(index), start=index):
+            if stopped.is_set():
+                return
+            images = np.stack([read_picture(reader, int(number)) for number in numbers])
+            yield to_network_range(self._augment(images, batch), self.value_range)
 
     def _augment(self, images: np.ndarray, index: int) -> np.ndarray:
         """Mirror and turn the pictures of batch ``index``, uint8 (batch_size, S, S, 3)."""
@@ -147,6 +171,68 @@ class Batches:
         if self.rotation_degrees:
             images = np.stack([rotate(image, angle) for image, angle in zip(images, angles)])
         return images
+
+
+@dataclass(frozen=True)
+class LabelledBatches(Batches):
+    """Batches of pictures with their words, ``Labelled`` each.
+
+    ``choices`` are the words of all packed pictures, int64 (N, groups), of which those in the parts
+    have some.
+    """
+
+    choices: np.ndarray
+
+    @cached_property
+    def words(self) -> Words:
+        """The words, counted over what is trained on."""
+        assert self.pictures.words is not None
+        return Words.of(self.pictures.words.groups, self.choices[self.indices])
+
+    def starting_at(self, index: int) -> Generator[Labelled, None, None]:
+        """Batches ``index``, ``index + 1``, … without end."""
+        with closing(super().starting_at(index)) as batches:
+            for images, numbers in zip(batches, self._numbers_from(index)):
+                yield Labelled(images, self.words.one_hot(self.choices[numbers]))
+
+    def facts(self) -> dict[str, Any]:
+        """What tells these pictures, the choice of them and their words from others."""
+        chosen = self.choices[self.indices].astype("<i8").tobytes()
+        return {
+            **super().facts(),
+            "words": self.words.to_json(),
+            "choices_digest": hashlib.sha256(chosen).hexdigest(),
+        }
+
+    def describe(self, source: Path) -> list[str]:
+        """What each part is for, the words of what is trained on, and what was left out."""
+        groups = self.words.groups
+        chosen = self.choices[self.indices]
+        lines = [
+            f"words of {group.name}: {_counted(group.words, column)}"
+            for group, column in zip(groups, chosen.T)
+        ]
+        if len(groups) > 1:
+            lines.append(f"combinations of words: {len(np.unique(chosen, axis=0))}")
+        without = int((self.choices == NONE).any(axis=1).sum())
+        if without:
+            lines.append(f"left out: {without} of {self.pictures.count} pictures without words")
+        if absent := self.pictures.absent:
+            lines.append(
+                f"left out: words of {len(absent)} pictures that are not there, "
+                f"such as {quoted(absent[0])}"
+            )
+        return [*super().describe(source), *lines]
+
+
+def _counted(words: Sequence[str], numbers: np.ndarray) -> str:
+    """How many pictures have each word, the most frequent first."""
+    counts = np.bincount(numbers, minlength=len(words))
+    order = np.argsort(-counts, kind="stable")
+    told = [f"{words[number]} {counts[number]}" for number in order[:MOST_WORDS_TOLD]]
+    others = order[MOST_WORDS_TOLD:]
+    more = [f"{len(others)} others {counts[others].sum()}"] if len(others) else []
+    return ", ".join([*told, *more])
 
 
 def rotate(picture: np.ndarray, degrees: float) -> np.ndarray:
@@ -169,14 +255,20 @@ def real_batches(
     """The batches that a recipe trains on, of the pictures of ``last`` where a run goes on.
 
     Raises:
-        UserError: the pictures cannot be read, are not those of ``last``, or others of them are
-            chosen than for it.
+        UserError: the pictures or their words cannot be read, are not those of ``last``, or others
+            of them are chosen than for it.
     """
-    pictures = pack(data, recipe.image_size, skip_bad, recipe.crop_from)
+    with_words = getattr(recipe, "condition", None) is not None
+    pictures = pack(data, recipe.image_size, skip_bad, recipe.crop_from, with_words)
     if last:
         _check_same_pictures(last, pictures, data)
     parts = split(pictures, recipe.held_out, recipe.validation)
-    batches = Batches(
+    make: Callable[..., Batches] = Batches
+    if with_words:
+        choices = pictures.choices()
+        parts = _parts_with_words(parts, choices, data)
+        make = partial(LabelledBatches, choices=choices)
+    batches = make(
         pictures,
         parts,
         select(pictures, parts.training, recipe.instance_selection),
@@ -186,12 +278,38 @@ def real_batches(
         recipe.rotation_degrees,
         recipe.value_range,
     )
-    if last and batches.facts()["chosen_digest"] != last.facts["chosen_digest"]:
+    if last:
+        _check_same_choice(last, batches, data)
+    return batches
+
+
+def _parts_with_words(parts: Parts, choices: np.ndarray, data: Path) -> Parts:
+    """The parts without the pictures that have no words."""
+    known = (choices != NONE).all(axis=1)
+    training, *others = (
+        part[known[part]] for part in (parts.training, parts.validation, parts.held_out)
+    )
+    if not len(training):
+        raise UserError(
+            f"none of {len(parts.training)} pictures of {data} to train on has words, "
+            "expected more pictures with words"
+        )
+    return Parts(training, *others)
+
+
+def _check_same_choice(last: Checkpoint, batches: Batches, data: Path) -> None:
+    """Raise UserError where others of the same pictures are chosen, or they have other words."""
+    facts = batches.facts()
+    if any(last.facts.get(name) != facts.get(name) for name in ("words", "choices_digest")):
+        raise UserError(
+            f"{data} has other words of the pictures than the run was trained with: go on with the "
+            "same ones, or begin another run with --start-from"
+        )
+    if facts["chosen_digest"] != last.facts["chosen_digest"]:
         raise UserError(
             f"other pictures of {data} are selected to train on than the run has, as another numpy "
             "or OpenCV may do: go on with those of its beginning, or begin another by --start-from"
         )
-    return batches
 
 
 def _check_same_pictures(last: Checkpoint, pictures: PackedPictures, data: Path) -> None:

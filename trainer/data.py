@@ -12,10 +12,11 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import starmap
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -35,6 +36,8 @@ from edgegan.runtime.picture_set import (
     reading,
 )
 from edgegan.runtime.pictures import KINDS, BadPicture, decode, fit
+from edgegan.runtime.tags import CLASS, NONE, TAGS_VERSION, Tags, read_tags
+from edgegan.runtime.words import Words
 from edgegan.trainer.framework import mx
 from edgegan.trainer.recipe import VALUE_RANGES
 
@@ -48,7 +51,9 @@ class PackedPictures:
     """A packed set of ``count`` pictures, each uint8 (S, S, 3).
 
     ``digest`` is the SHA-256 of all their pixels, ``skipped`` names the pictures that are bad, and
-    ``left_out`` what else of the source is not among them, each with the reason.
+    ``left_out`` what else of the source is not among them, each with the reason. Packed with their
+    words, they have ``words``, as those that have any have them, and ``absent`` names pictures that
+    words were told of and that are not there.
     """
 
     path: Path
@@ -56,6 +61,8 @@ class PackedPictures:
     digest: str
     skipped: list[LeftOut]
     left_out: list[LeftOut]
+    words: Words | None = None
+    absent: tuple[str, ...] = ()
 
     def hashes(self) -> np.ndarray:
         """The SHA-256 of each encoded file, uint8 (N, 32); raises UserError if damaged."""
@@ -64,6 +71,13 @@ class PackedPictures:
     def groups(self) -> np.ndarray:
         """The number of each picture's group of near-duplicates, int64 (N,); raises likewise."""
         return self._known("groups")
+
+    def choices(self) -> np.ndarray:
+        """The numbers of each picture's words, int64 (N, groups); raises likewise.
+
+        Rows of NONE where a picture has no words. Only of what was packed with them.
+        """
+        return self._known("choices")
 
     def _known(self, name: str) -> np.ndarray:
         try:
@@ -75,66 +89,107 @@ class PackedPictures:
             raise _damaged(self.path) from error
 
 
+@dataclass(frozen=True)
+class _Form:
+    """How pictures are packed; with ``tags`` each has the numbers of its words beside it."""
+
+    image_size: int
+    crop_from: int | None
+    tags: Tags | None
+
+    def __str__(self) -> str:
+        cropped = f", cropped from {self.crop_from}" if self.crop_from else ""
+        words = ", with words" if self.tags else ""
+        return f"{self.image_size} x {self.image_size}{cropped}{words}"
+
+    def label(self, number: int) -> float | np.ndarray:
+        """The label of the record of picture ``number`` of the set: the numbers of its words."""
+        return self.tags.choices[number].astype(np.float32) if self.tags else 0.0
+
+    def key(self, signature: str) -> str:
+        """The name that a set of this signature is packed under."""
+        told = f"{PACKING_VERSION}\n{self}\n{signature}".encode("utf-8", "surrogateescape")
+        if self.tags:
+            told += f"\n{TAGS_VERSION} {self.tags.digest()}".encode()
+        return hashlib.sha256(told).hexdigest()[:24]
+
+
 def pack(
-    source: Path, image_size: int, skip_bad: bool = False, crop_from: int | None = None
+    source: Path,
+    image_size: int,
+    skip_bad: bool = False,
+    crop_from: int | None = None,
+    with_words: bool = False,
 ) -> PackedPictures:
     """Pack ``source`` for pictures of ``image_size``, or find it packed already.
 
     They are decoded and fitted as in ``edgegan.runtime.pictures``. With ``crop_from`` it is the
-    face, with less of what is around it.
+    face, with less of what is around it. With ``with_words`` the numbers of each picture's words
+    are the label of its record; of a RecordIO file's pictures the words are their labels.
 
     Raises:
         UserError: nothing there, no pictures in it, more than one in a hundred unreadable without
-            ``skip_bad``, or something that keeps them from being read at the moment.
+            ``skip_bad``, no words with ``with_words``, or something that keeps them from being
+            read at the moment.
     """
     with find_pictures(source) as found:
-        return _pack(source, found, image_size, skip_bad, crop_from)
+        tags = _tags(source, found) if with_words and found.entries else None
+        form = _Form(image_size, crop_from, tags)
+        packed = _pack(source, found, form)
+    _check_quality(source, packed, skip_bad)
+    return _with_words(packed, tags) if tags else packed
 
 
-def _pack(
-    source: Path, found: PictureSet, image_size: int, skip_bad: bool, crop_from: int | None
-) -> PackedPictures:
-    form = f"{image_size} x {image_size}" + (f", cropped from {crop_from}" if crop_from else "")
-    told = f"{PACKING_VERSION}\n{form}\n{found.signature}".encode("utf-8", "surrogateescape")
-    summary = packed_folder() / f"{hashlib.sha256(told).hexdigest()[:24]}{SUMMARY}"
+def _tags(source: Path, found: PictureSet) -> Tags:
+    if isinstance(found.entries, _Records):
+        return found.entries.tags()
+    return read_tags(source, found)
+
+
+def _pack(source: Path, found: PictureSet, form: _Form) -> PackedPictures:
+    summary = packed_folder() / f"{form.key(found.signature)}{SUMMARY}"
     while not hold(summary):
         with packing(), only_packer(summary):
             if not is_whole(summary):  # nor was it packed by the one before
-                _write_set(summary, source, found.entries, image_size, crop_from, form)
+                _write_set(summary, source, found.entries, form)
     records = summary.with_suffix(".rec")
     try:
         facts = json.loads(summary.read_text())
         skipped = list(starmap(LeftOut, facts["skipped"]))
-        packed = PackedPictures(
+        return PackedPictures(
             records, int(facts["count"]), str(facts["digest"]), skipped, found.left_out
         )
     except (ValueError, LookupError, TypeError) as error:
         raise _damaged(summary) from error
-    _check_quality(source, packed, skip_bad)
-    return packed
 
 
-def _write_set(
-    summary: Path,
-    source: Path,
-    entries: Iterable[Entry],
-    image_size: int,
-    crop_from: int | None,
-    form: str,
-) -> None:
+def _with_words(packed: PackedPictures, tags: Tags) -> PackedPictures:
+    choices = packed.choices()
+    tagged = choices[(choices != NONE).all(axis=1)]
+    if not len(tagged):
+        raise UserError(f"{tags.origin} has words only of pictures that cannot be read")
+    words = Words.of(tags.groups, tagged)
+    others = [left_out for left_out in packed.left_out if left_out.name != tags.file]
+    return replace(packed, left_out=others, words=words, absent=tuple(tags.absent))
+
+
+def _write_set(summary: Path, source: Path, entries: Iterable[Entry], form: _Form) -> None:
     records = summary.with_suffix(".rec")
     skipped: list[LeftOut] = []
     with atomic_write(records) as records_part, atomic_write(_index(records)) as index_part:
-        hashes, thumbnails, digest = _write_records(
-            source, entries, image_size, crop_from, records_part, index_part, skipped
+        hashes, thumbnails, digest, kept = _write_records(
+            source, entries, form, records_part, index_part, skipped
         )
+    known = {"hashes": hashes, "groups": group(thumbnails)}
+    if form.tags:
+        known["choices"] = form.tags.choices[kept]
     with atomic_write(_origins(records)) as origins_part:
-        np.savez(origins_part, hashes=hashes, groups=group(thumbnails))
+        np.savez(origins_part, **known)
     facts = {
         "count": len(hashes),
         "digest": digest,
         "skipped": skipped,
-        "form": form,
+        "form": str(form),
         "source": str(source.resolve()),
     }
     with atomic_write(summary) as summary_part:  # the last: without it nothing is packed
@@ -213,12 +268,30 @@ class _Records:
     source: Path
 
     def __iter__(self) -> Iterator[Entry]:
+        for number, (_, content) in enumerate(self._unpacked()):
+            yield Entry(f"record {number}", partial(bytes, content))
+
+    def tags(self) -> Tags:
+        """Their labels as words of one group; raises UserError where one is no single number."""
+        words = [self._word(n, header.label) for n, (header, _) in enumerate(self._unpacked())]
+        return Tags(f"{self.source}, by its labels,", (CLASS,), words, [])
+
+    def _word(self, number: int, label: float | np.ndarray) -> tuple[str]:
+        values = np.ravel(label)
+        if len(values) != 1 or not np.isfinite(values[0]):
+            raise UserError(
+                f"{self.source} has {len(values)} numbers as the label of record {number}, "
+                "expected one"
+            )
+        return (f"{values[0]:g}",)
+
+    def _unpacked(self) -> Iterator[tuple[Any, bytes]]:
+        """The header and the content of each record."""
         reader = mx.recordio.MXRecordIO(_Name(self.source), "r")
         number = 0
         try:
             while (record := reader.read()) is not None:
-                content = mx.recordio.unpack(record)[1]
-                yield Entry(f"record {number}", partial(bytes, content))
+                yield mx.recordio.unpack(record)
                 number += 1
         except MemoryError:
             raise
@@ -231,44 +304,45 @@ class _Records:
 def _write_records(
     source: Path,
     entries: Iterable[Entry],
-    image_size: int,
-    crop_from: int | None,
+    form: _Form,
     records: Path,
     index: Path,
     skipped: list[LeftOut],
-) -> tuple[np.ndarray, np.ndarray, str]:
+) -> tuple[np.ndarray, np.ndarray, str, list[int]]:
     """Write every readable picture of ``source``; those that cannot be read go to ``skipped``.
 
     Returns:
         The SHA-256 of their files, uint8 (N, 32), the thumbnails of whole pictures, as
-        ``near_duplicates`` has them, and the digest of all packed pixels.
+        ``near_duplicates`` has them, the digest of all packed pixels, and the numbers of the
+        entries that were written.
 
     Raises:
         OSError: the records cannot be written, most likely because the disk is full.
     """
     writer = mx.recordio.MXIndexedRecordIO(str(index), _Name(records), "w")
-    count = 0
+    kept: list[int] = []
     hashes, thumbnails = bytearray(), bytearray()  # an object each would take as much again
     digest = hashlib.sha256()
     try:
-        for entry in tqdm(entries, desc="packing", unit="picture", disable=None):
+        progress = tqdm(entries, desc="packing", unit="picture", disable=None)
+        for number, entry in enumerate(progress):
             try:
                 content = entry.read()
                 whole = decode(content)
-                picture = fit(whole, image_size, crop_from)
+                picture = fit(whole, form.image_size, form.crop_from)
             except BadPicture as error:
                 skipped.append(LeftOut(entry.name, str(error)))
                 continue
             except MemoryError as error:
                 raise UserError(f"not enough memory to read {entry.name} of {source}") from error
             digest.update(picture.tobytes())
-            header = mx.recordio.IRHeader(0, 0.0, count, 0)
+            header = mx.recordio.IRHeader(0, form.label(number), len(kept), 0)
             bgr = np.ascontiguousarray(picture[:, :, ::-1])
             _, encoded = cv2.imencode(".png", bgr, [cv2.IMWRITE_PNG_COMPRESSION, 1])
-            writer.write_idx(count, mx.recordio.pack(header, encoded.tobytes()))
+            writer.write_idx(len(kept), mx.recordio.pack(header, encoded.tobytes()))
             hashes += hashlib.sha256(content).digest()
             thumbnails += thumbnail(whole).tobytes()
-            count += 1
+            kept.append(number)
         size = writer.tell()
     except mx.MXNetError as error:
         raise OSError(errno.ENOSPC, "the disk may be full") from error
@@ -280,6 +354,7 @@ def _write_records(
         np.frombuffer(hashes, np.uint8).reshape(-1, 32),
         np.frombuffer(thumbnails, np.uint8).reshape(-1, SIDE, SIDE, 3),
         digest.hexdigest(),
+        kept,
     )
 
 

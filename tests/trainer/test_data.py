@@ -31,7 +31,7 @@ from edgegan.runtime.picture_set import LeftOut
 from edgegan.runtime.pictures import decode, fit
 from edgegan.trainer import batches as module
 from edgegan.trainer import data
-from edgegan.trainer.batches import Batches, real_batches, rotate
+from edgegan.trainer.batches import Batches, LabelledBatches, real_batches, rotate
 from edgegan.trainer.data import PackedPictures, left_out, pack, read_pictures
 from edgegan.trainer.split import Parts
 from training_help import encode, parts_of, random_picture, tiny_recipe, write_pictures
@@ -853,3 +853,89 @@ def test_a_damaged_summary_is_told(faces: Path, content: str) -> None:
     summary.write_text(content)
     with pytest.raises(UserError, match=f"packed pictures in {summary} are damaged: delete"):
         pack(faces, SIZE)
+
+
+# Words
+
+
+def tagged_pictures(folder: Path, words: list[str | None]) -> Path:
+    """Pictures whose every value is their number, and a table of their classes."""
+    folder.mkdir(exist_ok=True)
+    lines = ["file,class"]
+    for number, word in enumerate(words):
+        picture = np.full((SIZE, SIZE, 3), number, np.uint8)
+        (folder / f"{number:03}.png").write_bytes(encode(picture))
+        lines += [f"{number:03},{word}"] if word else []
+    (folder / "tags.csv").write_text("\n".join([*lines, ""]))
+    return folder
+
+
+def test_with_words_the_label_of_each_record_is_its_words(tmp_path: Path) -> None:
+    names = ["b", None, "a", "c", "a"]
+    packed = pack(tagged_pictures(tmp_path / "faces", names), SIZE, with_words=True)
+    assert packed.words is not None
+    ((name, words),) = ((group.name, group.words) for group in packed.words.groups)
+    assert (name, words) == ("class", ("a", "b", "c"))
+    expected = [[1], [-1], [0], [2], [0]]
+    np.testing.assert_array_equal(packed.choices(), expected)
+    assert packed.words.combinations.tolist() == [[0], [1], [2]]
+    assert packed.words.counts.tolist() == [2, 1, 1]
+    reader = data.open_records(packed)
+    labels = [mx.recordio.unpack(reader.read_idx(number))[0].label for number in range(5)]
+    assert [label.tolist() for label in labels] == expected
+    assert all(label.dtype == np.float32 for label in labels)
+    np.testing.assert_array_equal(pictures_in(packed)[:, 0, 0, 0], range(5))
+
+
+def test_words_are_part_of_what_is_packed(tmp_path: Path, decoded: list[int]) -> None:
+    folder = tagged_pictures(tmp_path / "faces", ["a", "b", "a"])
+    plain = pack(folder, SIZE)
+    first = pack(folder, SIZE, with_words=True)
+    assert len(decoded) == 6
+    assert first.path != plain.path
+    assert pack(folder, SIZE) == plain
+    assert plain.words is None
+    assert pack(folder, SIZE, with_words=True) == first
+    assert len(decoded) == 6
+
+    (folder / "tags.csv").write_text("file,class\n000,b\n001,a\n002,a\n")
+    changed = pack(folder, SIZE, with_words=True)
+    assert changed.path != first.path
+    assert changed.digest == first.digest == plain.digest
+    assert changed.choices().tolist() == [[1], [0], [0]]
+    assert pack(folder, SIZE) == plain  # which has no words, and is not packed again
+    assert len(decoded) == 9
+
+
+@settings(
+    deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.integers(0, 2**31), st.integers(0, 40), st.integers(1, 9))
+def test_words_follow_their_pictures(
+    tmp_path: Path, seed: int, start: int, batch_size: int
+) -> None:
+    """Whatever the order: a picture's values are its number, by which its words are known."""
+    names = [None if number % 5 == 4 else "abc"[number % 3] for number in range(30)]
+    packed = pack(tagged_pictures(tmp_path / "faces", names), SIZE, with_words=True)
+    known = np.array([number for number, name in enumerate(names) if name])
+    labelled = LabelledBatches(
+        packed,
+        Parts(known, known[:0], known[:0]),
+        known,
+        batch_size,
+        seed,
+        True,
+        0.0,
+        "signed",
+        packed.choices(),
+    )
+    stream = labelled.starting_at(start)
+    plain = batches(packed, start, 3, indices=known, batch_size=batch_size, seed=seed)
+    for (images, conditions), alone in zip(stream, plain):
+        np.testing.assert_array_equal(images, alone)
+        numbers = to_bytes(images)[:, 0, 0, 0]
+        assert conditions.dtype == np.float32
+        np.testing.assert_array_equal(
+            conditions, [[names[number] == word for word in "abc"] for number in numbers]
+        )
+    stream.close()

@@ -1,0 +1,413 @@
+"""The words of a set's pictures: from a table beside them, or from the folders that they are in.
+
+A table is a CSV file in UTF-8, of one of three forms:
+
+- ``7,aqua hair blue eyes`` a line: a picture, its hair and its eyes;
+- ``7,1girl:90<tab>blue hair:12<tab>long hair:30<tab>red eyes:7`` a line: a picture and its tags,
+  each with a count. Pictures with exactly one colour of hair and one of eyes have words. Colours
+  are those of COLOURS: "long hair" is none;
+- a header, and a line for each picture: the first column is the picture, every other column a group
+  that the header names. A picture with an empty cell has no words.
+
+The first two are those of the course assignment that the project began with. A picture is called by
+its file's name, with or without its suffix, and with its folders where names are not unique.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import re
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import astuple, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple, Optional
+
+import numpy as np
+
+from edgegan.runtime.errors import UserError, quoted
+from edgegan.runtime.picture_set import Entry, PictureSet
+from edgegan.runtime.pictures import BadPicture
+from edgegan.runtime.words import Group, check_groups, plain
+
+TAGS = "tags.csv"
+TAGS_VERSION = 1  # of what is read of them: with another one all sets with words are packed again
+CLASS = "class"  # the one group of pictures in folders
+FACE_GROUPS = ("hair", "eyes")
+COLOURS = frozenset(
+    map(
+        plain,
+        (
+            *("aqua", "black", "blonde", "blue", "brown", "gray", "green"),
+            *("orange", "pink", "purple", "red", "white", "yellow"),
+        ),
+    )
+)
+NONE = -1  # in place of the number of a word
+FACE_LINE = re.compile(r"([\w-]+) hair ([\w-]+) eyes")
+COUNTED_TAG = re.compile(r"(.+):\d+")
+EXAMPLE = "7,aqua hair blue eyes"
+
+Named = Optional[tuple[str, ...]]  # a picture's words, one a group; None where it has none
+
+
+@dataclass(frozen=True)
+class Tags:
+    """The words of a set's pictures.
+
+    Attributes:
+        origin: what tells them, for sentences.
+        names: of the groups.
+        words: of each picture, in the order of the set.
+        absent: pictures that are told of and not in the set.
+        file: the table's name within the set; None where there is none.
+    """
+
+    origin: str
+    names: tuple[str, ...]
+    words: list[Named]
+    absent: list[str]
+    file: str | None = None
+
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        """The groups, their words in the order of the alphabet.
+
+        Raises:
+            UserError: no picture has words, or a group is none that a model can have.
+        """
+        return self._numbered[0]
+
+    @property
+    def choices(self) -> np.ndarray:
+        """The numbers of each picture's words, int64 (N, groups), rows of NONE where it has none.
+
+        Raises UserError as ``groups`` does.
+        """
+        return self._numbered[1]
+
+    def digest(self) -> str:
+        """What changes when groups, words, or a picture's words do; raises as ``groups`` does."""
+        content = json.dumps([astuple(group) for group in self.groups]).encode()
+        return hashlib.sha256(content + self.choices.astype("<i8").tobytes()).hexdigest()
+
+    @cached_property
+    def _numbered(self) -> tuple[tuple[Group, ...], np.ndarray]:
+        known = [number for number, words in enumerate(self.words) if words is not None]
+        if not known:
+            raise UserError(f"{self.origin} gives none of {len(self.words)} pictures its words")
+        choices = np.full((len(self.words), len(self.names)), NONE, np.int64)
+        groups = []
+        for column, name in enumerate(self.names):
+            spelt = _as_mostly_spelt([words[column] for words in self.words if words is not None])
+            vocabulary = sorted(set(spelt))
+            self._check(name, vocabulary)
+            numbers = {word: number for number, word in enumerate(vocabulary)}
+            choices[known, column] = [numbers[word] for word in spelt]
+            groups.append(Group(name, tuple(vocabulary)))
+        try:
+            check_groups([(group.name, list(group.words)) for group in groups])
+        except ValueError as error:
+            sizes = ", ".join(f"{len(group.words)} of {group.name}" for group in groups[:5])
+            more = ", …" if len(groups) > 5 else ""
+            raise UserError(
+                f"{self.origin} has {sizes}{more} as words, expected {error}"
+            ) from error
+        return tuple(groups), choices
+
+    def _check(self, name: str, vocabulary: list[str]) -> None:
+        try:
+            check_groups([(name, vocabulary)])
+        except ValueError as error:
+            count = "one word" if len(vocabulary) == 1 else f"{len(vocabulary)} words"
+            longest = max(vocabulary, key=len)
+            raise UserError(
+                f"{self.origin} has {count} in its group {quoted(name)}, such as "
+                f"{quoted(longest)}: expected {error}"
+            ) from error
+
+
+def read_tags(source: Path, found: PictureSet) -> Tags:
+    """The words of the pictures of ``source``, a folder or zip that was opened as ``found``.
+
+    They are looked for in a table named tags.csv, in the only other .csv that names pictures, and
+    in the names of the folders that the pictures are in, of which two make a class each. A table
+    is in a folder that the pictures are in, or in one above.
+
+    Raises:
+        UserError: there are none, or they cannot be read.
+    """
+    pictures = [entry.name for entry in found.entries]
+    tables = _nearest_the_top(found.tables, pictures)
+    named = [table for table in tables if _file_name(table).lower() == TAGS]
+    if len(named) > 1:
+        raise UserError(f"{source} has {named[0].name} and {named[1].name}, expected one {TAGS}")
+    if named:
+        return _Table(source, named[0]).tags(pictures)
+    if len(tables) == 1:
+        table = _Table(source, tables[0])
+        if table.names_any_of(pictures):
+            return table.tags(pictures)
+    classes = _classes(pictures)
+    if len(set(classes) - {None}) < 2:
+        raise UserError(
+            f"{source} has no {TAGS} in it, no other .csv with a header and no two folders of "
+            "pictures, expected one beside its pictures that tells their words"
+        )
+    words = [None if folder is None else (folder,) for folder in classes]
+    return Tags(f"{source}, by its folders,", (CLASS,), words, [])
+
+
+def _nearest_the_top(tables: list[Entry], pictures: list[str]) -> list[Entry]:
+    """The tables that may be of the pictures: first all tags.csv, else all others, not nested."""
+    folders = {""}
+    for name in pictures:
+        while name := name.rpartition("/")[0]:
+            folders.add(name)
+    beside = [table for table in tables if table.name.rpartition("/")[0] in folders]
+    chosen = [table for table in beside if _file_name(table).lower() == TAGS] or beside
+    depth = min((table.name.count("/") for table in chosen), default=0)
+    return [table for table in chosen if table.name.count("/") == depth]
+
+
+def _file_name(entry: Entry) -> str:
+    return entry.name.rpartition("/")[2]
+
+
+def _classes(pictures: list[str]) -> list[str | None]:
+    """The folder of each picture, of the first level at which they are not all in one."""
+    parts = [name.split("/") for name in pictures]
+    level = 0
+    while parts and len({names[level] for names in parts}) == 1 and len(parts[0]) > level + 1:
+        level += 1
+    return [names[level] if len(names) > level + 1 else None for names in parts]
+
+
+def _as_mostly_spelt(words: Sequence[str]) -> list[str]:
+    """Words as most of those are spelt that are the same to a reader of texts."""
+    spellings: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for word, count in Counter(words).items():
+        spellings[plain(word)][word] += count
+    usual = {
+        key: min(counts, key=lambda word: (-counts[word], word))
+        for key, counts in spellings.items()
+    }
+    return [usual[plain(word)] for word in words]
+
+
+class _Row(NamedTuple):
+    """A line of a table: its number, from 1, the picture that it is about, and its words."""
+
+    line: int
+    picture: str
+    words: Named
+
+
+class _Table:
+    """A table of words, read from a file of a set."""
+
+    def __init__(self, source: Path, file: Entry) -> None:
+        self._source = source
+        self._folder = file.name.rpartition("/")[0]
+        self._name = file.name
+        text = self._text(file)
+        lines = list(io.StringIO(text, newline=None))
+        self.names: tuple[str, ...] = FACE_GROUPS
+        if _is_about_faces(lines):
+            self.rows = list(self._rows_of_faces(lines))
+        else:
+            self.names, self.rows = self._headed(text)
+
+    @property
+    def _origin(self) -> str:
+        return f"{self._name} of {self._source}"
+
+    def names_any_of(self, pictures: list[str]) -> bool:
+        """Whether a line is about one of the pictures."""
+        names = _Names(pictures, self._folder)
+        return any(names.find(row.picture) for row in self.rows)
+
+    def tags(self, pictures: list[str]) -> Tags:
+        """The words of these pictures, by their names within the set."""
+        names = _Names(pictures, self._folder)
+        lines: dict[int, _Row] = {}
+        absent = []
+        for row in self.rows:
+            numbers = names.find(row.picture)
+            if not numbers:
+                absent.append(row.picture)
+                continue
+            if len(numbers) > 1:
+                raise UserError(
+                    f"{self._origin} has {quoted(row.picture)} in line {row.line}, which may be "
+                    f"{pictures[numbers[0]]} or {pictures[numbers[1]]}: expected its whole name"
+                )
+            before = lines.setdefault(numbers[0], row)
+            if _differ(before.words, row.words):
+                raise UserError(
+                    f"{self._origin} has other words of {quoted(row.picture)} in line {row.line} "
+                    f"than in line {before.line}, expected one line a picture"
+                )
+        if not lines:
+            first = f", such as {quoted(absent[0])}" if absent else ""
+            raise UserError(
+                f"{self._origin} tells of {len(absent)} pictures{first}, none of which is there"
+            )
+        words = [lines[n].words if n in lines else None for n in range(len(pictures))]
+        return Tags(self._origin, self.names, words, absent, self._name)
+
+    def _text(self, file: Entry) -> str:
+        try:
+            content = file.read()
+        except BadPicture as error:
+            raise UserError(f"cannot read {self._origin}: {error}") from error
+        try:
+            return content.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            line = content.count(b"\n", 0, error.start) + 1
+            byte = f"byte 0x{content[error.start]:02x} in line {line}"
+            raise UserError(f"{self._origin} has {byte}, expected UTF-8") from error
+
+    def _rows_of_faces(self, lines: list[str]) -> Iterator[_Row]:
+        for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                continue
+            picture, words = _face(line) or ("", None)
+            if not picture:
+                raise self._malformed(line.strip(), number, f"such as {EXAMPLE!r}")
+            yield _Row(number, picture, words)
+
+    def _headed(self, text: str) -> tuple[tuple[str, ...], list[_Row]]:
+        """The groups that the header names, and the rows below."""
+        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+        header: list[str] = []
+        rows = []
+        try:
+            for cells in reader:
+                cells = [_clean(cell) for cell in cells]
+                if not any(cells):
+                    continue
+                if not header:
+                    header = cells
+                    continue
+                if len(cells) != len(header) or not cells[0]:
+                    expected = f"a picture and {len(header) - 1} words, as the header has them"
+                    raise self._malformed(",".join(cells), reader.line_num, expected)
+                rows.append(_Row(reader.line_num, cells[0], _all_or_none(cells[1:])))
+        except csv.Error as error:
+            raise UserError(
+                f"{self._origin} is no CSV file in line {reader.line_num}: {error}"
+            ) from error
+        if len(header) < 2 or not all(header[1:]) or not rows:
+            expected = f"such as {EXAMPLE!r}, or a header and a line for each picture below"
+            raise self._malformed(",".join(header), 1, expected)
+        return tuple(header[1:]), rows
+
+    def _malformed(self, line: str, number: int, expected: str) -> UserError:
+        return UserError(
+            f"{self._source} has {quoted(line)} in line {number} of its {self._name}, "
+            f"expected {expected}"
+        )
+
+
+def _is_about_faces(lines: list[str]) -> bool:
+    """Whether lines are of the first two forms: the first one is, or one that is no other's."""
+    filled = [line for line in lines if line.strip()]
+    return bool(filled) and (
+        _face(filled[0]) is not None
+        or any(FACE_LINE.search(line) or re.search(r":\d+\t", line) for line in filled)
+    )
+
+
+def _face(line: str) -> tuple[str, Named] | None:
+    """The picture and the words of a line of the first two forms; None where it is no such line."""
+    try:
+        picture, *told = next(csv.reader([line]))
+    except (csv.Error, StopIteration):
+        return None
+    text = ",".join(told).strip()
+    if not picture.strip() or not told:
+        return None
+    if pair := FACE_LINE.fullmatch(text):
+        return _clean(picture), pair.groups()
+    tags = [COUNTED_TAG.fullmatch(tag.strip()) for tag in text.split("\t") if tag.strip()]
+    if not all(tags):
+        return None
+    return _clean(picture), _colours([tag[1] for tag in tags if tag])
+
+
+def _colours(tags: list[str]) -> Named:
+    """The colours of hair and eyes, where there is exactly one of each."""
+    colours = []
+    for group in FACE_GROUPS:
+        parted = [tag.strip().rpartition(" ") for tag in tags]
+        found = {word for word, _, last in parted if last == group and plain(word) in COLOURS}
+        if len(found) != 1:
+            return None
+        colours += found
+    return tuple(colours)
+
+
+def _all_or_none(words: list[str]) -> Named:
+    return tuple(words) if all(words) else None
+
+
+def _differ(words: Named, others: Named) -> bool:
+    if words is None or others is None:
+        return words is not others
+    return list(map(plain, words)) != list(map(plain, others))
+
+
+def _clean(text: str) -> str:
+    """A name or a word in one form of Unicode, as file systems and editors differ in it."""
+    return unicodedata.normalize("NFC", text.strip())
+
+
+class _Names:
+    """Finds pictures of a set by what a table in a folder of it calls them."""
+
+    def __init__(self, pictures: list[str], folder: str) -> None:
+        self._pictures = [_clean(name) for name in pictures]
+        self._above = _clean(folder) + "/" if folder else ""
+        self._by_last: defaultdict[str, list[int]] = defaultdict(list)
+        for number, name in enumerate(self._pictures):
+            for last in _with_and_without_suffix(name.rpartition("/")[2]):
+                self._by_last[last].append(number)
+
+    def find(self, called: str) -> list[int]:
+        """The numbers of the pictures that it may be: none, one, or several."""
+        asked = _clean(called).replace("\\", "/")
+        asked = asked[2:] if asked.startswith("./") else asked
+        numbers = self._by_last.get(asked.rpartition("/")[2], [])
+        for fits in (self._is_path, self._is_end):  # the nearer way of calling it comes first
+            for whole in (True, False):
+                found = [n for n in numbers if fits(_form(self._pictures[n], whole), asked)]
+                if found:
+                    return found
+        return []
+
+    def _is_path(self, name: str, asked: str) -> bool:
+        return name in (asked, self._above + asked)
+
+    def _is_end(self, name: str, asked: str) -> bool:
+        return f"/{name}".endswith(f"/{asked}")
+
+
+def _form(name: str, whole: bool) -> str:
+    return name if whole else name[: len(name) - len(_suffix(name))]
+
+
+def _with_and_without_suffix(name: str) -> set[str]:
+    return {_form(name, True), _form(name, False)}
+
+
+def _suffix(name: str) -> str:
+    """What a name ends with from its last dot on, unless it begins with that."""
+    last = name.rpartition("/")[2]
+    stem, dot, suffix = last.rpartition(".")
+    return dot + suffix if stem else ""
