@@ -108,6 +108,10 @@ class Words:
             return named[0]
         return " ".join(f"{word} {group.name}" for word, group in zip(named, self.groups))
 
+    def summary(self) -> str:
+        """The groups and how many words each has, such as "hair (12), eyes (10)"."""
+        return ", ".join(f"{group.name} ({len(group.words)})" for group in self.groups)
+
     def parse(self, text: Text) -> Choice:
         """Read a text: which word of each group it names.
 

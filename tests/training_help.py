@@ -14,7 +14,11 @@ import pytest
 from PIL import Image
 
 from edgegan.runtime.errors import FAULT, UserError
+from edgegan.runtime.words import Group, Words
 from edgegan.trainer import device, networks, plugins, recipe
+from edgegan.trainer.batches import Labelled
+from edgegan.trainer.conditioned import ConditionedTraining
+from edgegan.trainer.loop import Training
 from edgegan.trainer.recipe import Recipe
 
 TINY = [
@@ -74,6 +78,34 @@ def random_batches(chosen: Recipe, seed: int = 0) -> Iterator[np.ndarray]:
     shape = (chosen.batch_size, 3, chosen.image_size, chosen.image_size)
     while True:
         yield random.uniform(-1, 1, shape).astype(np.float32)
+
+
+WORDS = Words.of(
+    [Group("hair", ("blue", "green", "red")), Group("eyes", ("black", "white"))],
+    np.array([[0, 0]] * 3 + [[0, 1]] * 2 + [[1, 1]] * 4 + [[2, 0]]),
+)
+
+
+def words_of(chosen: Recipe) -> Words | None:
+    """The words of the pictures of ``batches_of``, where the recipe takes some."""
+    return WORDS if chosen.condition else None
+
+
+def batches_of(chosen: Recipe, seed: int = 0) -> Iterator[np.ndarray | Labelled]:
+    """Endless batches as a training by the recipe takes them, with words or without."""
+    for number, images in enumerate(random_batches(chosen, seed)):
+        if chosen.condition:
+            choices = WORDS.draw(seed, len(images), first=number * len(images))
+            yield Labelled(images, WORDS.one_hot(choices))
+        else:
+            yield images
+
+
+def training_by(chosen: Recipe, seed: int = 0) -> Training:
+    """The training by a recipe at its start, on 100 pictures with words or without."""
+    if chosen.condition:
+        return ConditionedTraining(chosen, seed, mx.cpu(), 100, WORDS)
+    return Training(chosen, seed, mx.cpu(), 100)
 
 
 def skip_without_bfloat16() -> None:

@@ -122,11 +122,17 @@ class Batches:
 
     def validation_pictures(self) -> Iterator[np.ndarray]:
         """So many of the validation part, the same for every seed, uint8 (N, S, S, 3) each."""
-        draws = philox(0, Stream.VALIDATION_PICTURES, 0)
-        chosen = draws.permutation(self.parts.validation)[: self.validation_count]
-        found = each_picture(self.pictures, chosen)
+        found = each_picture(self.pictures, self._chosen_to_validate())
         while some := list(islice(found, PICTURES_AT_ONCE)):
             yield np.stack(some)
+
+    def validation_conditions(self) -> list[np.ndarray]:
+        """The words of all of these, float32 (N, W), where there are words."""
+        return []
+
+    def _chosen_to_validate(self) -> np.ndarray:
+        draws = philox(0, Stream.VALIDATION_PICTURES, 0)
+        return draws.permutation(self.parts.validation)[: self.validation_count]
 
     def describe(self, source: Path) -> list[str]:
         """What each part of ``source`` is for, and what was left out, a line each."""
@@ -194,6 +200,9 @@ class LabelledBatches(Batches):
         with closing(super().starting_at(index)) as batches:
             for images, numbers in zip(batches, self._numbers_from(index)):
                 yield Labelled(images, self.words.one_hot(self.choices[numbers]))
+
+    def validation_conditions(self) -> list[np.ndarray]:
+        return [self.words.one_hot(self.choices[self._chosen_to_validate()])]
 
     def facts(self) -> dict[str, Any]:
         """What tells these pictures, the choice of them and their words from others."""

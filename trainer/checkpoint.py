@@ -13,6 +13,7 @@ import numpy as np
 from edgegan.runtime.errors import UserError
 from edgegan.runtime.files import atomic_write
 from edgegan.runtime.run_folder import FORMAT_VERSION, HEADER, open_checkpoint
+from edgegan.runtime.words import Words
 from edgegan.trainer import recipe as recipes
 from edgegan.trainer.bfloat16 import stored_parameters
 from edgegan.trainer.framework import HybridBlock
@@ -76,6 +77,23 @@ def load(path: Path, kind: type[Any] = Recipe) -> Checkpoint[Any]:
             f"{path} is a checkpoint of {recipe.made_by}, expected one of {kind.made_by}"
         )
     return Checkpoint(recipe, header.facts, arrays)
+
+
+def words_of(source: Checkpoint[Any]) -> Words | None:
+    """The words that the networks of a checkpoint take; None where they take none.
+
+    Raises:
+        UserError: they are malformed.
+    """
+    stored = source.facts.get("words")
+    if stored is None:
+        return None
+    try:
+        return Words.from_json(stored)
+    except ValueError as error:
+        raise UserError(
+            f"a checkpoint of recipe {source.recipe.name} has malformed words, expected {error}"
+        ) from error
 
 
 def check_scores_pictures(source: Checkpoint[Recipe], path: Path) -> None:

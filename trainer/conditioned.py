@@ -13,6 +13,7 @@ import numpy as np
 
 from edgegan.runtime.latent import Stream, philox
 from edgegan.runtime.words import Words
+from edgegan.trainer.batches import Batches, Labelled, LabelledBatches
 from edgegan.trainer.checkpoint import network_arrays
 from edgegan.trainer.conditioned_networks import ConditionedDiscriminator
 from edgegan.trainer.framework import HybridBlock, NDArray, mx
@@ -20,7 +21,6 @@ from edgegan.trainer.loop import Drawn, Training, make_discriminator, make_gener
 from edgegan.trainer.turn import Turn, mixture, parted
 
 if TYPE_CHECKING:
-    from edgegan.trainer.batches import Labelled
     from edgegan.trainer.recipe import Recipe
 
 WORDS_OF = {  # the stream of words beside that of latents
@@ -129,6 +129,7 @@ class ConditionedTraining(Training):
     """
 
     discriminator: ConditionedDiscriminator
+    words: Words
 
     def __init__(
         self, recipe: Recipe, seed: int, device: mx.Context, pictures: int, words: Words
@@ -174,17 +175,18 @@ class ConditionedTraining(Training):
     def _discriminator_turn(self, batch: Labelled, drawn: Drawn) -> ConditionedTurn:
         turn = super()._discriminator_turn(batch.images, drawn)
         shown = [batch.conditions]
-        if self.condition.wrong_pairs:
+        if self.condition.shows_wrong_pairs:
             draws = philox(self.seed, Stream.WRONG_CONDITION, self.discriminator_optimizer.updates)
             others = self.words.draw_others(self.words.choices_of(batch.conditions), draws)
             shown.append(self.words.one_hot(others))
         real, *wrong = self._on_device(shown)
-        return _conditioned(turn, Conditions(real, drawn.inputs[1], *wrong))
+        # Detached: the generator's own graph, which may have been recorded, needs them later.
+        return _conditioned(turn, Conditions(real, drawn.inputs[1].detach(), *wrong))
 
     def _generator_turn(self, drawn: Drawn, last: Turn) -> ConditionedTurn:
         assert isinstance(last, ConditionedTurn)
         turn = super()._generator_turn(drawn, last)
-        return _conditioned(turn, Conditions(last.conditions.real, drawn.inputs[1]))
+        return _conditioned(turn, Conditions(last.conditions.real, drawn.inputs[1].detach()))
 
     def _further_discriminator_losses(self, turn: Turn) -> list[NDArray]:
         assert isinstance(turn, ConditionedTurn)
@@ -210,3 +212,14 @@ def _widened(own: np.ndarray, of_less: np.ndarray | None) -> np.ndarray:
     widened = own.copy()
     widened[extra] = of_less
     return widened
+
+
+def training_of(recipe: Recipe, seed: int, device: mx.Context, batches: Batches) -> Training:
+    """The training by a recipe on these pictures, at its start.
+
+    Raises:
+        UserError: the seed is not 0 to MAX_SEED.
+    """
+    if isinstance(batches, LabelledBatches):
+        return ConditionedTraining(recipe, seed, device, len(batches.indices), batches.words)
+    return Training(recipe, seed, device, len(batches.indices))

@@ -26,7 +26,7 @@ class ConditionedGenerator(Composite):
         core: a generator of latents of size W + L.
     """
 
-    def __init__(self, core: nn.HybridSequential) -> None:
+    def __init__(self, core: HybridBlock) -> None:
         super().__init__(prefix=GENERATOR_PREFIX)
         self.core = core
 

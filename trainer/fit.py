@@ -16,11 +16,10 @@ from edgegan.runtime.models import find_run
 from edgegan.runtime.options import named_path, whole_number
 from edgegan.runtime.run_folder import SKIPPED
 from edgegan.trainer import checkpoint, device, recipe
-from edgegan.trainer.batches import Batches, LabelledBatches, real_batches
+from edgegan.trainer.batches import real_batches
 from edgegan.trainer.checkpoint import Checkpoint
-from edgegan.trainer.conditioned import ConditionedTraining
+from edgegan.trainer.conditioned import training_of
 from edgegan.trainer.data import PackedPictures
-from edgegan.trainer.framework import mx
 from edgegan.trainer.loop import Training
 from edgegan.trainer.options import add_data_options, add_run_options, resumed_options
 from edgegan.trainer.recipe import Recipe
@@ -63,7 +62,7 @@ def _train(options: argparse.Namespace) -> None:
     batches = real_batches(options.data, options.skip_bad, chosen, seed, last)
     detector = find_detector(options.cascade)
     with device.enough_memory():
-        training = _training(chosen, seed, where, batches)
+        training = training_of(chosen, seed, where, batches)
     if last:
         training.set_state(last.facts["step"], last.arrays)
     if start:
@@ -103,19 +102,19 @@ def _choose_recipe(
     return asked
 
 
-def _training(chosen: Recipe, seed: int, where: mx.Context, batches: Batches) -> Training:
-    """The training of these networks on these pictures, at its start."""
-    if isinstance(batches, LabelledBatches):
-        return ConditionedTraining(chosen, seed, where, len(batches.indices), batches.words)
-    return Training(chosen, seed, where, len(batches.indices))
-
-
 def _start_from(start: Checkpoint, training: Training, name: Path) -> None:
     """Begin with the networks of the checkpoint that ``name`` is of.
 
     Raises:
-        UserError: they are others than the recipe's.
+        UserError: they are others than the recipe's, or take other words than the pictures have.
     """
+    words = checkpoint.words_of(start)
+    if words and (training.words is None or training.words.groups != words.groups):
+        now = training.words.summary() if training.words else "none"
+        raise UserError(
+            f"--start-from is {name}, whose networks take the words {words.summary()}: expected "
+            f"those of these pictures and this recipe, {now}"
+        )
     try:
         training.start_from(start.arrays, start.recipe)
     except UserError as error:

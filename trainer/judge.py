@@ -25,6 +25,7 @@ from edgegan.runtime.run_folder import JUDGE
 from edgegan.trainer import checkpoint, device
 from edgegan.trainer.batches import real_batches
 from edgegan.trainer.checkpoint import Checkpoint
+from edgegan.trainer.conditioned import training_of
 from edgegan.trainer.loop import Training
 from edgegan.trainer.options import add_data_options, add_device_option
 from edgegan.trainer.resuming import check_split
@@ -61,7 +62,7 @@ def _train_judge(path: Path, options: argparse.Namespace) -> None:
     recipe, seed = source.recipe, source.facts["seed"]
     where = device.choose(options.device, recipe.precision)
     batches = real_batches(options.data, options.skip_bad, recipe, seed, source)
-    training = Training(recipe, seed, where, len(batches.indices))
+    training = training_of(recipe, seed, where, batches)
     training.set_state(source.facts["step"], source.arrays)
     judge = path.parent / JUDGE
     say(

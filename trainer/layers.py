@@ -58,7 +58,7 @@ class Composite(HybridBlock):
     ``core`` is the part that may compute in bfloat16.
     """
 
-    core: nn.HybridSequential
+    core: HybridBlock
 
 
 def walk(network: HybridBlock) -> Iterator[HybridBlock]:

@@ -85,6 +85,7 @@ class GeneratorTraining(ABC):
     """
 
     recipe: AnyRecipe
+    words: Words | None = None
     zero_loss_is_failure = False
 
     def __init__(
@@ -122,13 +123,9 @@ class GeneratorTraining(ABC):
         """How many pictures were trained on so far, repetitions counted."""
         return self.batches_used * self.recipe.batch_size
 
-    def validation_images(self, count: int, first: int) -> np.ndarray:
-        """What the moving average draws of its validation inputs ``first`` and on.
-
-        Returns:
-            float32 (count, 3, S, S) in the value range.
-        """
-        return self.images(*self.inputs(0, count, first, Stream.VALIDATION))
+    def validation_inputs(self, count: int) -> list[np.ndarray]:
+        """What the generator takes for the pictures that all checkpoints are judged by."""
+        return self.inputs(0, count, 0, Stream.VALIDATION)
 
     def images(self, *inputs: np.ndarray) -> np.ndarray:
         """What the generator's moving average draws, float32 (N, 3, S, S) in the value range."""

@@ -47,8 +47,11 @@ class Source(Protocol):
     def validation_pictures(self) -> Iterator[np.ndarray]:
         """The pictures that checkpoints are compared with, a few at a time, uint8 (N, S, S, 3)."""
 
-    def starting_at(self, index: int) -> Generator[np.ndarray, None, None]:
-        """Batches ``index``, ``index + 1``, … without end, float32 (batch_size, 3, S, S)."""
+    def validation_conditions(self) -> list[np.ndarray]:
+        """The words of all of these pictures, float32 (N, W), where there are words."""
+
+    def starting_at(self, index: int) -> Generator[Any, None, None]:
+        """Batches ``index``, ``index + 1``, … without end, as the training takes them."""
 
     def facts(self) -> dict[str, Any]:
         """What tells this source from others, to be kept in checkpoints."""
@@ -95,7 +98,7 @@ class Run:
         for name in (LAST, BEST, RECIPE, SKIPPED, GRIDS):
             remove_leftovers(self.folder / name)
         real = self.source.validation_pictures() if self._by_distance else ()
-        grader = Grader(self.detector, real)
+        grader = Grader(self.detector, real, *self.source.validation_conditions())
         batches = self.source.starting_at(training.batches_used)
         monitor = Monitor(training, self.total_steps, self.folder, minutes)
         with closing(batches), monitor, stop_signal() as stopped:
@@ -175,24 +178,24 @@ class Run:
     def _evaluate(self, monitor: Monitor, grader: Grader) -> None:
         """Draw and grade grids; keep the checkpoint as the last, and as the best if it is."""
         state = self._state()
-        images = self._validation_images()
-        grade = grader.grade(images.reshape(VALIDATION_GRIDS, -1, *images.shape[1:]))
+        inputs = self.training.validation_inputs(BASELINE_IMAGES * VALIDATION_GRIDS)
+        images = self._validation_images(inputs)
+        grids = images.reshape(VALIDATION_GRIDS, -1, *images.shape[1:])
+        grade = grader.grade(grids, *inputs[1:])
         monitor.evaluation(images, grade)
         if grade.is_better_than(self.best):
             self.best = grade
             self._save(BEST, monitor, state)
         self._save(LAST, monitor, state)
 
-    def _validation_images(self) -> np.ndarray:
-        """Pictures from fixed latents, uint8 (25 * VALIDATION_GRIDS, S, S, 3).
+    def _validation_images(self, inputs: list[np.ndarray]) -> np.ndarray:
+        """What the moving average draws, uint8 (25 * VALIDATION_GRIDS, S, S, 3).
 
         Raises:
             UserError: a number in them is not finite.
         """
-        grids = range(0, BASELINE_IMAGES * VALIDATION_GRIDS, BASELINE_IMAGES)
-        images = np.concatenate(
-            [self.training.validation_images(BASELINE_IMAGES, first) for first in grids]
-        )
+        grids = zip(*(np.split(array, VALIDATION_GRIDS) for array in inputs))
+        images = np.concatenate([self.training.images(*grid) for grid in grids])
         self._check_finite("a generated picture", images)
         return to_bytes(images, VALUE_RANGES[self.training.recipe.value_range])
 

@@ -100,6 +100,10 @@ class Teacher:
         size, distribution = self.recipe.input_size, self.recipe.latent.distribution
         return draw_latents(seed, count, size, distribution, first=first, stream=stream)
 
+    def validation_conditions(self) -> list[np.ndarray]:
+        """None: a student takes no words."""
+        return []
+
     def facts(self) -> dict[str, Any]:
         """What tells this teacher from others, and its pictures; kept in checkpoints."""
         pictures = self.generator.metadata.pictures

@@ -98,24 +98,43 @@ def best_of(facts: dict[str, Any]) -> Grade | None:
 class Grader:
     """Grades pictures of generators."""
 
-    def __init__(self, detector: Detector | None, real: Iterable[np.ndarray]) -> None:
+    def __init__(
+        self, detector: Detector | None, real: Iterable[np.ndarray], *conditions: np.ndarray
+    ) -> None:
         """Look at the pictures to compare with.
 
         Args:
             detector: what counts faces, if anything does.
             real: a few at a time, uint8 (N, S, S, 3); none where there is to be no distance.
+            conditions: the words of all of them, one-hot, where there are words.
         """
         self._detector = detector
         self._features = ColourClassifier().features
         seen = [self._features(pictures) for pictures in real]
-        self._real = np.concatenate(seen) if seen else None
+        self._real = _with_words(np.concatenate(seen), *conditions) if seen else None
 
-    def grade(self, grids: np.ndarray) -> Grade:
-        """The grade of pictures, uint8 (grids, 25, S, S, 3)."""
+    def grade(self, grids: np.ndarray, *conditions: np.ndarray) -> Grade:
+        """The grade of pictures, uint8 (grids, 25, S, S, 3), with their words where there are any.
+
+        With words the distance is that of pictures and words together: it grows where generated
+        pictures do not have their words.
+        """
         faces = distance = None
         if self._detector:
             faces = float(np.mean([score_images(grid, self._detector) for grid in grids]))
         features = self._features(grids.reshape(-1, *grids.shape[2:]))
         if self._real is not None:
-            distance = squared_discrepancy(features, self._real)
+            distance = squared_discrepancy(_with_words(features, *conditions), self._real)
         return Grade(faces, distance, mean_nearest(features))
+
+
+def _with_words(features: np.ndarray, *conditions: np.ndarray) -> np.ndarray:
+    """Features, float (N, D), with the words of the pictures, if any, after them.
+
+    In the kernel's scalar product the same words count as much as the same features.
+    """
+    weighed = [
+        condition * np.sqrt(features.shape[1] / condition.sum(axis=1, keepdims=True))
+        for condition in conditions
+    ]
+    return np.concatenate([features, *weighed], axis=1)

@@ -19,7 +19,13 @@ from edgegan.trainer.loop import Training, make_discriminator, make_generator
 from edgegan.trainer.objectives import Objective
 from edgegan.trainer.optimizer import NetworkOptimizer, trained_parameters
 from edgegan.trainer.turn import Turn
-from training_help import random_batches, skip_without_bfloat16, tiny_recipe
+from training_help import (
+    batches_of,
+    random_batches,
+    skip_without_bfloat16,
+    tiny_recipe,
+    training_by,
+)
 
 Arrays = dict[str, np.ndarray]
 PICTURES = 6  # so that a step of four is most of an epoch
@@ -577,9 +583,9 @@ def test_every_recipe_trains(name: str) -> None:
         skip_without_bfloat16()
     small = ["generator.width=4", "discriminator.width=4", "image_size=32", "batch_size=4"]
     crop = ["crop_from=40"] if recipe.load(name).crop_from else []
-    training = Training(recipe.load(name, [*small, *crop]), 0, mx.cpu(), pictures=100)
+    training = training_by(recipe.load(name, [*small, *crop]))
     before = training.state()
-    batches = random_batches(training.recipe)
+    batches = batches_of(training.recipe)
     for _ in range(2):
         assert np.isfinite(list(training.step(batches).by_name.values())).all()
     after = training.state()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from edgegan.trainer.conditioned_networks import ConditionedDiscriminator, Head
 from edgegan.trainer.framework import NDArray
@@ -22,8 +22,10 @@ class Condition(ABC):
     Its fields are the parameters that a recipe can set.
     """
 
-    wrong_pairs: ClassVar[bool] = False
-    """Whether real pictures with words that they do not have are shown as generated ones are."""
+    @property
+    def shows_wrong_pairs(self) -> bool:
+        """Whether real pictures with words that they do not have are shown as if generated."""
+        return False
 
     @property
     def name(self) -> str:

@@ -34,6 +34,10 @@ class Concatenated(Condition):
 
     wrong_pairs: bool = False
 
+    @property
+    def shows_wrong_pairs(self) -> bool:
+        return self.wrong_pairs
+
     def head(
         self, architecture: TrunkDiscriminator, image_size: int, groups: Sequence[int]
     ) -> Head:
@@ -53,13 +57,16 @@ class _Head(Head):
         )
 
     def hybrid_forward(self, F: Any, maps: Any, condition: Any) -> Any:  # noqa: N803 (gluon's name)
+        return self.score(self._together(F, maps, condition))
+
+    def _together(self, F: Any, maps: Any, condition: Any) -> Any:  # noqa: N803
+        """The maps, and after them a plane for each word."""
         planes = condition.reshape((0, 0, 1, 1))
         planes = F.broadcast_axis(planes, axis=(2, 3), size=(self._maps.side,) * 2)
-        return self.score(F.concat(maps, planes, dim=1))
+        return F.concat(maps, planes, dim=1)
 
     def transposed(
         self, follow: Follow, maps: NDArray, condition: NDArray
     ) -> tuple[Transposed, NDArray]:
-        planes = condition.reshape((0, 0, 1, 1)).broadcast_to((0, 0, *maps.shape[2:]))
-        back, scores = follow(self.score, mx.nd.concat(maps, planes, dim=1))
+        back, scores = follow(self.score, self._together(mx.nd, maps, condition))
         return lambda gradient: back(gradient).slice_axis(1, 0, self._maps.channels), scores

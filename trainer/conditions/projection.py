@@ -31,6 +31,10 @@ class Projection(Condition):
 
     wrong_pairs: bool = False
 
+    @property
+    def shows_wrong_pairs(self) -> bool:
+        return self.wrong_pairs
+
     def head(
         self, architecture: TrunkDiscriminator, image_size: int, groups: Sequence[int]
     ) -> Head:
