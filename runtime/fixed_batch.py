@@ -16,9 +16,9 @@ DTYPES = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8}
 
 
 class FixedBatchSession:
-    """An onnxruntime session of one input and one output that computes in batches of `rows`.
+    """An onnxruntime session of one output that computes in batches of `rows`.
 
-    Input and output stay where they are on the device: rows are copied there, the result is copied
+    Inputs and output stay where they are on the device: rows are copied there, the result is copied
     back, and nothing else is. It is what a CUDA graph needs, which replays its kernels on the
     addresses that they were captured with, at the first run (onnxruntime's documentation, "CUDA
     Execution Provider", "Using CUDA Graphs"). Threads that run it take turns.
@@ -51,22 +51,25 @@ class FixedBatchSession:
         self._memory = memory
         self._turn = threading.Lock()
         self._thread = _one_thread() if own_thread else None
-        self._input = _reserve(session.get_inputs()[0], rows, memory, device_id)
+        self._inputs = {
+            node.name: _reserve(node, rows, memory, device_id) for node in session.get_inputs()
+        }
         self._output = _reserve(session.get_outputs()[0], rows, memory, device_id)
         self._binding = session.io_binding()
-        self._binding.bind_ortvalue_input(session.get_inputs()[0].name, self._input)
+        for name, place in self._inputs.items():
+            self._binding.bind_ortvalue_input(name, place)
         self._binding.bind_ortvalue_output(session.get_outputs()[0].name, self._output)
 
     def run(self, names: list[str] | None, feeds: dict[str, np.ndarray]) -> list[np.ndarray]:
         """Compute the one output of 1 to `rows` rows; called as the session's own run is."""
-        (batch,) = feeds.values()
         if self._thread is not None:
-            return [self._thread.submit(self._compute, batch).result()]
+            return [self._thread.submit(self._compute, feeds).result()]
         with self._turn:
-            return [self._compute(batch)]
+            return [self._compute(feeds)]
 
-    def _compute(self, batch: np.ndarray) -> np.ndarray:
-        self._input.update_inplace(np.resize(batch, (self._rows, *batch.shape[1:])))
+    def _compute(self, feeds: dict[str, np.ndarray]) -> np.ndarray:
+        for name, batch in feeds.items():
+            self._inputs[name].update_inplace(np.resize(batch, (self._rows, *batch.shape[1:])))
         self._session.run_with_iobinding(self._binding)
         output = self._output.numpy()[: len(batch)]
         # Of another device's memory this is the copy; of the CPU's it is the place itself.

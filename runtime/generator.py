@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from edgegan.runtime.arguments import check_array, check_integer
+from edgegan.runtime.conditioning import conditioning_of
 from edgegan.runtime.errors import UserError
 from edgegan.runtime.forks import tell_of_forks
 from edgegan.runtime.latent import check_seed, draw_latents
@@ -22,6 +23,8 @@ from edgegan.runtime.session import BATCH, PROVIDERS
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
     from types import TracebackType
+
+    from edgegan.runtime.words import Text, Words
 
 
 class Generator:
@@ -44,6 +47,7 @@ class Generator:
         self.provider_line = network.provider_line
         self._network = network
         self._discriminator = discriminator
+        self._conditioning = conditioning_of(network.metadata, network.path)
         self._best_of = best_of
         self._closed = False
         self._lock = threading.Lock()
@@ -136,46 +140,105 @@ class Generator:
         size, distribution = self.metadata.latent_size, self.metadata.latent_distribution
         return draw_latents(seed, count, size, distribution, first=first)
 
-    def images(self, seed: int, count: int, *, first: int = 0) -> np.ndarray:
+    @property
+    def words(self) -> Words | None:
+        """The groups of words that its images can be asked for by; None where it takes none."""
+        return self._conditioning.words
+
+    def condition(self, texts: Sequence[Text]) -> np.ndarray:
+        """Turn texts, such as "blue hair red eyes", into what `images` takes.
+
+        Args:
+            texts: each names a word of one or more groups, in any order and case: words with or
+                without their groups ("red eyes blue hair", "blue"), ``hair=blue,eyes=red`` or a
+                mapping, such as ``{"hair": "blue"}``.
+
+        Returns:
+            float32 (N, words.size), a one-hot vector for each group, side by side; a group that a
+            text does not name is zeros in its row.
+
+        Raises:
+            UserError: it takes no words, or a text is empty or names what it has no words for.
+            TypeError: the texts are no sequence of texts.
+        """
+        return self._conditioning.of_texts(texts)
+
+    def conditions(
+        self, seed: int, count: int, *, first: int = 0, condition: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Fill in what a condition leaves open, as `images` does with the same arguments.
+
+        Returns:
+            float32 (count, words.size).
+
+        Raises:
+            UserError: it takes no words, or the seed is negative or too large.
+            TypeError, ValueError: as `images` raises them.
+        """
+        seed = check_seed(seed)
+        count, first = check_integer("count", count), check_integer("first", first)
+        return self._conditioning.of_seed(seed, count, first, condition)
+
+    def images(
+        self, seed: int, count: int, *, first: int = 0, condition: np.ndarray | None = None
+    ) -> np.ndarray:
         """Generate images `first` to `first + count - 1` of a seed.
 
         Image k has the same bytes whatever `first` and `count` are: it is that of latent k, or,
         with `best_of` K, the best of those of latents k * K to k * K + K - 1.
 
+        Where there are words, a group that the condition leaves open is drawn for image k by seed
+        and k as the training pictures have it, given the others. The latents are the same whatever
+        the condition is: one seed, one face, in other colours.
+
+        Args:
+            condition: float32 (1, words.size) for all images or (count, words.size), one each, as
+                `condition` makes them; a group that is zeros is left open, and None leaves all.
+
         Returns:
             uint8 (count, H, W, 3), RGB.
 
         Raises:
-            UserError: the seed is negative or too large, or the file's output is not what the file
-                declares.
-            TypeError, ValueError: a number is not whole, or `first` or `count` negative.
+            UserError: the seed is negative or too large, there is a condition where there are no
+                words, or the file's output is not what the file declares.
+            TypeError, ValueError: a number is not whole, or `first` or `count` negative, or the
+                condition is of another type or shape, or not finite.
             RuntimeError: it was closed, or this is a forked child, where a GPU cannot be used.
         """
         seed = check_seed(seed)
         count, first = check_integer("count", count), check_integer("first", first)
+        conditions = self._conditioning.for_images(seed, count, first, condition)
 
         def draw(start: int, end: int) -> np.ndarray:
             candidates, place = (end - start) * self._best_of, (first + start) * self._best_of
-            return self._best(self._convert(self.latents(seed, candidates, first=place)))
+            latents = self.latents(seed, candidates, first=place)
+            theirs = [rows[start:end].repeat(self._best_of, axis=0) for rows in conditions]
+            return self._best(self._convert(latents, *theirs), *theirs)
 
         return self._side_by_side(count, max(1, BATCH // self._best_of), draw)
 
-    def images_of(self, latents: np.ndarray) -> np.ndarray:
+    def images_of(self, latents: np.ndarray, conditions: np.ndarray | None = None) -> np.ndarray:
         """Generate the images of one or more latents, one of each.
 
         Args:
             latents: float32 (N, latent_size), finite.
+            conditions: float32 (N, words.size), finite, used as they are: mixtures of words, too.
+                Needed where there are words, and None where there are none.
 
         Returns:
             uint8 (N, H, W, 3), RGB.
 
         Raises:
-            TypeError, ValueError: the latents are of another type or shape, or not finite.
+            TypeError, ValueError: an array is of another type or shape, or not finite, or there
+                are conditions where there are no words.
             UserError, RuntimeError: as `images` raises them.
         """
         check_array("latents", latents, "float32", ("N", self.metadata.latent_size))
+        inputs = (latents, *self._conditioning.for_latents(conditions, len(latents)))
         return self._side_by_side(
-            len(latents), BATCH, lambda start, end: self._convert(latents[start:end])
+            len(latents),
+            BATCH,
+            lambda start, end: self._convert(*(rows[start:end] for rows in inputs)),
         )
 
     def _side_by_side(
@@ -227,19 +290,19 @@ class Generator:
     def _networks(self) -> list[Network]:
         return [network for network in (self._network, self._discriminator) if network is not None]
 
-    def _convert(self, latents: np.ndarray) -> np.ndarray:
-        """Generate the images of latents, as bytes."""
-        output = self._network.run(latents)
+    def _convert(self, *inputs: np.ndarray) -> np.ndarray:
+        """Generate the images of latents, and of their conditions, as bytes."""
+        output = self._network.run(*inputs)
         if output.dtype == np.uint8:  # converted in the file's own graph
             return output
         return to_bytes(output, self.metadata.value_range)
 
-    def _best(self, candidates: np.ndarray) -> np.ndarray:
+    def _best(self, candidates: np.ndarray, *conditions: np.ndarray) -> np.ndarray:
         """Keep the best of every best_of candidates, uint8 (N, H, W, 3); the first of equals."""
         if self._discriminator is None:
             return candidates
         values = from_bytes(candidates, self.metadata.value_range)
-        scores = self._discriminator.run(values).reshape(-1, self._best_of)
+        scores = self._discriminator.run(values, *conditions).reshape(-1, self._best_of)
         return candidates[np.arange(len(scores)) * self._best_of + scores.argmax(axis=1)]
 
 
@@ -296,4 +359,8 @@ def _discriminator_of(
             raise UserError(
                 f"{path} has the {name} {found!r}, expected {expected!r} as {generator.path} has"
             )
+    if discriminator.metadata.words != generator.metadata.words:
+        raise UserError(
+            f"{path} takes other words than {generator.path}, expected the discriminator of its run"
+        )
     return discriminator

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgegan.runtime.errors import UserError, quoted
 from edgegan.runtime.latent import DISTRIBUTIONS, parse_digits
 
+if TYPE_CHECKING:
+    from edgegan.runtime.words import Words
+
 PREFIX = "edgegan."
 FORMAT_VERSION = 1
+FORMAT_VERSION_WITH_WORDS = 2  # of files that take a condition, which no older runtime gives them
 GENERATOR = "generator"
 DISCRIMINATOR = "discriminator"
 PARTS = (GENERATOR, DISCRIMINATOR)
+WORDS_KEY = f"{PREFIX}words"
 
 # How much a file may ask for, which may be another's: more would take a machine's memory.
 MOST_LATENT_SIZE = 65_536
@@ -100,8 +107,8 @@ class ModelMetadata:
         value_range: least and greatest value of a pixel, as the networks take and give it.
         images_seen: training images that the discriminator was shown, or a student.
         part: "generator", also where a file does not say, or "discriminator".
-        format_version: version of this record.
         pictures: what it was trained on; None where a file does not say.
+        words: what it takes as a condition; None where it takes a latent or an image alone.
     """
 
     recipe: str
@@ -112,15 +119,24 @@ class ModelMetadata:
     value_range: tuple[float, float]
     images_seen: int
     part: str = GENERATOR
-    format_version: int = FORMAT_VERSION
     pictures: TrainingPictures | None = None
+    words: Words | None = None
+
+    @property
+    def format_version(self) -> int:
+        """Version of this record: it rises only where an older runtime could not draw rightly."""
+        return FORMAT_VERSION if self.words is None else FORMAT_VERSION_WITH_WORDS
 
     def to_strings(self) -> dict[str, str]:
         """Return the metadata as an ONNX file holds it: strings, under keys of our own prefix."""
-        fields = {**asdict(self), "value_range": ",".join(map(repr, map(float, self.value_range)))}
-        del fields["pictures"]
-        pictures = self.pictures.to_strings() if self.pictures else {}
-        return {**{PREFIX + name: str(value) for name, value in fields.items()}, **pictures}
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        pictures, words = fields.pop("pictures"), fields.pop("words")
+        fields["value_range"] = ",".join(map(repr, map(float, self.value_range)))
+        fields["format_version"] = self.format_version
+        strings = {PREFIX + name: str(value) for name, value in fields.items()}
+        if words is not None:
+            strings[WORDS_KEY] = words.to_json()
+        return {**strings, **(pictures.to_strings() if pictures else {})}
 
     @classmethod
     def from_strings(
@@ -165,8 +181,14 @@ class ModelMetadata:
 
         # First, since a newer version may have changed any of the others.
         version = whole_number("format_version", least=1)
-        if version > FORMAT_VERSION:
-            raise malformed("format_version", f"at most {FORMAT_VERSION}: update edgegan to run it")
+        if version > FORMAT_VERSION_WITH_WORDS:
+            newest = f"at most {FORMAT_VERSION_WITH_WORDS}: update edgegan to run it"
+            raise malformed("format_version", newest)
+        if version == FORMAT_VERSION_WITH_WORDS and WORDS_KEY not in strings:
+            raise _missing("words", path)
+        if version == FORMAT_VERSION and WORDS_KEY in strings:
+            with_words = f"{FORMAT_VERSION_WITH_WORDS}, as in all files with {WORDS_KEY}"
+            raise malformed("format_version", with_words)
         found = read("part") if PREFIX + "part" in strings else GENERATOR
         if found not in PARTS:
             raise malformed("part", " or ".join(PARTS))
@@ -190,9 +212,18 @@ class ModelMetadata:
             value_range=(low, high),
             images_seen=whole_number("images_seen", least=0),
             part=found,
-            format_version=version,
             pictures=TrainingPictures.from_strings(strings, path),
+            words=_words(strings[WORDS_KEY], path) if WORDS_KEY in strings else None,
         )
+
+
+def _words(text: str, path: str | Path) -> Words:
+    from edgegan.runtime.words import Words  # most files have none
+
+    try:
+        return Words.from_json(text)
+    except ValueError as error:
+        raise _malformed("words", text, str(error), path) from error
 
 
 def _missing(name: str, path: str | Path) -> UserError:

@@ -21,6 +21,7 @@ class Network:
     """A generator, float32 (N, latent_size) to images, or a discriminator, images to (N,).
 
     Images are float32 (N, 3, S, S) in the value range; a generator may give uint8 (N, S, S, 3).
+    Where there are words, either takes a condition as well, float32 (N, words.size).
 
     Any number of threads may run it, also in a child that the process forks, but for a GPU there.
     It is pickled as its path and options: the file is opened again, and has to be the same.
@@ -72,14 +73,14 @@ class Network:
             self._session.get_modelmeta().custom_metadata_map, path, part
         )
         self._check_signature()
-        (taken,), (given,) = self._session.get_inputs(), self._session.get_outputs()
         # Not the nodes themselves: each holds its session, which `close` is to give back.
-        self._input, self._input_row = taken.name, tuple(taken.shape[1:])
+        self._inputs = {node.name: tuple(node.shape[1:]) for node in self._session.get_inputs()}
+        (given,) = self._session.get_outputs()
         self._output, self._output_row = given.name, tuple(given.shape[1:])
 
     @property
     def takes(self) -> str:
-        """Name, type and shape of its input, such as "latent tensor(float) N x 128"."""
+        """Name, type and shape of its inputs, such as "latent tensor(float) N x 128"."""
         return _signature(self._session.get_inputs())
 
     @property
@@ -87,19 +88,30 @@ class Network:
         """Name, type and shape of its output, such as "image tensor(uint8) N x 64 x 64 x 3"."""
         return _signature(self._session.get_outputs())
 
-    def run(self, rows: np.ndarray) -> np.ndarray:
+    def run(self, *inputs: np.ndarray) -> np.ndarray:
         """Compute the output of one or more rows of input, whatever their number, row by row.
+
+        Args:
+            inputs: one array for each that it takes, in its order, with as many rows each.
 
         Raises:
             TypeError, ValueError: the rows are not of the type and shape that it takes, or not
-                finite.
+                finite, or there are more or fewer arrays or rows than it takes.
             UserError: the output is not what the file declares, or not a number.
             RuntimeError: it was closed, or this is a forked child, where a GPU cannot be used.
         """
-        check_array(self._input, rows, "float32", ("N", *self._input_row))
+        if len(inputs) != len(self._inputs):
+            raise TypeError(f"found {len(inputs)} arrays, expected {' and '.join(self._inputs)}")
+        for (name, row), rows in zip(self._inputs.items(), inputs):
+            check_array(name, rows, "float32", ("N", *row))
+        count, *others = map(len, inputs)
+        if any(other != count for other in others):
+            raise ValueError(f"found {others} rows beside {count}, expected as many in each array")
         at_once = max(1, BATCH // self.workers)  # a batch in all, since all workers are at it
-        batches = [rows[start : start + at_once] for start in range(0, len(rows), at_once)]
-        outputs = [self._run(batch) for batch in batches]
+        outputs = [
+            self._run([rows[start : start + at_once] for rows in inputs])
+            for start in range(0, count, at_once)
+        ]
         return outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
 
     def close(self) -> None:
@@ -109,10 +121,10 @@ class Network:
     def __reduce__(self) -> tuple[Any, ...]:
         return _open_again, (self.path.absolute(), self._options, self.sha256)
 
-    def _run(self, batch: np.ndarray) -> np.ndarray:
-        output = self._session.run(None, {self._input: batch})[0]
+    def _run(self, batches: list[np.ndarray]) -> np.ndarray:
+        output = self._session.run(None, dict(zip(self._inputs, batches)))[0]
         # onnxruntime only warns of another shape, which numpy would spread over all the rows.
-        declared = (len(batch), *self._output_row)
+        declared = (len(batches[0]), *self._output_row)
         if output.shape != declared:
             raise UserError(
                 f"{self.path} gave the {self._output} in the shape {output.shape}, expected "
@@ -131,6 +143,8 @@ class Network:
             gives = [values, f"image tensor(uint8) N x {size} x {size} x 3"]
         else:
             takes, gives = values, ["score tensor(float) N"]
+        if self.metadata.words is not None:
+            takes += f", condition tensor(float) N x {self.metadata.words.size}"
         for kind, found, expected in (
             ("input", self.takes, [takes]),
             ("output", self.gives, gives),

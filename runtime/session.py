@@ -319,8 +319,8 @@ def _try_out(session: FixedBatchSession) -> None:
 
     Where there is to be a CUDA graph, this captures it.
     """
-    (node,) = session.get_inputs()
-    session.run(None, {node.name: np.zeros([1, *node.shape[1:]], np.float32)})
+    zeros = {n.name: np.zeros([1, *n.shape[1:]], np.float32) for n in session.get_inputs()}
+    session.run(None, zeros)
 
 
 def _check_options(provider: str, threads: int | None, device_id: int) -> None:

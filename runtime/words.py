@@ -90,10 +90,10 @@ class Words:
         return hash(self.to_json())
 
     def one_hot(self, choices: np.ndarray) -> np.ndarray:
-        """Choices int64 (N, groups) as conditions, float32 (N, size)."""
+        """Choices int64 (N, groups) as conditions, float32 (N, size); of -1, no word, zeros."""
         conditions = np.zeros((len(choices), self.size), np.float32)
         rows = np.arange(len(choices))[:, None]
-        conditions[rows, self._starts + choices] = 1
+        conditions[rows, self._starts + np.maximum(choices, 0)] = choices >= 0
         return conditions
 
     def choices_of(self, conditions: np.ndarray) -> np.ndarray:
@@ -148,17 +148,47 @@ class Words:
         check_seed(seed)
         count, first = check_integer("count", count), check_integer("first", first)
         given = given or (None,) * len(self.groups)
-        named = [index for index, number in enumerate(given) if number is not None]
-        numbers = [number for number in given if number is not None]
-        choices = np.empty((count, len(self.groups)), np.int64)
-        if len(named) < len(self.groups):
-            common = (self.combinations[:, named] == numbers).sum(axis=1)
-            chosen = np.flatnonzero(common == common.max())
-            ends = np.cumsum(self.counts[chosen])
-            places = [philox(seed, stream, first + row).random() for row in range(count)]
-            found = np.searchsorted(ends, np.array(places) * ends[-1], side="right")
-            choices[:] = self.combinations[chosen[found]]
-        choices[:, named] = numbers
+        wanted = [-1 if number is None else number for number in given]
+        return self._drawn(seed, np.arange(first, first + count), np.array(wanted), stream)
+
+    def filled(
+        self, seed: int, conditions: np.ndarray, *, first: int = 0, stream: int = Stream.CONDITION
+    ) -> np.ndarray:
+        """Draw the groups that conditions leave open, for each as `draw` does, given the others.
+
+        Args:
+            conditions: float32 (N, size); a group that is zeros is open, all else stays as it is.
+                Of a mixture the likeliest word counts as given.
+
+        Returns:
+            float32 (N, size).
+
+        Raises:
+            UserError, TypeError, ValueError: as `draw` does.
+        """
+        check_seed(seed)
+        first = check_integer("first", first)
+        sums = np.add.reduceat(conditions != 0, self._starts, axis=1, dtype=np.int64)
+        given = np.where(sums > 0, self.choices_of(conditions), -1)
+        filled = conditions.copy()
+        for wanted in np.unique(given[(given < 0).any(axis=1)], axis=0):
+            rows = np.flatnonzero((given == wanted).all(axis=1))
+            drawn = self._drawn(seed, first + rows, wanted, stream)
+            filled[rows] += self.one_hot(np.where(wanted < 0, drawn, -1))
+        return filled
+
+    def _drawn(self, seed: int, indices: np.ndarray, given: np.ndarray, stream: int) -> np.ndarray:
+        """The choices of a seed's indices, where a group is given as -1: int64 (N, groups)."""
+        choices = np.tile(given, (len(indices), 1))
+        named = given >= 0
+        if not named.all():
+            common = (self.combinations == given)[:, named].sum(axis=1)
+            likeliest = np.flatnonzero(common == common.max())
+            ends = np.cumsum(self.counts[likeliest])
+            places = np.array([philox(seed, stream, int(at)).random() for at in indices])
+            found = np.searchsorted(ends, places * ends[-1], side="right")
+            drawn = self.combinations[likeliest[found]]
+            choices[:, ~named] = drawn[:, ~named]
         return choices
 
     def draw_others(self, choices: np.ndarray, draws: np.random.Generator) -> np.ndarray:

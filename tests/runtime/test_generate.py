@@ -103,7 +103,7 @@ def test_a_file_that_does_not_say_which_part_it_is_is_a_generator():
         ("value_range", "1", "expected two numbers"),
         ("part", "critic", "'critic' in its metadata, expected generator or discriminator"),
         ("part", "discriminator", "x.onnx is a discriminator, expected a generator"),
-        ("format_version", "2", "expected at most 1: update edgegan"),
+        ("format_version", "3", "expected at most 2: update edgegan"),
     ],
 )
 def test_bad_metadata_is_named(key, value, expected):
