@@ -1,8 +1,7 @@
 """The words that a conditional generator takes: groups of them, as text and as numbers.
 
 A group, such as ``hair``, is a list of words of which a picture has one. A condition is a one-hot
-vector for each group, side by side. Texts are read forgivingly: order, case, "grey" for "gray" and
-"blond" for "blonde" make no difference, and any script is read.
+vector for each group, side by side.
 """
 
 from __future__ import annotations
@@ -13,24 +12,28 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Optional, Union
+from typing import TYPE_CHECKING, Optional, Union
 
 import numpy as np
 
-from edgegan.runtime.arguments import check_array, check_integer
-from edgegan.runtime.choices import suggestion
-from edgegan.runtime.errors import UserError, quoted
+from edgegan.runtime.arguments import check_integer
+from edgegan.runtime.errors import UserError
 from edgegan.runtime.latent import Stream, check_seed, philox
+
+if TYPE_CHECKING:
+    from edgegan.runtime.texts import Reader
 
 MOST_COMBINATIONS = 4096
 MOST_WORDS = 512  # of all groups: of more the one-hot vectors are no condition but a catalogue
 MOST_GROUPS = 16
 MOST_LETTERS = 50  # of a word or a group's name
 MOST_COUNT = 10**9  # of pictures that have a combination
+MOST_CHARACTERS = 2**19  # of all that as JSON
 
 Text = Union[str, Mapping[str, str]]  # "blue hair red eyes", "hair=blue" or {"hair": "blue"}
 Choice = tuple[Optional[int], ...]  # the number of a word for each group; None where none is named
 
+SEPARATORS = re.compile(r"[\s_,;\u3001]+")
 SAME = {"blonde": "blond", "grey": "gray"}  # spellings of one word, and what they are read as
 
 
@@ -62,11 +65,16 @@ class Words:
         """The words of pictures with these choices, int64 (N, groups), at least one.
 
         Of more combinations than MOST_COMBINATIONS the most frequent are kept.
+
+        Raises:
+            ValueError: the groups are none that a generator can have, in a few words.
         """
+        groups = tuple(groups)
+        check_groups([(group.name, list(group.words)) for group in groups])
         combinations, counts = np.unique(choices, axis=0, return_counts=True)
         order = np.argsort(-counts, kind="stable")[:MOST_COMBINATIONS]
         kept = np.sort(order)
-        return cls(tuple(groups), combinations[kept].astype(np.int64), counts[kept])
+        return cls(groups, combinations[kept].astype(np.int64), counts[kept])
 
     @property
     def sizes(self) -> list[int]:
@@ -101,28 +109,43 @@ class Words:
         parts = np.split(conditions, self._starts[1:], axis=1)
         return np.stack([part.argmax(axis=1) for part in parts], axis=1)
 
+    @cached_property
+    def _reader(self) -> Reader:
+        from edgegan.runtime.texts import Reader  # where there are texts
+
+        return Reader(self.groups)
+
     def describe(self, choice: Sequence[int]) -> str:
-        """A choice in words, such as "blue hair red eyes"; of a single group the word alone."""
-        named = [group.words[number] for group, number in zip(self.groups, choice)]
-        if len(self.groups) == 1:
-            return named[0]
-        return " ".join(f"{word} {group.name}" for word, group in zip(named, self.groups))
+        """A choice as text that `parse` reads: "blue hair red eyes"; of one group the word alone.
+
+        Where words are such that this would be read in another way, the text is a mapping in JSON.
+        """
+        named = [(group.words[number], group.name) for group, number in zip(self.groups, choice)]
+        text = " ".join(map(" ".join, named)) if len(named) > 1 else named[0][0]
+        try:
+            if self.parse(text) == tuple(choice):
+                return text
+        except UserError:
+            pass
+        return json.dumps({name: word for word, name in named}, ensure_ascii=False)
 
     def summary(self) -> str:
         """The groups and how many words each has, such as "hair (12), eyes (10)"."""
         return ", ".join(f"{group.name} ({len(group.words)})" for group in self.groups)
 
     def parse(self, text: Text) -> Choice:
-        """Read a text: which word of each group it names.
+        """Read a text: the number of the word that it names of each group, None where of none.
 
         Args:
-            text: words, each before or without the name of its group ("blue hair red eyes"), as
-                ``hair=blue,eyes=red``, or as a mapping.
+            text: words, each with or without the name of its group after it ("blue hair red eyes"),
+                ``hair=blue,eyes=red``, or a mapping, also in JSON.
 
         Raises:
-            UserError: it is empty, names a word or a group that there is not, or two of one group.
+            UserError: it is empty or too long, names a word or a group that there is not, two words
+                of one group, or one of several groups without saying of which.
+            TypeError: it is neither a str nor a mapping.
         """
-        return _Reader(self).read(text)
+        return self._reader.read(text)
 
     def draw(
         self,
@@ -133,10 +156,13 @@ class Words:
         first: int = 0,
         stream: int = Stream.CONDITION,
     ) -> np.ndarray:
-        """Draw choices ``first`` to ``first + count - 1`` of a seed, as pictures have them.
+        """Draw choices `first` to `first + count - 1` of a seed, as training pictures have them.
 
-        Choice k depends on (seed, stream, k) and what is given only. Groups that are not given
-        are drawn from the combinations that have most of what is given.
+        Choice k depends on (seed, stream, k) and what is given only.
+
+        Args:
+            given: what all of them have. The other groups are drawn from those combinations that
+                have most of it: all of it, where there was a picture that did.
 
         Returns:
             int64 (count, groups).
@@ -149,7 +175,7 @@ class Words:
         count, first = check_integer("count", count), check_integer("first", first)
         given = given or (None,) * len(self.groups)
         wanted = [-1 if number is None else number for number in given]
-        return self._drawn(seed, np.arange(first, first + count), np.array(wanted), stream)
+        return self._drawn(seed, range(first, first + count), np.array(wanted), stream)
 
     def filled(
         self, seed: int, conditions: np.ndarray, *, first: int = 0, stream: int = Stream.CONDITION
@@ -173,11 +199,13 @@ class Words:
         filled = conditions.copy()
         for wanted in np.unique(given[(given < 0).any(axis=1)], axis=0):
             rows = np.flatnonzero((given == wanted).all(axis=1))
-            drawn = self._drawn(seed, first + rows, wanted, stream)
+            drawn = self._drawn(seed, [first + int(row) for row in rows], wanted, stream)
             filled[rows] += self.one_hot(np.where(wanted < 0, drawn, -1))
         return filled
 
-    def _drawn(self, seed: int, indices: np.ndarray, given: np.ndarray, stream: int) -> np.ndarray:
+    def _drawn(
+        self, seed: int, indices: Sequence[int], given: np.ndarray, stream: int
+    ) -> np.ndarray:
         """The choices of a seed's indices, where a group is given as -1: int64 (N, groups)."""
         choices = np.tile(given, (len(indices), 1))
         named = given >= 0
@@ -185,7 +213,7 @@ class Words:
             common = (self.combinations == given)[:, named].sum(axis=1)
             likeliest = np.flatnonzero(common == common.max())
             ends = np.cumsum(self.counts[likeliest])
-            places = np.array([philox(seed, stream, int(at)).random() for at in indices])
+            places = np.array([philox(seed, stream, index).random() for index in indices])
             found = np.searchsorted(ends, places * ends[-1], side="right")
             drawn = self.combinations[likeliest[found]]
             choices[:, ~named] = drawn[:, ~named]
@@ -223,8 +251,10 @@ class Words:
         """Read what ``to_json`` wrote.
 
         Raises:
-            ValueError: it is malformed, in a few words.
+            ValueError: it is malformed; it says what was expected.
         """
+        if len(text) > MOST_CHARACTERS:
+            raise ValueError(f"at most {MOST_CHARACTERS} characters")
         try:
             stored = json.loads(text)
             groups = [(group["name"], group["words"]) for group in stored["groups"]]
@@ -259,17 +289,17 @@ def check_groups(groups: object) -> None:
 
 
 def plain(word: str) -> str:
-    """A word as it is compared: without case, in one form of Unicode, in the usual spelling."""
-    folded = unicodedata.normalize("NFKC", word).casefold()
-    return " ".join(SAME.get(part, part) for part in re.split(r"[\s_]+", folded.strip()))
+    """A word as it is compared: of one case, spelling and form of Unicode, without commas."""
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", word).casefold())
+    return " ".join(SAME.get(part, part) for part in SEPARATORS.sub(" ", folded).split())
 
 
 def _is_word(value: object) -> bool:
     return (
         isinstance(value, str)
         and value.isprintable()
-        and bool(value.strip())
         and len(value) <= MOST_LETTERS
+        and bool(plain(value))
     )
 
 
@@ -283,114 +313,3 @@ def _are_combinations(rows: object, sizes: list[int]) -> bool:
         if not all(type(n) is int and 0 <= n < most for n, most in zip(row, limits)):
             return False
     return len({tuple(row[:-1]) for row in rows}) == len(rows)
-
-
-class _Reader:
-    """Reads texts of some groups."""
-
-    def __init__(self, words: Words) -> None:
-        self._groups = words.groups
-        self._names = [plain(group.name) for group in words.groups]
-        self._words = [{plain(word): n for n, word in enumerate(g.words)} for g in words.groups]
-
-    def read(self, text: Text) -> Choice:
-        pairs = self._pairs(text)
-        if not pairs:
-            raise UserError(f"the text is empty, expected such as {self._example()!r}")
-        choice: list[int | None] = [None] * len(self._groups)
-        for index, number in pairs:
-            if choice[index] is not None and choice[index] != number:
-                raise UserError(
-                    f"{quoted(text)} names two words of {self._groups[index].name}, expected one"
-                )
-            choice[index] = number
-        return tuple(choice)
-
-    def _pairs(self, text: Text) -> list[tuple[int, int]]:
-        """Groups and words as numbers."""
-        if isinstance(text, Mapping):
-            return [self._named(str(name), str(word), text) for name, word in text.items()]
-        if not isinstance(text, str):
-            raise TypeError(f"a text is {text!r}, expected str, or a mapping of groups to words")
-        if "=" in text:
-            parts = [part.partition("=") for part in text.split(",") if part.strip()]
-            return [self._named(name, word, text) for name, _, word in parts]
-        return self._free(text)
-
-    def _named(self, name: str, word: str, text: Text) -> tuple[int, int]:
-        index = self._group(name)
-        if index is None:
-            names = [group.name for group in self._groups]
-            raise UserError(f"{quoted(name.strip())} is no group: {suggestion(name, names)}")
-        number = self._words[index].get(plain(word))
-        if number is None:
-            raise self._unknown(word, [index])
-        return index, number
-
-    def _group(self, name: str) -> int | None:
-        """The group of that name, in the singular or the plural."""
-        asked = plain(name)
-        for index, known in enumerate(self._names):
-            if asked in (known, f"{known}s") or f"{asked}s" == known:
-                return index
-        return None
-
-    def _free(self, text: str) -> list[tuple[int, int]]:
-        """Of words in any order, each with or without the name of its group after it."""
-        tokens = plain(re.sub(r"[,;、\uff0c]", " ", text)).split()
-        pairs = []
-        start = 0
-        while start < len(tokens):
-            for end in range(len(tokens), start, -1):
-                found = [
-                    (index, words[" ".join(tokens[start:end])])
-                    for index, words in enumerate(self._words)
-                    if " ".join(tokens[start:end]) in words
-                ]
-                if found:
-                    break
-            else:
-                raise self._unknown(tokens[start], range(len(self._groups)))
-            index, length = self._group_at(tokens[end:])
-            if index is None and len(found) > 1:
-                named = " or ".join(self._groups[index].name for index, _ in found)
-                raise UserError(
-                    f"{quoted(text)} does not tell of which group {' '.join(tokens[start:end])!r} "
-                    f"is: {named}; expected such as {self._example()!r}"
-                )
-            matching = [pair for pair in found if index in (None, pair[0])]
-            if not matching:
-                raise self._unknown(" ".join(tokens[start:end]), [index or 0])
-            pairs += matching
-            start = end + length
-        return pairs
-
-    def _group_at(self, tokens: list[str]) -> tuple[int | None, int]:
-        """The group whose name these tokens begin with, and how many tokens that is."""
-        for length in range(min(len(tokens), 3), 0, -1):
-            index = self._group(" ".join(tokens[:length]))
-            if index is not None:
-                return index, length
-        return None, 0
-
-    def _unknown(self, word: str, indices: Iterable[int]) -> UserError:
-        lists = []
-        for index in indices:
-            group = self._groups[index]
-            lists.append(f"{group.name}: {suggestion(word.strip(), group.words)}")
-        return UserError(f"{quoted(word.strip())} is no word of {'; '.join(lists)}")
-
-    def _example(self) -> str:
-        first = [group.words[0] for group in self._groups]
-        if len(first) == 1:
-            return first[0]
-        return " ".join(f"{word} {group.name}" for word, group in zip(first, self._groups))
-
-
-def check_condition(condition: object, words: Words) -> None:
-    """Check conditions as a generator takes them, float32 (N, size), finite.
-
-    Raises:
-        TypeError, ValueError: they are of another type or shape, or not finite.
-    """
-    check_array("condition", condition, "float32", ("N", words.size))

@@ -1,0 +1,194 @@
+"""Texts that name words of groups, read forgivingly: "blue hair red eyes", "hair=blue,eyes=red".
+
+Order, case, commas, the group's name in the singular or the plural, "grey" for "gray" and "blonde"
+for "blond" make no difference; any script is read.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from edgegan.runtime.errors import UserError, quoted
+from edgegan.runtime.words import Choice, Group, Text, plain
+
+Pair = tuple[int, int]  # the numbers of a group and of a word of it
+
+MOST_CHARACTERS = 4_000  # of a text: those that name a word of every group have fewer
+MOST_LISTED = 1_500  # characters of words, in an error
+NEXT_PAIR = re.compile(r"[,;\u3001](?=[^,;\u3001=]*=)")  # other commas are a word's own
+
+
+class Reader:
+    """Reads texts that name words of some groups."""
+
+    def __init__(self, groups: Sequence[Group]) -> None:
+        self._groups = groups
+        self._words = [{plain(word): n for n, word in enumerate(g.words)} for g in groups]
+        self._names = {plain(group.name): index for index, group in enumerate(groups)}
+        for name, index in list(self._names.items()):
+            other = name[:-1] if name.endswith("s") else f"{name}s"
+            if other:
+                self._names.setdefault(other, index)
+        # Of these many tokens a word, or a group's name, may be.
+        self._word_sizes = _sizes(word for words in self._words for word in words)
+        self._name_sizes = _sizes(self._names)
+
+    def read(self, text: Text) -> Choice:
+        """Return the number of the word that a text names of each group; None where it names none.
+
+        Raises:
+            UserError: it is empty or too long, names a word or a group that there is not, two words
+                of one group, or one of several groups without saying of which.
+            TypeError: it is neither a str nor a mapping.
+        """
+        pairs = self._pairs(text)
+        if not pairs:
+            raise UserError(f"a text is {quoted(text)}, expected words such as {self._example()!r}")
+        choice: list[int | None] = [None] * len(self._groups)
+        for index, number in pairs:
+            if choice[index] not in (None, number):
+                name = self._groups[index].name
+                raise UserError(f"{quoted(text)} names two words of {name}, expected one")
+            choice[index] = number
+        return tuple(choice)
+
+    def _pairs(self, text: Text) -> list[Pair]:
+        mapping = text if isinstance(text, Mapping) else _json_mapping(text)
+        if mapping is not None:
+            return [self._named(str(name), str(word)) for name, word in mapping.items()]
+        tokens = plain(text).split()
+        found = self._way(tokens)
+        if found is not None:
+            return [self._only(pairs, text) for pairs in found]
+        parts = [
+            part.partition("=") for part in NEXT_PAIR.split(unicodedata.normalize("NFKC", text))
+        ]
+        if parts[0][1]:
+            return [self._named(name, word) for name, _, word in parts]
+        raise self._not_understood(tokens)
+
+    def _named(self, name: str, word: str) -> Pair:
+        """A word of the group of that name."""
+        index = self._names.get(plain(name))
+        if index is None:
+            names = ", ".join(group.name for group in self._groups)
+            raise UserError(f"{quoted(name.strip())} is no group of words, expected one of {names}")
+        number = self._words[index].get(plain(word))
+        if number is None:
+            raise self._unknown(word, [index])
+        return index, number
+
+    def _only(self, pairs: list[Pair], text: str) -> Pair:
+        """The one group and word that a part of a text can mean."""
+        if len(pairs) == 1:
+            return pairs[0]
+        words = [f"{self._groups[i].words[n]} {self._groups[i].name}" for i, n in pairs]
+        raise UserError(f"{quoted(text)} may mean {' or '.join(words)}, expected one of them")
+
+    def _way(self, tokens: list[str]) -> list[list[Pair]] | None:
+        """What the words of a text may mean, one after the other; None where there is no way."""
+        # From the end, so that no place is looked at twice: where the rest can be read, the longest
+        # word with its group's name comes first.
+        ways: list[tuple[list[Pair], int] | None] = [None] * len(tokens)
+        for start in reversed(range(len(tokens))):
+            for pairs, end in self._steps(tokens, start):
+                if end == len(tokens) or ways[end] is not None:
+                    ways[start] = pairs, end
+                    break
+        found, at = [], 0
+        while at < len(tokens):
+            step = ways[at]
+            if step is None:
+                return None
+            found.append(step[0])
+            at = step[1]
+        return found
+
+    def _steps(self, tokens: list[str], start: int) -> Iterator[tuple[list[Pair], int]]:
+        """The words that begin at a token, the longest first, and where what follows begins."""
+        for size in self._word_sizes:
+            end = start + size
+            word = " ".join(tokens[start:end])
+            pairs = [(n, known[word]) for n, known in enumerate(self._words) if word in known]
+            if not pairs or end > len(tokens):
+                continue
+            for index, after in self._names_at(tokens, end):
+                named = [pair for pair in pairs if pair[0] == index]
+                if named:
+                    yield named, after
+            yield pairs, end
+
+    def _names_at(self, tokens: list[str], start: int) -> Iterator[tuple[int, int]]:
+        """The groups whose names begin at a token, and where what follows them begins."""
+        for size in self._name_sizes:
+            index = self._names.get(" ".join(tokens[start : start + size]))
+            if index is not None and start + size <= len(tokens):
+                yield index, start + size
+
+    def _not_understood(self, tokens: list[str]) -> UserError:
+        """Say which part of a text is no word: what the furthest of all ways stops at."""
+        came_from = {0: 0}
+        for start in range(len(tokens)):
+            if start in came_from:
+                came_from.update((end, start) for _, end in self._steps(tokens, start))
+        stop = max(came_from)
+        if stop and any(self._names_at(tokens, stop)):  # of a group that has no such word
+            start = came_from[stop]
+        else:
+            start, stop = stop, stop + 1
+            while stop < len(tokens) and not any(self._names_at(tokens, stop)):
+                if any(self._steps(tokens, stop)):
+                    break
+                stop += 1
+        named = [index for index, _ in self._names_at(tokens, stop)]
+        return self._unknown(" ".join(tokens[start:stop]), named or range(len(self._groups)))
+
+    def _unknown(self, word: str, indices: Sequence[int]) -> UserError:
+        """Say that groups have no such word, which are most like it, and which there are."""
+        from difflib import get_close_matches  # for such sentences only
+
+        groups = [self._groups[index] for index in indices]
+        spelled = {plain(known): known for group in groups for known in group.words}
+        near = [spelled[known] for known in get_close_matches(plain(word), spelled, cutoff=0.5)]
+        meant = f": did you mean {' or '.join(near)}? E" if near else ", e"
+        names = " or ".join(group.name for group in groups)
+        lists = [f"one of {_listed(group.words, len(groups))}" for group in groups]
+        if len(groups) > 1:
+            lists = [f"for {group.name} {listed}" for group, listed in zip(groups, lists)]
+        return UserError(
+            f"{quoted(word.strip())} is no word of {names}{meant}xpected {'; '.join(lists)}"
+        )
+
+    def _example(self) -> str:
+        return " ".join(f"{group.words[0]} {group.name}" for group in self._groups)
+
+
+def _json_mapping(text: object) -> Mapping[str, object] | None:
+    """The mapping that a text is in JSON; None where it is other text."""
+    if not isinstance(text, str):
+        raise TypeError(f"a text is {text!r}, expected a str, or a mapping of groups to words")
+    if len(text) > MOST_CHARACTERS:
+        raise UserError(f"a text has {len(text)} characters, expected at most {MOST_CHARACTERS}")
+    if not text.lstrip().startswith("{"):
+        return None
+    try:
+        return dict(json.loads(text))
+    except (ValueError, TypeError, RecursionError):
+        return None
+
+
+def _sizes(phrases: Iterable[str]) -> list[int]:
+    """Of how many tokens phrases are, the most first."""
+    return sorted({len(phrase.split()) for phrase in phrases}, reverse=True)
+
+
+def _listed(words: Sequence[str], lists: int) -> str:
+    """Words with commas between, and where they are too many for a sentence, how many more."""
+    shown = list(words)
+    while len(", ".join(shown)) > MOST_LISTED // lists:
+        shown = shown[: len(shown) // 2]
+    more = len(words) - len(shown)
+    return ", ".join(shown) + (f" and {more} more, which edgegan show lists" if more else "")
