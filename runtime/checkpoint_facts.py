@@ -52,6 +52,16 @@ def _stage(value: Any) -> bool:
     )
 
 
+def _words(value: Any) -> bool:
+    from edgegan.runtime.words import Words  # most runs have none
+
+    try:
+        Words.from_json(value)
+    except (ValueError, TypeError):
+        return False
+    return True
+
+
 KINDS: dict[str, Check] = {
     "step": _whole_number,
     "total_steps": _whole_number,
@@ -66,7 +76,7 @@ KINDS: dict[str, Check] = {
     "pictures_digest": _or_none(_text),
     "chosen_digest": _text,
     "choices_digest": _text,
-    "words": _text,
+    "words": _words,
     "teacher": _texts,
     "teacher_pictures": _texts_by_name,
     "stages": _stages,

@@ -104,9 +104,10 @@ class Network:
             raise TypeError(f"found {len(inputs)} arrays, expected {' and '.join(self._inputs)}")
         for (name, row), rows in zip(self._inputs.items(), inputs):
             check_array(name, rows, "float32", ("N", *row))
-        count, *others = map(len, inputs)
-        if any(other != count for other in others):
-            raise ValueError(f"found {others} rows beside {count}, expected as many in each array")
+        count = len(inputs[0])
+        if any(len(rows) != count for rows in inputs):
+            counts = " and ".join(str(len(rows)) for rows in inputs)
+            raise ValueError(f"found {counts} rows, expected as many in each array")
         at_once = max(1, BATCH // self.workers)  # a batch in all, since all workers are at it
         outputs = [
             self._run([rows[start : start + at_once] for rows in inputs])

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import math
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgegan.runtime.errors import UserError, add_debug_option, run_command
 from edgegan.runtime.files import read_bytes
@@ -27,6 +28,9 @@ from edgegan.runtime.run_folder import (
 )
 from edgegan.runtime.session import open_session
 from edgegan.runtime.tables import aligned
+
+if TYPE_CHECKING:
+    from edgegan.runtime.words import Words
 
 EXAMPLES = """\
 examples:
@@ -80,6 +84,8 @@ def describe_onnx(path: Path) -> Rows:
     if metadata.part == GENERATOR:
         latent = f"{metadata.latent_size} numbers, {metadata.latent_distribution}"
         rows.append(("latent", latent))
+    if metadata.words is not None:
+        rows += _of_words(metadata.words)
     numbers = ", ".join(f"{count:,} in {kind}" for kind, count in facts.weights.items())
     takes, gives = map(_in_numpys_words, (network.takes, network.gives))
     return [
@@ -116,6 +122,10 @@ def describe_run(named: Named) -> Rows:
         rows.append(("best distance", f"{facts['best_distance']:.4f}"))
     if "pictures" in facts:
         rows.append(("pictures", f"{facts['pictures']:,}"))
+    if "words" in facts:
+        from edgegan.runtime.words import Words  # most runs have none
+
+        rows += _of_words(Words.from_json(facts["words"]))
     for stage in facts.get("stages", []):
         start = f"recipe {stage['recipe'].get('name', '?')}, step {stage['step']:,}"
         rows.append(("began with", f"{start}, {stage['images_seen']:,} images seen"))
@@ -124,6 +134,17 @@ def describe_run(named: Named) -> Rows:
         export = ["edgegan", "export", str(named.path), "-o", f"{named.path.resolve().name}.onnx"]
         rows.append(("to use it", shlex.join(export)))
     return rows
+
+
+def _of_words(words: Words) -> Rows:
+    """The words of each group, and how many of their combinations pictures had."""
+    rows = [
+        (f"words of {group.name}", f"{len(group.words)}: {', '.join(group.words)}")
+        for group in words.groups
+    ]
+    possible = math.prod(len(group.words) for group in words.groups)
+    known, pictures = len(words.combinations), int(words.counts.sum())
+    return [*rows, ("combinations", f"{known:,} of {possible:,}, of {pictures:,} pictures")]
 
 
 def _part_of(path: Path) -> str:

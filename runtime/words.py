@@ -174,6 +174,8 @@ class Words:
         check_seed(seed)
         count, first = check_integer("count", count), check_integer("first", first)
         given = given or (None,) * len(self.groups)
+        if len(given) != len(self.groups):
+            raise ValueError(f"given has {len(given)} numbers, expected {len(self.groups)}")
         wanted = [-1 if number is None else number for number in given]
         return self._drawn(seed, range(first, first + count), np.array(wanted), stream)
 

@@ -19,12 +19,13 @@ from edgegan.__main__ import COMMANDS, main
 from edgegan.runtime.errors import FAULT, UserError
 from edgegan.runtime.onnx_file import read_facts
 from edgegan.runtime.run_folder import BEST, JUDGE, LAST
-from edgegan.trainer.checkpoint import Checkpoint
+from edgegan.trainer.checkpoint import Checkpoint, load
 from edgegan.trainer.loop import Training
 from edgegan.trainer.recipe import load_student
 from edgegan.trainer.student import Distillation
 from export_help import METADATA
 from training_help import tiny_recipe
+from words_help import WORDS, make_conditional_discriminator, make_conditional_generator
 
 REPOSITORY = Path(__file__).parents[1]
 MODELS = REPOSITORY / "runtime" / "models"
@@ -220,6 +221,15 @@ def test_a_discriminators_file(
     assert "latent" not in found
 
 
+def test_a_file_that_takes_words(tmp_path: Path, show: Callable[..., dict[str, str]]) -> None:
+    for make in (make_conditional_generator, make_conditional_discriminator):
+        found = show(make(tmp_path / "x.onnx"))
+        assert found["input"].endswith(" 16, condition float32 N x 5")
+        assert found["words of hair"] == "3: blond, blue, red"
+        assert found["words of eyes"] == "2: blue, green"
+        assert found["combinations"] == "4 of 6, of 7 pictures"
+
+
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     """A run that began with another and was stopped at step 7 of 9; its best is step 5."""
@@ -262,6 +272,19 @@ def test_a_run(run: Path, show: Callable[..., dict[str, str]]) -> None:
         "evaluation.json",
         "to use it": f"edgegan export {run} -o run.onnx",
     }
+
+
+def test_a_run_with_words(run: Path, show: Callable[..., dict[str, str]]) -> None:
+    assert "combinations" not in show(run)
+    checkpoint = load(run / LAST)
+    for name, words in (("good.npz", WORDS.to_json()), ("bad.npz", "{}")):
+        facts = {**checkpoint.facts, "words": words}
+        Checkpoint(checkpoint.recipe, facts, checkpoint.arrays).save(run / name)
+    found = show(run / "good.npz")
+    assert found["words of eyes"] == "2: blue, green"
+    assert found["combinations"] == "4 of 6, of 7 pictures"
+    with pytest.raises(UserError, match=r"bad\.npz is no checkpoint .*: its words is '{}'"):
+        show(run / "bad.npz")
 
 
 def test_a_checkpoint(run: Path, show: Callable[..., dict[str, str]]) -> None:
