@@ -56,9 +56,17 @@ class Reader:
         return tuple(choice)
 
     def _pairs(self, text: Text) -> list[Pair]:
-        mapping = text if isinstance(text, Mapping) else _json_mapping(text)
+        if isinstance(text, Mapping):
+            return self._of_mapping(text)
+        if not isinstance(text, str):
+            raise TypeError(f"a text is {text!r}, expected a str, or a mapping of groups to words")
+        if len(text) > MOST_CHARACTERS:
+            raise UserError(
+                f"a text has {len(text)} characters, expected at most {MOST_CHARACTERS}"
+            )
+        mapping = _json_mapping(text)
         if mapping is not None:
-            return [self._named(str(name), str(word)) for name, word in mapping.items()]
+            return self._of_mapping(mapping)
         tokens = plain(text).split()
         found = self._way(tokens)
         if found is not None:
@@ -69,6 +77,9 @@ class Reader:
         if parts[0][1]:
             return [self._named(name, word) for name, _, word in parts]
         raise self._not_understood(tokens)
+
+    def _of_mapping(self, mapping: Mapping[str, object]) -> list[Pair]:
+        return [self._named(str(name), str(word)) for name, word in mapping.items()]
 
     def _named(self, name: str, word: str) -> Pair:
         """A word of the group of that name."""
@@ -166,12 +177,8 @@ class Reader:
         return " ".join(f"{group.words[0]} {group.name}" for group in self._groups)
 
 
-def _json_mapping(text: object) -> Mapping[str, object] | None:
+def _json_mapping(text: str) -> Mapping[str, object] | None:
     """The mapping that a text is in JSON; None where it is other text."""
-    if not isinstance(text, str):
-        raise TypeError(f"a text is {text!r}, expected a str, or a mapping of groups to words")
-    if len(text) > MOST_CHARACTERS:
-        raise UserError(f"a text has {len(text)} characters, expected at most {MOST_CHARACTERS}")
     if not text.lstrip().startswith("{"):
         return None
     try:
