@@ -36,20 +36,14 @@ from edgegan.runtime.pictures import BadPicture
 from edgegan.runtime.words import Group, check_groups, plain
 
 TAGS = "tags.csv"
-TAGS_VERSION = 1  # of what is read of them: with another one all sets with words are packed again
 CLASS = "class"  # the one group of pictures in folders
 FACE_GROUPS = ("hair", "eyes")
-COLOURS = frozenset(
-    map(
-        plain,
-        (
-            *("aqua", "black", "blonde", "blue", "brown", "gray", "green"),
-            *("orange", "pink", "purple", "red", "white", "yellow"),
-        ),
-    )
-)
+COLOURS = {  # as ``plain`` spells them
+    *("aqua", "black", "blond", "blue", "brown", "gray", "green"),
+    *("orange", "pink", "purple", "red", "white", "yellow"),
+}
 NONE = -1  # in place of the number of a word
-FACE_LINE = re.compile(r"([\w-]+) hair ([\w-]+) eyes")
+FACE = re.compile(r"([\w-]+) hair ([\w-]+) eyes")
 COUNTED_TAG = re.compile(r"(.+):\d+")
 EXAMPLE = "7,aqua hair blue eyes"
 
@@ -124,11 +118,11 @@ class Tags:
         try:
             check_groups([(name, vocabulary)])
         except ValueError as error:
-            count = "one word" if len(vocabulary) == 1 else f"{len(vocabulary)} words"
-            longest = max(vocabulary, key=len)
+            longest = quoted(max(vocabulary, key=len))
+            many = f"{len(vocabulary)} words, such as {longest},"
+            found = many if len(vocabulary) > 1 else f"one word, {longest},"
             raise UserError(
-                f"{self.origin} has {count} in its group {quoted(name)}, such as "
-                f"{quoted(longest)}: expected {error}"
+                f"{self.origin} has {found} in its group {quoted(name)}: expected {error}"
             ) from error
 
 
@@ -164,7 +158,7 @@ def read_tags(source: Path, found: PictureSet) -> Tags:
 
 
 def _nearest_the_top(tables: list[Entry], pictures: list[str]) -> list[Entry]:
-    """The tables that may be of the pictures: first all tags.csv, else all others, not nested."""
+    """The tables that may be of the pictures: those named tags.csv, or else all, the outermost."""
     folders = {""}
     for name in pictures:
         while name := name.rpartition("/")[0]:
@@ -183,21 +177,19 @@ def _classes(pictures: list[str]) -> list[str | None]:
     """The folder of each picture, of the first level at which they are not all in one."""
     parts = [name.split("/") for name in pictures]
     level = 0
-    while parts and len({names[level] for names in parts}) == 1 and len(parts[0]) > level + 1:
+    while len({names[level] for names in parts}) == 1 and min(map(len, parts)) > level + 1:
         level += 1
     return [names[level] if len(names) > level + 1 else None for names in parts]
 
 
 def _as_mostly_spelt(words: Sequence[str]) -> list[str]:
     """Words as most of those are spelt that are the same to a reader of texts."""
-    spellings: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for word, count in Counter(words).items():
-        spellings[plain(word)][word] += count
-    usual = {
-        key: min(counts, key=lambda word: (-counts[word], word))
-        for key, counts in spellings.items()
-    }
-    return [usual[plain(word)] for word in words]
+    usual: dict[str, str] = {}
+    counts = Counter(words)
+    for word in sorted(counts, key=lambda word: (-counts[word], word)):
+        usual.setdefault(plain(word), word)
+    spelling = {word: usual[plain(word)] for word in counts}
+    return [spelling[word] for word in words]
 
 
 class _Row(NamedTuple):
@@ -213,10 +205,11 @@ class _Table:
 
     def __init__(self, source: Path, file: Entry) -> None:
         self._source = source
-        self._folder = file.name.rpartition("/")[0]
-        self._name = file.name
-        text = self._text(file)
+        self._file = file
+        self._folder, _, self._name = file.name.rpartition("/")
+        text = self._text()
         lines = list(io.StringIO(text, newline=None))
+        self._first = lines[0].strip() if lines else ""
         self.names: tuple[str, ...] = FACE_GROUPS
         if _is_about_faces(lines):
             self.rows = list(self._rows_of_faces(lines))
@@ -234,13 +227,16 @@ class _Table:
 
     def tags(self, pictures: list[str]) -> Tags:
         """The words of these pictures, by their names within the set."""
+        if not self.rows:
+            expected = f"such as {EXAMPLE!r}, or a header with commas and a line a picture below"
+            raise self._malformed(self._first, 1, expected)
         names = _Names(pictures, self._folder)
         lines: dict[int, _Row] = {}
-        absent = []
+        absent: dict[str, None] = {}
         for row in self.rows:
             numbers = names.find(row.picture)
             if not numbers:
-                absent.append(row.picture)
+                absent[row.picture] = None
                 continue
             if len(numbers) > 1:
                 raise UserError(
@@ -254,16 +250,16 @@ class _Table:
                     f"than in line {before.line}, expected one line a picture"
                 )
         if not lines:
-            first = f", such as {quoted(absent[0])}" if absent else ""
             raise UserError(
-                f"{self._origin} tells of {len(absent)} pictures{first}, none of which is there"
+                f"{self._origin} has words of {len(absent)} pictures, such as "
+                f"{quoted(self.rows[0].picture)}, none of which is there"
             )
         words = [lines[n].words if n in lines else None for n in range(len(pictures))]
-        return Tags(self._origin, self.names, words, absent, self._name)
+        return Tags(self._origin, self.names, words, list(absent), self._file.name)
 
-    def _text(self, file: Entry) -> str:
+    def _text(self) -> str:
         try:
-            content = file.read()
+            content = self._file.read()
         except BadPicture as error:
             raise UserError(f"cannot read {self._origin}: {error}") from error
         try:
@@ -277,36 +273,31 @@ class _Table:
         for number, line in enumerate(lines, start=1):
             if not line.strip():
                 continue
-            picture, words = _face(line) or ("", None)
-            if not picture:
+            picture, told = _parted(line)
+            if not picture or (told and not _is_of_a_face(told)):
                 raise self._malformed(line.strip(), number, f"such as {EXAMPLE!r}")
-            yield _Row(number, picture, words)
+            yield _Row(number, picture, _words_of_a_face(told))
 
     def _headed(self, text: str) -> tuple[tuple[str, ...], list[_Row]]:
-        """The groups that the header names, and the rows below."""
+        """The groups that the header names, and the rows below; none where it is no such table."""
         reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-        header: list[str] = []
-        rows = []
         try:
-            for cells in reader:
-                cells = [_clean(cell) for cell in cells]
-                if not any(cells):
-                    continue
-                if not header:
-                    header = cells
-                    continue
-                if len(cells) != len(header) or not cells[0]:
-                    expected = f"a picture and {len(header) - 1} words, as the header has them"
-                    raise self._malformed(",".join(cells), reader.line_num, expected)
-                rows.append(_Row(reader.line_num, cells[0], _all_or_none(cells[1:])))
+            rows = [(reader.line_num, list(map(_clean, cells))) for cells in reader]
         except csv.Error as error:
-            raise UserError(
-                f"{self._origin} is no CSV file in line {reader.line_num}: {error}"
-            ) from error
-        if len(header) < 2 or not all(header[1:]) or not rows:
-            expected = f"such as {EXAMPLE!r}, or a header and a line for each picture below"
-            raise self._malformed(",".join(header), 1, expected)
-        return tuple(header[1:]), rows
+            where = f"line {reader.line_num} of {self._origin}"
+            raise UserError(f"{where} is no line of a CSV file: {error}") from error
+        (number, header), *others = [row for row in rows if any(row[1])] or [(1, [""])]
+        if len(header) < 2 or not others:
+            return (), []
+        if not all(header[1:]):
+            expected = "a header that names every column"
+            raise self._malformed(",".join(header), number, expected)
+        for number, cells in others:
+            if len(cells) != len(header) or not cells[0]:
+                expected = f"a picture and {len(header) - 1} words, as its header names groups"
+                raise self._malformed(",".join(cells), number, expected)
+        rows_below = [_Row(number, cells[0], _all_or_none(cells[1:])) for number, cells in others]
+        return tuple(header[1:]), rows_below
 
     def _malformed(self, line: str, number: int, expected: str) -> UserError:
         return UserError(
@@ -316,41 +307,45 @@ class _Table:
 
 
 def _is_about_faces(lines: list[str]) -> bool:
-    """Whether lines are of the first two forms: the first one is, or one that is no other's."""
-    filled = [line for line in lines if line.strip()]
-    return bool(filled) and (
-        _face(filled[0]) is not None
-        or any(FACE_LINE.search(line) or re.search(r":\d+\t", line) for line in filled)
+    """Whether lines are of the first two forms: the first one is, or one that cannot be another.
+
+    A cell below a header may be "12:30", too, but neither two of those nor the words of a face.
+    """
+    told = (_parted(line)[1] for line in lines if line.strip())
+    return _is_of_a_face(next(told, "")) or any(
+        FACE.fullmatch(text) or ("\t" in text and _is_of_a_face(text)) for text in told
     )
 
 
-def _face(line: str) -> tuple[str, Named] | None:
-    """The picture and the words of a line of the first two forms; None where it is no such line."""
+def _parted(line: str) -> tuple[str, str]:
+    """The picture that a line of the first two forms is about, and what it tells of it."""
     try:
         picture, *told = next(csv.reader([line]))
     except (csv.Error, StopIteration):
-        return None
-    text = ",".join(told).strip()
-    if not picture.strip() or not told:
-        return None
-    if pair := FACE_LINE.fullmatch(text):
-        return _clean(picture), pair.groups()
-    tags = [COUNTED_TAG.fullmatch(tag.strip()) for tag in text.split("\t") if tag.strip()]
-    if not all(tags):
-        return None
-    return _clean(picture), _colours([tag[1] for tag in tags if tag])
+        return "", ""
+    return (_clean(picture), ",".join(told).strip()) if told else ("", "")
 
 
-def _colours(tags: list[str]) -> Named:
+def _is_of_a_face(told: str) -> bool:
+    return bool(FACE.fullmatch(told) or (told and all(map(COUNTED_TAG.fullmatch, _tags(told)))))
+
+
+def _words_of_a_face(told: str) -> Named:
     """The colours of hair and eyes, where there is exactly one of each."""
+    if pair := FACE.fullmatch(told):
+        return pair.groups()
+    tags = [tag.rpartition(":")[0].strip().rpartition(" ") for tag in _tags(told)]
     colours = []
     for group in FACE_GROUPS:
-        parted = [tag.strip().rpartition(" ") for tag in tags]
-        found = {word for word, _, last in parted if last == group and plain(word) in COLOURS}
-        if len(found) != 1:
+        found = [word for word, _, last in tags if last == group and plain(word) in COLOURS]
+        if len(set(map(plain, found))) != 1:
             return None
-        colours += found
+        colours.append(found[0])
     return tuple(colours)
+
+
+def _tags(told: str) -> list[str]:
+    return [tag.strip() for tag in told.split("\t") if tag.strip()]
 
 
 def _all_or_none(words: list[str]) -> Named:
@@ -358,8 +353,8 @@ def _all_or_none(words: list[str]) -> Named:
 
 
 def _differ(words: Named, others: Named) -> bool:
-    if words is None or others is None:
-        return words is not others
+    if words == others or words is None or others is None:
+        return words != others
     return list(map(plain, words)) != list(map(plain, others))
 
 
@@ -384,6 +379,8 @@ class _Names:
         asked = _clean(called).replace("\\", "/")
         asked = asked[2:] if asked.startswith("./") else asked
         numbers = self._by_last.get(asked.rpartition("/")[2], [])
+        if len(numbers) == 1 and "/" not in asked:
+            return numbers
         for fits in (self._is_path, self._is_end):  # the nearer way of calling it comes first
             for whole in (True, False):
                 found = [n for n in numbers if fits(_form(self._pictures[n], whole), asked)]

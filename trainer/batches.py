@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from edgegan.runtime.errors import UserError, quoted
+from edgegan.runtime.errors import UserError
 from edgegan.runtime.latent import Stream, philox
 from edgegan.runtime.tags import NONE
 from edgegan.runtime.words import Words
@@ -214,7 +214,7 @@ class LabelledBatches(Batches):
         }
 
     def describe(self, source: Path) -> list[str]:
-        """What each part is for, the words of what is trained on, and what was left out."""
+        """What each part is for, what was left out, and how many train with which words."""
         groups = self.words.groups
         chosen = self.choices[self.indices]
         lines = [
@@ -223,14 +223,6 @@ class LabelledBatches(Batches):
         ]
         if len(groups) > 1:
             lines.append(f"combinations of words: {len(np.unique(chosen, axis=0))}")
-        without = int((self.choices == NONE).any(axis=1).sum())
-        if without:
-            lines.append(f"left out: {without} of {self.pictures.count} pictures without words")
-        if absent := self.pictures.absent:
-            lines.append(
-                f"left out: words of {len(absent)} pictures that are not there, "
-                f"such as {quoted(absent[0])}"
-            )
         return [*super().describe(source), *lines]
 
 

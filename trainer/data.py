@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from edgegan.runtime.errors import UserError, say
+from edgegan.runtime.errors import UserError, quoted, say
 from edgegan.runtime.files import atomic_write
 from edgegan.runtime.generator import from_bytes
 from edgegan.runtime.near_duplicates import SIDE, group, thumbnail
@@ -36,7 +36,7 @@ from edgegan.runtime.picture_set import (
     reading,
 )
 from edgegan.runtime.pictures import KINDS, BadPicture, decode, fit
-from edgegan.runtime.tags import CLASS, NONE, TAGS_VERSION, Tags, read_tags
+from edgegan.runtime.tags import CLASS, NONE, Tags, read_tags
 from edgegan.runtime.words import Words
 from edgegan.trainer.framework import mx
 from edgegan.trainer.recipe import VALUE_RANGES
@@ -52,8 +52,8 @@ class PackedPictures:
 
     ``digest`` is the SHA-256 of all their pixels, ``skipped`` names the pictures that are bad, and
     ``left_out`` what else of the source is not among them, each with the reason. Packed with their
-    words, they have ``words``, as those that have any have them, and ``absent`` names pictures that
-    words were told of and that are not there.
+    words they have ``words``, counted over the pictures that have some, and ``left_out`` names the
+    others too.
     """
 
     path: Path
@@ -62,7 +62,6 @@ class PackedPictures:
     skipped: list[LeftOut]
     left_out: list[LeftOut]
     words: Words | None = None
-    absent: tuple[str, ...] = ()
 
     def hashes(self) -> np.ndarray:
         """The SHA-256 of each encoded file, uint8 (N, 32); raises UserError if damaged."""
@@ -110,7 +109,7 @@ class _Form:
         """The name that a set of this signature is packed under."""
         told = f"{PACKING_VERSION}\n{self}\n{signature}".encode("utf-8", "surrogateescape")
         if self.tags:
-            told += f"\n{TAGS_VERSION} {self.tags.digest()}".encode()
+            told += f"\n{self.tags.digest()}".encode()
         return hashlib.sha256(told).hexdigest()[:24]
 
 
@@ -136,8 +135,8 @@ def pack(
         tags = _tags(source, found) if with_words and found.entries else None
         form = _Form(image_size, crop_from, tags)
         packed = _pack(source, found, form)
-    _check_quality(source, packed, skip_bad)
-    return _with_words(packed, tags) if tags else packed
+        _check_quality(source, packed, skip_bad)
+        return _with_words(packed, found, tags) if tags else packed
 
 
 def _tags(source: Path, found: PictureSet) -> Tags:
@@ -163,14 +162,20 @@ def _pack(source: Path, found: PictureSet, form: _Form) -> PackedPictures:
         raise _damaged(summary) from error
 
 
-def _with_words(packed: PackedPictures, tags: Tags) -> PackedPictures:
+def _with_words(packed: PackedPictures, found: PictureSet, tags: Tags) -> PackedPictures:
+    """Packed pictures with their words, which also tell what is left out for having none."""
     choices = packed.choices()
     tagged = choices[(choices != NONE).all(axis=1)]
     if not len(tagged):
         raise UserError(f"{tags.origin} has words only of pictures that cannot be read")
-    words = Words.of(tags.groups, tagged)
-    others = [left_out for left_out in packed.left_out if left_out.name != tags.file]
-    return replace(packed, left_out=others, words=words, absent=tuple(tags.absent))
+    bad = {name for name, _ in packed.skipped}
+    wordless = (entry.name for entry, words in zip(found.entries, tags.words) if words is None)
+    others = [
+        *(other for other in packed.left_out if other.name != tags.file),
+        *(LeftOut(name, "no words") for name in wordless if name not in bad),
+        *(LeftOut(name, "words of no picture") for name in tags.absent),
+    ]
+    return replace(packed, left_out=others, words=Words.of(tags.groups, tagged))
 
 
 def _write_set(summary: Path, source: Path, entries: Iterable[Entry], form: _Form) -> None:
@@ -277,13 +282,13 @@ class _Records:
         return Tags(f"{self.source}, by its labels,", (CLASS,), words, [])
 
     def _word(self, number: int, label: float | np.ndarray) -> tuple[str]:
-        values = np.ravel(label)
-        if len(values) != 1 or not np.isfinite(values[0]):
+        if np.size(label) != 1 or not np.isfinite(label).all():
             raise UserError(
-                f"{self.source} has {len(values)} numbers as the label of record {number}, "
-                "expected one"
+                f"{self.source} has {quoted(label)} as the label of record {number}, expected one "
+                "number, that of its class"
             )
-        return (f"{values[0]:g}",)
+        value = float(np.ravel(label)[0])
+        return (str(int(value) if value.is_integer() else value),)
 
     def _unpacked(self) -> Iterator[tuple[Any, bytes]]:
         """The header and the content of each record."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import re
 import sys
 import zipfile
 from dataclasses import dataclass
@@ -26,6 +25,8 @@ from edgegan.runtime.errors import UserError, add_debug_option, run_command
 from edgegan.runtime.files import atomic_write, check_not_read
 from edgegan.runtime.latent import Stream, philox
 from edgegan.runtime.options import named_path, output_file
+from edgegan.runtime.picture_set import open_set
+from edgegan.runtime.tags import TAGS, read_tags
 from edgegan.trainer.data import pack, picture_names, read_pictures, to_network_range
 from edgegan.trainer.framework import HybridBlock, autograd, gluon, mx, nn
 from edgegan.trainer.options import add_skip_bad_option
@@ -40,8 +41,6 @@ IMAGE_SIZE = 64
 WIDTHS = (16, 32, 48, 64)  # channels at 32, 16, 8 and 4 pixels: two features of each, 320 together
 FEATURES = 2 * sum(WIDTHS)
 LEAST_VARIANCE = 1e-5  # so that the root has a gradient where all activations are alike
-TAGS = "tags.csv"
-TAG_LINE = re.compile(r"(\d+),(\w+) hair (\w+) eyes")
 HEADS = ("hair", "eyes")
 
 SEED = 0
@@ -137,21 +136,27 @@ def main(argv: list[str] | None = None) -> int:
 def read_tagged_pictures(source: Path, skip_bad: bool = False) -> TaggedPictures:
     """The pictures of a zip that has a ``tags.csv`` of lines ``N,<colour> hair <colour> eyes``.
 
-    N is a picture's name without its suffix.
+    N is a picture's name without its suffix. What else ``runtime.tags`` reads will do too.
 
     Raises:
         UserError: no such zip, no tags in it, a line that is no tag, or a picture without one.
     """
-    tags = _read_tags(source)
+    if not zipfile.is_zipfile(source):
+        raise UserError(f"{source} is no zip file, expected one of pictures and their {TAGS}")
+    with open_set(source) as found:
+        tags = read_tags(source, found)
+        numbers = {entry.name: number for number, entry in enumerate(found.entries)}
+    if tags.names != HEADS:
+        raise UserError(f"{source} has words of {', '.join(tags.names)}, expected hair and eyes")
     pictures = pack(source, IMAGE_SIZE, skip_bad)
-    numbers = [PurePath(name).stem for name in picture_names(source, pictures)]
-    untagged = [number for number in numbers if number not in tags]
+    names = picture_names(source, pictures)
+    untagged = [name for name in names if tags.words[numbers[name]] is None]
     if untagged:
-        raise UserError(f"{source} has no tag for picture {untagged[0]} in its {TAGS}")
-    hair, eyes = (sorted(set(words)) for words in zip(*tags.values()))
-    labels = [[hair.index(tags[number][0]), eyes.index(tags[number][1])] for number in numbers]
+        number = PurePath(untagged[0]).stem
+        raise UserError(f"{source} has no tag for picture {number} in its {TAGS}")
+    hair, eyes = (list(group.words) for group in tags.groups)
     images = read_pictures(pictures, np.arange(pictures.count))
-    return TaggedPictures(images, np.array(labels), (hair, eyes))
+    return TaggedPictures(images, tags.choices[[numbers[name] for name in names]], (hair, eyes))
 
 
 def train(tagged: TaggedPictures) -> ColourClassifier:
@@ -235,27 +240,6 @@ def _initialise(network: ColourClassifier) -> None:
         deviation = math.sqrt(2 / math.prod(parameter.shape[1:]))
         draws = philox(SEED, Stream.INITIALISATION, index)
         parameter.set_data(draws.normal(0, deviation, parameter.shape).astype(np.float32))
-
-
-def _read_tags(source: Path) -> dict[str, tuple[str, str]]:
-    """Colour of hair and of eyes by the picture's number."""
-    if not zipfile.is_zipfile(source):
-        raise UserError(f"{source} is no zip file, expected one of pictures and their {TAGS}")
-    with zipfile.ZipFile(source) as archive:
-        members = [name for name in archive.namelist() if PurePath(name).name == TAGS]
-        if not members:
-            raise UserError(f"{source} has no {TAGS} in it, expected one beside its pictures")
-        lines = archive.read(members[0]).decode(errors="replace").split("\n")
-    tags = {}
-    for number, line in enumerate(filter(None, map(str.strip, lines)), start=1):
-        found = TAG_LINE.fullmatch(line)
-        if not found:
-            raise UserError(
-                f"{source} has {line!r} in line {number} of its {TAGS}, "
-                "expected such as '7,aqua hair blue eyes'"
-            )
-        tags[found[1]] = found[2], found[3]
-    return tags
 
 
 def _parser() -> argparse.ArgumentParser:
