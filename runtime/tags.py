@@ -64,7 +64,7 @@ class Tags:
 
     origin: str
     names: tuple[str, ...]
-    words: list[Named]
+    words: Sequence[Named]
     absent: list[str]
     file: str | None = None
 
@@ -118,9 +118,9 @@ class Tags:
         try:
             check_groups([(name, vocabulary)])
         except ValueError as error:
-            longest = quoted(max(vocabulary, key=len))
-            many = f"{len(vocabulary)} words, such as {longest},"
-            found = many if len(vocabulary) > 1 else f"one word, {longest},"
+            worst = quoted(max(vocabulary, key=lambda word: (not word.isprintable(), len(word))))
+            many = f"{len(vocabulary)} words, such as {worst},"
+            found = many if len(vocabulary) > 1 else f"one word, {worst},"
             raise UserError(
                 f"{self.origin} has {found} in its group {quoted(name)}: expected {error}"
             ) from error
@@ -294,7 +294,7 @@ class _Table:
             raise self._malformed(",".join(header), number, expected)
         for number, cells in others:
             if len(cells) != len(header) or not cells[0]:
-                expected = f"a picture and {len(header) - 1} words, as its header names groups"
+                expected = f"a picture and {len(header)} cells in all, as its header has"
                 raise self._malformed(",".join(cells), number, expected)
         rows_below = [_Row(number, cells[0], _all_or_none(cells[1:])) for number, cells in others]
         return tuple(header[1:]), rows_below

@@ -259,7 +259,7 @@ def real_batches(
         UserError: the pictures or their words cannot be read, are not those of ``last``, or others
             of them are chosen than for it.
     """
-    with_words = getattr(recipe, "condition", None) is not None
+    with_words = recipe.condition is not None
     pictures = pack(data, recipe.image_size, skip_bad, recipe.crop_from, with_words)
     if last:
         _check_same_pictures(last, pictures, data)

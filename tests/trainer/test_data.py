@@ -15,6 +15,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import cv2
 import mxnet as mx
@@ -32,6 +33,7 @@ from edgegan.runtime.pictures import decode, fit
 from edgegan.trainer import batches as module
 from edgegan.trainer import data
 from edgegan.trainer.batches import Batches, LabelledBatches, real_batches, rotate
+from edgegan.trainer.checkpoint import Checkpoint
 from edgegan.trainer.data import PackedPictures, left_out, pack, read_pictures
 from edgegan.trainer.split import Parts
 from training_help import encode, parts_of, random_picture, tiny_recipe, write_pictures
@@ -83,7 +85,9 @@ def all_training(packed: PackedPictures) -> Parts:
     return Parts(np.arange(packed.count), np.arange(0), np.arange(0))
 
 
-def batches(packed: PackedPictures, start: int, count: int, **changes: object) -> list[np.ndarray]:
+def batches(
+    packed: PackedPictures, start: int, count: int, kind: type = Batches, **changes: object
+) -> list[Any]:
     options = {
         "parts": all_training(packed),
         "indices": np.arange(packed.count),
@@ -94,7 +98,7 @@ def batches(packed: PackedPictures, start: int, count: int, **changes: object) -
         "value_range": "signed",
         **changes,
     }
-    return list(islice(Batches(packed, **options).starting_at(start), count))
+    return list(islice(kind(packed, **options).starting_at(start), count))
 
 
 def to_bytes(images: np.ndarray) -> np.ndarray:
@@ -907,35 +911,172 @@ def test_words_are_part_of_what_is_packed(tmp_path: Path, decoded: list[int]) ->
     assert len(decoded) == 9
 
 
-@settings(
-    deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str | None], PackedPictures]:
+    """30 pictures whose values are their numbers, packed with their words, which some have."""
+    folder = tmp_path_factory.mktemp("labelled")
+    names = [None if number % 5 == 4 else "abc"[number % 3] for number in range(30)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EDGEGAN_CACHE", str(folder / "cache"))
+        return names, pack(tagged_pictures(folder / "faces", names), SIZE, with_words=True)
+
+
+@settings(deadline=None, max_examples=20)
 @given(st.integers(0, 2**31), st.integers(0, 40), st.integers(1, 9))
 def test_words_follow_their_pictures(
-    tmp_path: Path, seed: int, start: int, batch_size: int
+    labelled: tuple[list[str | None], PackedPictures], seed: int, start: int, batch_size: int
 ) -> None:
     """Whatever the order: a picture's values are its number, by which its words are known."""
-    names = [None if number % 5 == 4 else "abc"[number % 3] for number in range(30)]
-    packed = pack(tagged_pictures(tmp_path / "faces", names), SIZE, with_words=True)
+    names, packed = labelled
     known = np.array([number for number, name in enumerate(names) if name])
-    labelled = LabelledBatches(
-        packed,
-        Parts(known, known[:0], known[:0]),
-        known,
-        batch_size,
-        seed,
-        True,
-        0.0,
-        "signed",
-        packed.choices(),
-    )
-    stream = labelled.starting_at(start)
-    plain = batches(packed, start, 3, indices=known, batch_size=batch_size, seed=seed)
-    for (images, conditions), alone in zip(stream, plain):
+    options = {"indices": known, "batch_size": batch_size, "seed": seed, "horizontal_flip": True}
+    plain = batches(packed, start, 3, **options)
+    found = batches(packed, start, 3, LabelledBatches, choices=packed.choices(), **options)
+    for (images, conditions), alone in zip(found, plain):
         np.testing.assert_array_equal(images, alone)
         numbers = to_bytes(images)[:, 0, 0, 0]
         assert conditions.dtype == np.float32
         np.testing.assert_array_equal(
             conditions, [[names[number] == word for word in "abc"] for number in numbers]
         )
-    stream.close()
+
+
+def test_what_has_no_words_is_left_out_and_said(tmp_path: Path) -> None:
+    folder = tagged_pictures(tmp_path / "faces", ["a", None, "b", None, "a", "b"])
+    (folder / "003.png").write_bytes(b"no picture")
+    (folder / "005.png").write_bytes(b"no picture")
+    (folder / "notes.txt").write_text("no picture")
+    with (folder / "tags.csv").open("a") as table:
+        table.write("77,a\n78,b\n")
+    packed = pack(folder, SIZE, skip_bad=True, with_words=True)
+    np.testing.assert_array_equal(packed.choices(), [[0], [-1], [1], [0]])
+    np.testing.assert_array_equal(pictures_in(packed)[:, 0, 0, 0], [0, 1, 2, 4])
+    assert packed.words is not None
+    assert packed.words.counts.tolist() == [2, 1]
+    assert packed.left_out == [
+        LeftOut("notes.txt", ".txt"),
+        LeftOut("001.png", "no words"),
+        LeftOut("77", "words of no picture"),
+        LeftOut("78", "words of no picture"),
+    ]
+    assert "2 x words of no picture" in left_out(packed)
+    assert "1 x .csv" in left_out(pack(folder, SIZE, skip_bad=True))
+
+
+def test_words_of_bad_pictures_only_are_refused(tmp_path: Path) -> None:
+    folder = tagged_pictures(tmp_path / "faces", ["a", "b", None])
+    for number in range(2):
+        (folder / f"{number:03}.png").write_bytes(b"no picture")
+    with pytest.raises(UserError, match=r"tags.csv .* has words only of pictures that cannot"):
+        pack(folder, SIZE, skip_bad=True, with_words=True)
+
+
+def test_no_pictures_are_told_before_no_words(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no pictures in"):
+        pack(tmp_path, SIZE, with_words=True)
+
+
+def write_labelled(path: Path, labels: list[float | np.ndarray]) -> Path:
+    writer = mx.recordio.MXRecordIO(str(path), "w")
+    for number, label in enumerate(labels):
+        header = mx.recordio.IRHeader(0, label, number, 0)
+        writer.write(mx.recordio.pack(header, encode(random_picture(number))))
+    writer.close()
+    return path
+
+
+def test_labels_of_records_are_classes(tmp_path: Path) -> None:
+    labels = [3.0, 1_234_567.0, np.float32([3]), 0.5, 3.0]
+    source = write_labelled(tmp_path / "faces.rec", labels)
+    packed = pack(source, SIZE, with_words=True)
+    assert packed.words is not None
+    (group,) = packed.words.groups
+    assert (group.name, group.words) == ("class", ("0.5", "1234567", "3"))
+    assert packed.choices().tolist() == [[2], [1], [2], [0], [2]]
+    again = pack(packed.path, SIZE, with_words=True)  # what was packed has labels of its own
+    assert again.choices().tolist() == packed.choices().tolist()
+
+
+@pytest.mark.parametrize("label", [np.float32([1, 2]), float("nan")])
+def test_labels_that_are_no_class_are_refused(tmp_path: Path, label: float | np.ndarray) -> None:
+    source = write_labelled(tmp_path / "faces.rec", [1.0, label])
+    with pytest.raises(UserError, match=r"as the label of record 1, expected one number"):
+        pack(source, SIZE, with_words=True)
+    assert pack(source, SIZE).count == 2
+
+
+# Of a run
+
+
+def run_on(folder: Path, *overrides: str, last: Checkpoint | None = None) -> LabelledBatches:
+    """The batches of a run of a recipe with a condition."""
+    chosen = tiny_recipe("acgan", "batch_size=1", *overrides)
+    found = real_batches(folder, False, chosen, 0, last)
+    assert isinstance(found, LabelledBatches)
+    return found
+
+
+def test_pictures_without_words_are_in_no_part(tmp_path: Path) -> None:
+    names = [("a", "b", None)[number % 3] for number in range(60)]
+    folder = tagged_pictures(tmp_path / "faces", names)
+    shares = "held_out=0.3", "validation=0.2"
+    found = run_on(folder, *shares)
+    parts = np.array(parts_of(folder, 0.3, 0.2))
+    tagged = np.array([name is not None for name in names])
+    for name, part in zip(("training", "validation", "held out"), vars(found.parts).values()):
+        np.testing.assert_array_equal(part, np.flatnonzero((parts == name) & tagged))
+    training = [name for name, part in zip(names, parts) if name and part == "training"]
+    assert found.words.counts.tolist() == [training.count("a"), training.count("b")]
+    assert found.facts()["words"] == found.words.to_json()
+    assert (
+        not {"words", "choices_digest"}
+        & real_batches(folder, False, tiny_recipe("dcgan"), 0, None).facts().keys()
+    )
+
+
+def test_the_lines_at_the_start_count_words(tmp_path: Path) -> None:
+    folder = tagged_pictures(tmp_path / "faces", ["a", "b", None, "b", "c"])
+    pictures, without, *words = run_on(folder, "held_out=0", "validation=0").describe(folder)
+    assert pictures.startswith("pictures: 4 to train on, 0 to validate with")
+    assert without == "left out: 1 x no words"
+    assert words == ["words of class: b 2, a 1, c 1"]
+
+    many = [f"w{number:02}" for number in range(20)]
+    folder = tagged_pictures(tmp_path / "many", [*many, "w19"])
+    (*_, line) = run_on(folder, "held_out=0", "validation=0").describe(folder)
+    assert line.startswith("words of class: w19 2, w00 1, w01 1, ")
+    assert line.endswith(", w10 1, 8 others 8")
+
+    (folder / "tags.csv").write_text("0,red hair blue eyes\n1,red hair red eyes\n2,x hair red eyes")
+    for number in range(3):
+        (folder / f"{number:03}.png").rename(folder / f"{number}.png")
+    *_, hair, eyes, both = run_on(folder, "held_out=0", "validation=0").describe(folder)
+    assert hair == "words of hair: red 2, x 1"
+    assert eyes == "words of eyes: red 2, blue 1"
+    assert both == "combinations of words: 3"
+
+
+def test_a_run_goes_on_with_its_own_words_only(tmp_path: Path) -> None:
+    folder = tagged_pictures(tmp_path / "faces", ["a", "b", "a", "b", None])
+    shares = "held_out=0", "validation=0"
+    first = run_on(folder, *shares)
+    last = Checkpoint(tiny_recipe("acgan"), first.facts(), {})
+    assert run_on(folder, *shares, last=last).facts() == first.facts()
+    for words in (
+        ["a", "b", "a", "c", None],
+        ["b", "a", "a", "b", None],
+        ["a", "b", "a", "b", "b"],
+    ):
+        tagged_pictures(folder, words)
+        with pytest.raises(UserError, match=r"other words of the pictures .* --start-from"):
+            run_on(folder, *shares, last=last)
+
+
+def test_words_of_held_out_pictures_alone_train_nothing(tmp_path: Path) -> None:
+    folder = tagged_pictures(tmp_path / "faces", [None] * 40)
+    parts = parts_of(folder, 0.5, 0.0)
+    tagged_pictures(
+        folder, ["ab"[n % 2] if part != "training" else None for n, part in enumerate(parts)]
+    )
+    with pytest.raises(UserError, match=r"none of \d+ pictures of .* to train on has words"):
+        run_on(folder, "held_out=0.5", "validation=0")
