@@ -13,18 +13,16 @@ from edgegan.runtime.arguments import check_integer
 from edgegan.runtime.cores import available_cores
 from edgegan.runtime.damage import PNG_START, BadPicture, png_parts
 from edgegan.runtime.errors import UserError, quoted
+from edgegan.runtime.faces import Faces
 from edgegan.runtime.files import locked, read_json, remove_leftovers, write_bytes
-from edgegan.runtime.generator import Generator
 from edgegan.runtime.grid import encode_png
-from edgegan.runtime.latent import check_seed
 from edgegan.runtime.network import BATCH
 
 JOB = "job.json"  # the file in the folder that tells what all its images are of
-NUMBERED = "[0-9]" * 6 + "*.png"
 
 
-def write_images(generator: Generator, seed: int, count: int, folder: Path) -> int:
-    """Write images 0 to count - 1 of a seed as 000000.png and so on, but for those that are there.
+def write_images(faces: Faces, count: int, folder: Path) -> int:
+    """Write faces 0 to count - 1 as single images, but for those that are there.
 
     While a batch is drawn the one before is written, so memory does not grow with the count. One
     process at a time writes to a folder, with threads: what an image takes is spent in onnxruntime,
@@ -36,25 +34,26 @@ def write_images(generator: Generator, seed: int, count: int, folder: Path) -> i
     Raises:
         UserError: the folder holds the images of another job, another process writes to it, or
             something cannot be written.
-        TypeError, ValueError: a number is not whole, or the count negative.
+        TypeError, ValueError: the count is not whole, or negative.
     """
-    seed, count = check_seed(seed), check_integer("count", count)
+    count = check_integer("count", count)
     with locked(folder, "edgegan generate"):
-        return _write_images(generator, seed, count, folder)
+        return _write_images(faces, count, folder)
 
 
-def _write_images(generator: Generator, seed: int, count: int, folder: Path) -> int:
+def _write_images(faces: Faces, count: int, folder: Path) -> int:
     """Write what is missing to a folder that is this process's; returns how many that were."""
-    _claim(folder, generator, seed)
+    _claim(folder, faces)
     written = 0
     writing: list[Future[None]] = []
     progress = tqdm(total=count, unit=" images", disable=None)
     with progress, ThreadPoolExecutor(available_cores()) as pool:
         for start in range(0, count, BATCH):
-            paths = [folder / f"{k:06}.png" for k in range(start, min(start + BATCH, count))]
+            numbers = range(start, min(start + BATCH, count))
+            paths = [folder / faces.file_name(number) for number in numbers]
             missing = [place for place, path in enumerate(paths) if not _is_whole(path)]
             if missing:
-                images = generator.images(seed, len(paths), first=start)
+                images = faces.images(len(paths), first=start)
                 _finish(writing)
                 writing = [pool.submit(_write, paths[place], images[place]) for place in missing]
                 written += len(missing)
@@ -63,23 +62,24 @@ def _write_images(generator: Generator, seed: int, count: int, folder: Path) -> 
     return written
 
 
-def _claim(folder: Path, generator: Generator, seed: int) -> None:
+def _claim(folder: Path, faces: Faces) -> None:
     """Note in the folder what its images are of, or check that they are of the same.
 
     Raises:
         UserError: they are of something else or do not say of what, or it cannot be noted.
     """
-    job = {"seed": seed, **generator.identity()}
+    job = faces.identity()
     record = folder / JOB
     if record.exists():
         found = read_json(record)
-        for name, value in job.items():
-            if found.get(name) != value:
+        for name in {**job, **found}:
+            if found.get(name) != job.get(name):
                 raise UserError(
                     f"{folder} holds the images of another job: {JOB} in it has the {name} "
-                    f"{quoted(found.get(name))}, expected {value!r}: choose another folder"
+                    f"{quoted(found.get(name))}, expected {quoted(job.get(name))}: choose another "
+                    "folder"
                 )
-    elif any(folder.glob(NUMBERED)):
+    elif any(folder.glob(faces.FILES)):
         raise UserError(
             f"{folder} holds numbered images, but no {JOB} that tells their model and seed: "
             "choose another folder"

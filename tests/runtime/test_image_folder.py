@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from edgegan.runtime.errors import UserError
+from edgegan.runtime.faces import Faces
 from edgegan.runtime.files import LOCK
 from edgegan.runtime.generator import Generator
 from edgegan.runtime.grid import read_picture
@@ -54,22 +55,22 @@ def assert_holds(folder: Path, images: np.ndarray) -> None:
 
 def test_only_what_is_missing_or_cut_off_is_written(generator: Generator, tmp_path: Path) -> None:
     folder = tmp_path / "脸 faces"
-    assert write_images(generator, 7, 70, folder) == 70
+    assert write_images(Faces(generator, 7), 70, folder) == 70
     (folder / "000003.png").unlink()
     (folder / "000004.png").write_bytes(b"")
     whole = (folder / "000069.png").read_bytes()
     (folder / "000069.png").write_bytes(whole[:-1])
     (folder / ".0123abcd-000069.png").write_bytes(whole[:9])  # of a process that was killed
     before = (folder / "000000.png").stat()
-    assert write_images(generator, 7, 72, folder) == 5
+    assert write_images(Faces(generator, 7), 72, folder) == 5
     assert_holds(folder, generator.images(7, 72))
     after = (folder / "000000.png").stat()
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
-    assert write_images(generator, 7, 20, folder) == 0
+    assert write_images(Faces(generator, 7), 20, folder) == 0
 
 
 def test_what_is_damaged_anywhere_is_written_again(generator: Generator, tmp_path: Path) -> None:
-    write_images(generator, 7, 12, tmp_path)
+    write_images(Faces(generator, 7), 12, tmp_path)
     paths = [tmp_path / f"{number:06}.png" for number in range(12)]
     whole = [path.read_bytes() for path in paths]
     length = len(whole[0])
@@ -84,18 +85,18 @@ def test_what_is_damaged_anywhere_is_written_again(generator: Generator, tmp_pat
     paths[11].write_bytes(one_bit)
     damaged = sum(path.read_bytes() != content for path, content in zip(paths, whole))
     assert damaged >= 11
-    assert write_images(generator, 7, 12, tmp_path) == damaged
+    assert write_images(Faces(generator, 7), 12, tmp_path) == damaged
     assert [path.read_bytes() for path in paths] == whole
-    assert write_images(generator, 7, 12, tmp_path) == 0
+    assert write_images(Faces(generator, 7), 12, tmp_path) == 0
 
 
 def test_another_pngs_end_makes_no_whole_image(generator: Generator, tmp_path: Path) -> None:
-    write_images(generator, 7, 1, tmp_path)
+    write_images(Faces(generator, 7), 1, tmp_path)
     path = tmp_path / "000000.png"
     whole = path.read_bytes()
     for content in (whole[:8], whole[:33], whole[:20] + whole[-12:], b"\0" * 8 + whole[8:], b""):
         path.write_bytes(content)
-        assert write_images(generator, 7, 1, tmp_path) == 1
+        assert write_images(Faces(generator, 7), 1, tmp_path) == 1
         assert path.read_bytes() == whole
 
 
@@ -115,12 +116,12 @@ def test_another_process_is_told_and_touches_nothing(
     told: list[tuple[int, str]] = []
     options = ["--model", str(tmp_path / "tiny.onnx"), "--images", str(folder), "--count", "70"]
     monkeypatch.setattr(generator, "images", images)
-    assert write_images(generator, 0, 70, folder) == 70
+    assert write_images(Faces(generator, 0), 70, folder) == 70
     ((status, error),) = told
     assert status == 2
     assert error.startswith(f"error: {folder} is being written by edgegan generate (process ")
     monkeypatch.undo()
-    assert write_images(generator, 0, 71, folder) == 1
+    assert write_images(Faces(generator, 0), 71, folder) == 1
     assert_holds(folder, generator.images(0, 71))
 
 
@@ -139,7 +140,7 @@ def test_kill_9_at_any_moment(generator: Generator, tmp_path: Path) -> None:
         process.wait()
     assert (folder / LOCK).exists()
     count = len(list(folder.glob("[0-9]*.png"))) + 5
-    write_images(generator, 0, count, folder)
+    write_images(Faces(generator, 0), count, folder)
     assert_holds(folder, generator.images(0, count))
 
 
@@ -155,10 +156,10 @@ def test_an_interrupted_job_goes_on(
 
     monkeypatch.setattr(generator, "images", images)
     with pytest.raises(KeyboardInterrupt):
-        write_images(generator, 0, 200, folder)
+        write_images(Faces(generator, 0), 200, folder)
     monkeypatch.undo()
     assert_holds(folder, generator.images(0, 128))
-    assert write_images(generator, 0, 200, folder) == 72
+    assert write_images(Faces(generator, 0), 200, folder) == 72
     assert_holds(folder, generator.images(0, 200))
 
 
@@ -166,14 +167,14 @@ def test_a_folder_of_another_job_is_refused(
     generator: Generator, make_generator: MakeGenerator, tmp_path: Path
 ) -> None:
     folder = tmp_path / "faces"
-    write_images(generator, 7, 2, folder)
+    write_images(Faces(generator, 7), 2, folder)
     expected = generator.images(7, 2)
     with pytest.raises(UserError, match=r"job\.json in it has the seed 7, expected 8: choose"):
-        write_images(generator, 8, 3, folder)
+        write_images(Faces(generator, 8), 3, folder)
     model = make_generator("other.onnx")
     model.write_bytes(model.read_bytes() + b"\x32\x00")  # an empty doc_string
     with pytest.raises(UserError, match=rf"{folder} holds .* has the models_sha256 \['"):
-        write_images(Generator.load(model), 7, 3, folder)
+        write_images(Faces(Generator.load(model), 7), 3, folder)
     assert_holds(folder, expected)
 
 
@@ -182,19 +183,19 @@ def test_candidates_make_another_job(
 ) -> None:
     model, folder = make_generator(), tmp_path / "faces"
     make_discriminator()
-    write_images(Generator.load(model, best_of=2), 7, 2, folder)
+    write_images(Faces(Generator.load(model, best_of=2), 7), 2, folder)
     assert_holds(folder, Generator.load(model, best_of=2).images(7, 2))
     with pytest.raises(UserError, match="holds the images of another job"):
-        write_images(Generator.load(model, best_of=3), 7, 2, folder)
+        write_images(Faces(Generator.load(model, best_of=3), 7), 2, folder)
     make_discriminator(liking=-1)
     with pytest.raises(UserError, match="holds the images of another job"):
-        write_images(Generator.load(model, best_of=2), 7, 2, folder)
+        write_images(Faces(Generator.load(model, best_of=2), 7), 2, folder)
 
 
 def test_images_of_unknown_origin_are_left_alone(generator: Generator, tmp_path: Path) -> None:
     (tmp_path / "000001.png").write_bytes(b"mine")
     with pytest.raises(UserError, match=r"but no job\.json that tells their model and seed"):
-        write_images(generator, 0, 2, tmp_path)
+        write_images(Faces(generator, 0), 2, tmp_path)
     assert [path.read_bytes() for path in tmp_path.glob("0*")] == [b"mine"]
     assert not (tmp_path / "000000.png").exists()
 
@@ -203,11 +204,11 @@ def test_images_of_unknown_origin_are_left_alone(generator: Generator, tmp_path:
 def test_a_damaged_record_is_named(generator: Generator, tmp_path: Path, content: str) -> None:
     (tmp_path / "job.json").write_text(content)
     with pytest.raises(UserError, match=r"job\.json (is no valid JSON|holds list, expected keys)"):
-        write_images(generator, 0, 2, tmp_path)
+        write_images(Faces(generator, 0), 2, tmp_path)
 
 
 def test_the_record_names_what_decides_the_images(generator: Generator, tmp_path: Path) -> None:
-    write_images(generator, 7, 1, tmp_path)
+    write_images(Faces(generator, 7), 1, tmp_path)
     record = json.loads((tmp_path / "job.json").read_text())
     assert record == {"seed": 7, **generator.identity()}
 
@@ -218,7 +219,7 @@ def test_what_cannot_be_written_is_told_and_the_rest_stays(
     (tmp_path / "000070.png").mkdir()
     (tmp_path / "job.json").write_text(json.dumps({"seed": 0, **generator.identity()}))
     with pytest.raises(UserError, match=r"cannot write .*000070\.png: it is a folder"):
-        write_images(generator, 0, 80, tmp_path)
+        write_images(Faces(generator, 0), 80, tmp_path)
     np.testing.assert_array_equal(
         read_picture(tmp_path / "000063.png"), generator.images(0, 1, first=63)[0]
     )
@@ -226,8 +227,9 @@ def test_what_cannot_be_written_is_told_and_the_rest_stays(
 
 def test_memory_does_not_grow_with_the_count(tmp_path: Path) -> None:
     def peak(count: int) -> int:
+        faces = Faces(Zeros(), 0)  # type: ignore[arg-type]
         tracemalloc.start()
-        write_images(Zeros(), 0, count, tmp_path / str(count))  # type: ignore[arg-type]
+        write_images(faces, count, tmp_path / str(count))
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         return most
