@@ -9,7 +9,8 @@ import numpy as np
 
 from edgegan.runtime.animation import FORMATS, write_animation
 from edgegan.runtime.damage import MOST_PIXELS
-from edgegan.runtime.errors import UserError, add_debug_option, run_command
+from edgegan.runtime.errors import UserError, add_debug_option, quoted, run_command
+from edgegan.runtime.faces import conditions_of
 from edgegan.runtime.files import check_not_read
 from edgegan.runtime.generator import Generator
 from edgegan.runtime.grid import (
@@ -21,7 +22,14 @@ from edgegan.runtime.grid import (
 )
 from edgegan.runtime.interpolation import lerp, slerp, walk
 from edgegan.runtime.models import model_files
-from edgegan.runtime.options import add_model_options, output_file, parse_seeds, whole_number
+from edgegan.runtime.named_texts import given_texts
+from edgegan.runtime.options import (
+    DEFAULT_SEED,
+    add_model_options,
+    output_file,
+    parse_seeds,
+    whole_number,
+)
 
 PATHS = {"slerp": slerp, "lerp": lerp}
 MOST_FRAMES = 1_000  # 50 seconds of animation
@@ -33,15 +41,20 @@ examples:
   edgegan interpolate --seeds 3,8 --output walk.png
   edgegan interpolate --seeds 3,8,12,3 --frames 20 --output walk.webp
   edgegan interpolate --model wgan --seeds 0-4 --path lerp --output walk.gif
+
+examples with words:
+  edgegan interpolate --model cgan --texts "blue hair red eyes,red hair red eyes" --output walk.png
+  edgegan interpolate --model cgan --seeds 3,8 --texts "blue hair,red hair" --output walk.webp
+  edgegan interpolate --model cgan --seeds 3,8 --text hair=blue,eyes=red --output walk.webp
 """
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Walk from the first face of each seed to that of the next; returns the exit status.
+    """Walk from the first face of each seed, or text, to that of the next; returns the exit status.
 
     Raises:
-        UserError: a bad model, too few seeds, too many or too large frames, or an output that is
-            neither PNG nor an animation, is the model itself or cannot be written.
+        UserError: a bad model or text, too few seeds and texts, too many or too large frames, or an
+            output that is neither PNG nor an animation, is the model itself or cannot be written.
     """
     options = _parse(argv)
     check_not_read("--output", [options.output], model_files(options.model))
@@ -49,11 +62,27 @@ def main(argv: list[str] | None = None) -> int:
     print(generator.provider_line)
     _check_size(options, generator.metadata.image_size)
     waypoints = np.concatenate([generator.latents(seed, 1) for seed in options.seeds])
-    images = generator.images_of(walk(waypoints, options.frames, PATHS[options.path]))
+    latents = walk(waypoints, options.frames, PATHS[options.path])
+    images = generator.images_of(latents, _conditions(generator, options))
     write = write_strip if options.output.suffix.lower() == ".png" else write_animation
     write(options.output, images)
     print(f"wrote {options.output}: {len(images)} frames")
     return 0
+
+
+def _conditions(generator: Generator, options: argparse.Namespace) -> np.ndarray | None:
+    """What the frames are drawn by, where the generator takes words: mixtures on straight lines.
+
+    At each end are the words that the seed's first face has, of its text where there are texts.
+    """
+    asked = conditions_of(generator, options.texts) if options.texts else None
+    if generator.words is None:
+        return None
+    waypoints = [
+        generator.conditions(seed, 1, condition=None if asked is None else asked[[place]])
+        for place, seed in enumerate(options.seeds)
+    ]
+    return walk(np.concatenate(waypoints), options.frames, lerp)
 
 
 def _check_size(options: argparse.Namespace, size: int) -> None:
@@ -64,14 +93,19 @@ def _check_size(options: argparse.Namespace, size: int) -> None:
         check_size(*tight_grid_size(-(-frames // columns), columns, (size, size), STRIP_GAP))
     elif frames * size**2 > MOST_PIXELS:
         raise UserError(
-            f"--seeds and --frames make {frames} frames of {size} x {size} pixels, expected at "
-            f"most {MOST_PIXELS} pixels in all"
+            f"{_named(options)} and --frames make {frames} frames of {size} x {size} pixels, "
+            f"expected at most {MOST_PIXELS} pixels in all"
         )
 
 
 def _frames(options: argparse.Namespace) -> int:
-    """How many are drawn; a seed in the middle ends one way and begins the next with one."""
+    """How many are drawn; a face in the middle ends one way and begins the next with one."""
     return (len(options.seeds) - 1) * (options.frames - 1) + 1
+
+
+def _named(options: argparse.Namespace) -> str:
+    """The options that say along what it walks."""
+    return "--seeds, --texts" if options.texts else "--seeds"
 
 
 def write_strip(path: str | Path, images: np.ndarray) -> None:
@@ -92,7 +126,8 @@ def write_strip(path: str | Path, images: np.ndarray) -> None:
 def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="edgegan interpolate",
-        description="Walk through the latents from the first face of a seed to that of the next.",
+        description="Walk through the latents from the first face of a seed to that of the next, "
+        "or from words to words, or both at once.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -100,15 +135,31 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--seeds",
         type=parse_seeds,
-        required=True,
-        help="walk along the faces of these, two or more, in order: 3,8 or 0-4,0",
+        help="walk along the faces of these, two or more, in order: 3,8 or 0-4,0; with texts one "
+        f"will do, which keeps its latent ({DEFAULT_SEED} where there are texts)",
+    )
+    texts = parser.add_mutually_exclusive_group()
+    texts.add_argument(
+        "--texts",
+        type=lambda text: text.split(","),
+        default=[],
+        metavar="A,B",
+        help="walk along these texts in order, in straight lines from words to words, by a model "
+        "with words; as many as seeds, or one",
+    )
+    texts.add_argument(
+        "--text",
+        action="append",
+        dest="texts",
+        metavar="A",
+        help="one of these texts, given again for the next: for texts with commas in them",
     )
     parser.add_argument(
         "--frames",
         type=whole_number("--frames", 2),
         default=30,
         metavar="N",
-        help="draw so many from one seed to the next, with both of their faces (30)",
+        help="draw so many from one face to the next, with both of them (30)",
     )
     parser.add_argument(
         "--path",
@@ -126,14 +177,40 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     add_debug_option(parser)
 
     options = parser.parse_args(argv)
-    if len(options.seeds) < 2:
-        raise UserError(f"--seeds is {options.seeds[0]} alone, expected two or more, such as 3,8")
+    options.texts = given_texts("--texts", options.texts)
+    if options.seeds is None:
+        if not options.texts:
+            parser.error("nothing to walk along: give --seeds, or --texts for a model with words")
+        options.seeds = [DEFAULT_SEED]
+    _pair_seeds_with_texts(options)
     frames = _frames(options)
     if frames > MOST_FRAMES:
         raise UserError(
-            f"--seeds and --frames make {frames} frames, expected at most {MOST_FRAMES}"
+            f"{_named(options)} and --frames make {frames} frames, expected at most {MOST_FRAMES}"
         )
     return options
+
+
+def _pair_seeds_with_texts(options: argparse.Namespace) -> None:
+    """Have as many texts as seeds, where there are texts: a single one of either stays all along.
+
+    Raises:
+        UserError: there is nowhere to go, or there are other numbers of both.
+    """
+    seeds, texts = len(options.seeds), len(options.texts)
+    if max(seeds, texts) < 2:
+        also = f" and --texts is {quoted(options.texts[0].text)} alone" if texts else ""
+        raise UserError(
+            f"--seeds is {options.seeds[0]} alone{also}, expected two or more, such as 3,8"
+        )
+    if seeds == 1:
+        options.seeds *= texts
+    elif texts == 1:
+        options.texts *= seeds
+    elif texts and texts != seeds:
+        raise UserError(
+            f"--seeds are {seeds} and --texts {texts}, expected as many of both, or one of either"
+        )
 
 
 if __name__ == "__main__":
