@@ -1,4 +1,4 @@
-# Makes .venv for run_gan.sh and run_tests.sh, which source this file: once; later calls skip it.
+# Makes .venv for run_gan.sh, run_cgan.sh and run_tests.sh, which source this file: once.
 #
 # .venv/edgegan.stamp tells, a line each: where and by which Python the .venv was made, what was
 # installed, and the checksum of setup.py and pyproject.toml, which said so. It is written last, so a

@@ -122,9 +122,9 @@ def parse_seeds(text: str) -> list[int]:
     return seeds
 
 
-def add_model_options(parser: argparse.ArgumentParser) -> None:
+def add_model_options(parser: argparse.ArgumentParser, default: str = DEFAULT_MODEL) -> None:
     """Declare --model, --provider and --prefer: what draws, and where and how it is computed."""
-    add_model_option(parser)
+    add_model_option(parser, default=default)
     add_device_options(parser)
 
 

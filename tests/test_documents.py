@@ -21,6 +21,10 @@ DOCUMENTS = sorted(
     [*ROOT.glob("*.md"), *(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.md"))]
 )
 NAMES = [str(path.relative_to(ROOT)) for path in DOCUMENTS]
+SCRIPTS = {
+    "./run_gan.sh": "edgegan.runtime.run_gan",
+    "./run_cgan.sh": "edgegan.runtime.run_cgan",
+}
 MOST_CHARACTERS = 9_000  # of the README
 
 LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -45,8 +49,8 @@ def commands(text: str) -> Iterator[tuple[str, list[str]]]:
         if words[0] == "edgegan" and len(words) > 1 and words[1].isalpha():
             assert words[1] in COMMANDS, f"no command {words[1]}: {line}"
             module, arguments = COMMANDS[words[1]].module, words[2:]
-        elif words[0] == "./run_gan.sh":
-            module, arguments = "edgegan.runtime.run_gan", words[1:]
+        elif words[0] in SCRIPTS:
+            module, arguments = SCRIPTS[words[0]], words[1:]
         elif words[:2] == ["python", "-m"] and words[2].startswith("benchmarks."):
             module, arguments = words[2], words[3:]
         elif words[:2] == ["python", "-m"] and words[2].partition(".")[0] in FOLDERS:

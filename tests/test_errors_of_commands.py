@@ -20,16 +20,18 @@ import numpy as np
 import pytest
 
 import edgegan.runtime.detector
-import edgegan.runtime.run_gan
 from edgegan.__main__ import COMMANDS, main
+from edgegan.runtime import run_cgan, run_gan
 from edgegan.runtime.errors import FAULT, run_command
 from edgegan.runtime.grid import write_png
 from training_help import TINY, write_pictures
+from words_help import make_conditional_generator
 
 MOST_SECONDS = 10  # a command that waits for what never comes
 NOBODY = 65534
 
 Answer = tuple[int, str]
+SCRIPTS = {"run_gan.sh": run_gan.main, "run_cgan.sh": run_cgan.main}
 
 
 class Argument(NamedTuple):
@@ -53,6 +55,11 @@ ARGUMENTS = [
     Argument("generate --output {out}/grid.png --model {}", "in", ".onnx"),
     Argument("generate --model {model} --output {}", "out", ".png"),
     Argument("generate --model {model} --count 2 --images {}", "folder"),
+    Argument(
+        "generate --model {conditional} --output {out}/grid.png --texts {}",
+        "in",
+        ".txt",
+    ),
     Argument("interpolate --seeds 1,2 --output {out}/walk.png --model {}", "in", ".onnx"),
     Argument("interpolate --seeds 1,2 --frames 2 --model {model} --output {}", "out", ".png"),
     Argument("interpolate --seeds 1,2 --frames 2 --model {model} --output {}", "out", ".gif"),
@@ -99,6 +106,9 @@ ARGUMENTS = [
         may_be=("missing", "no UTF-8", "two lines", "below a file", "a loop"),
     ),
     Argument("run_gan.sh --model {model} --output {out}/grid.png --cascade {}", "in", ".xml"),
+    Argument("run_cgan.sh {texts} --output {out}/grid.png --model {}", "in", ".onnx"),
+    Argument("run_cgan.sh --model {conditional} --output {out}/grid.png {}", "in", ".txt"),
+    Argument("run_cgan.sh {texts} --model {conditional} --output {}", "out", ".png"),
 ]
 BAD = {
     "in": (
@@ -124,6 +134,7 @@ WHOLE_NUMBERS = [
     "generate --output {out}/grid.png --model {model} --layout tight --columns",
     "generate --output {out}/grid.png --model {model} --layout tight --gap",
     "generate --images {out}/images --model {model} --count",
+    "generate --images {out}/images --model {conditional} --text red --each",
     "interpolate --model {model} --output {out}/walk.png --seeds",
     "interpolate --model {model} --output {out}/walk.png --seeds 1,2 --frames",
     "score --model {model} --seeds",
@@ -140,6 +151,7 @@ WHOLE_NUMBERS = [
     "export {run} -o {out}/new.onnx --optimize",
     "optimize {model} -o {out}/new.onnx --optimize",
     "run_gan.sh --model {model} --output {out}/grid.png --seed",
+    "run_cgan.sh {texts} --model {conditional} --output {out}/grid.png --seed",
     "cache --clear",
 ]
 POSITIVE_NUMBERS = [
@@ -148,7 +160,17 @@ POSITIVE_NUMBERS = [
     "export {run} -o {out}/new.onnx --optimize 3 --quality",
 ]
 NOT_ZERO = (
-    *("--best-of", "--rows", "--columns", "--count", "--frames", "--steps", "--epochs", "--images"),
+    *(
+        "--best-of",
+        "--rows",
+        "--columns",
+        "--count",
+        "--each",
+        "--frames",
+        "--steps",
+        "--epochs",
+        "--images",
+    ),
 )
 
 
@@ -247,7 +269,10 @@ def place() -> Iterator[Place]:
             grid=str(folder / "grid.png"),
             run=str(folder / "trained"),
             model=str(folder / "model.onnx"),
+            conditional=str(make_conditional_generator(folder / "conditional.onnx")),
+            texts=str(folder / "texts.txt"),
         )
+        (folder / "texts.txt").write_text("1,blue hair\n2,red hair\n")
         write_png(folder / "grid.png", np.full((480, 640, 3), 200, np.uint8))
         assert main(split(FIT.replace("{out}/run", "{run}"), made)) == 0
         assert main(split("export --optimize 0 {run} -o {model}", made)) == 0
@@ -288,7 +313,7 @@ def run(
         return find(explicit) if explicit else Path("none")
 
     monkeypatch.setenv("EDGEGAN_CACHE", str(place.folder / "cache"))
-    for module in ("detector", "score", "run_gan"):
+    for module in ("detector", "score", "graded_grid"):
         monkeypatch.setattr(f"edgegan.runtime.{module}.find_cascade", find_named)
         monkeypatch.setattr(f"edgegan.runtime.{module}.Detector", NoFaces)
 
@@ -299,8 +324,8 @@ def run(
         (place.folder / "out").mkdir()
         (place.folder / "out").chmod(0o777)
         name, *arguments = words
-        chosen = edgegan.runtime.run_gan.main if name == "run_gan.sh" else main
-        given = arguments if name == "run_gan.sh" else words
+        chosen = SCRIPTS.get(name, main)
+        given = arguments if name in SCRIPTS else words
         monkeypatch.setattr(sys, "argv", ["edgegan", *words])
         capfd.readouterr()
         with in_time(), pytest.raises(SystemExit) as ended:
@@ -324,7 +349,7 @@ def expect_one_sentence(what: str, answer: Answer) -> None:
 def test_every_command_is_tried() -> None:
     every = [*(argument.words for argument in ARGUMENTS), *WHOLE_NUMBERS]
     tried = {words.split()[0] for words in every}
-    assert tried == COMMANDS.keys() - {"providers"} | {"run_gan.sh"}
+    assert tried == COMMANDS.keys() - {"providers"} | SCRIPTS.keys()
 
 
 @pytest.mark.parametrize("argument", ARGUMENTS, ids=str)

@@ -1,4 +1,4 @@
-"""setup.py, and the set-up of .venv by run_gan.sh and run_tests.sh, with a stand-in for Python."""
+"""setup.py, and the set-up of .venv by the scripts, with a stand-in for Python."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ TOOLS = (
 )
 COPIED = (
     "run_gan.sh",
+    "run_cgan.sh",
     "run_tests.sh",
     "setup.py",
     "pyproject.toml",
@@ -50,7 +51,7 @@ case "$call" in
         touch "$packages/pykdtree.libs/libgomp-1.so.1" ;;
     *"-m venv"*) mkdir -p "${{@: -1}}/bin"; cat "$0" >"${{@: -1}}/bin/python"
         chmod +x "${{@: -1}}/bin/python" ;;
-    *run_gan*) echo "in $PWD" ;;
+    *run_gan* | *run_cgan*) echo "in $PWD" ;;
 esac
 """
 
@@ -127,16 +128,28 @@ def test_first_call_sets_up_and_second_only_runs(checkout: Checkout) -> None:
     assert len(checkout.calls()) == len(checkout.calls("edgegan.runtime.run_gan")) == 1
 
 
-def test_arguments_are_passed_on_from_any_folder(checkout: Checkout, tmp_path: Path) -> None:
-    result = checkout.run("run_gan.sh", "--seed", "7", "--output", "my grid.png", cwd=tmp_path)
-    (call,) = checkout.calls("edgegan.runtime.run_gan")
-    assert call.endswith("--seed 7 --output my grid.png")
-    assert f"--output {checkout.root}/samples/gan.png " in call
+@pytest.mark.parametrize("name", ["gan", "cgan"])
+def test_arguments_are_passed_on_from_any_folder(
+    checkout: Checkout, tmp_path: Path, name: str
+) -> None:
+    arguments = ["my texts.txt", "--seed", "7", "--output", "my grid.png"]
+    result = checkout.run(f"run_{name}.sh", *arguments, cwd=tmp_path)
+    (call,) = checkout.calls(f"edgegan.runtime.run_{name} ")
+    assert call.endswith("my texts.txt --seed 7 --output my grid.png")
+    samples = f"{checkout.root}/samples"
+    assert f"--output {samples}/{name}.png --compare {samples}/{name}_original.png " in call
     assert result.stdout == f"in {tmp_path}\n"
 
 
+def test_both_scripts_that_draw_have_one_environment(checkout: Checkout) -> None:
+    checkout.run("run_gan.sh")
+    again = checkout.run("run_cgan.sh")
+    assert (again.returncode, again.stderr) == (0, "")
+    assert len(checkout.calls()) == len(checkout.calls("edgegan.runtime.run_cgan")) == 1
+
+
 @pytest.mark.parametrize("relative", [False, True])
-@pytest.mark.parametrize("script", ["run_gan.sh", "run_tests.sh", ".ci/run"])
+@pytest.mark.parametrize("script", ["run_gan.sh", "run_cgan.sh", "run_tests.sh", ".ci/run"])
 def test_scripts_run_through_links(
     checkout: Checkout, tmp_path: Path, script: str, relative: bool
 ) -> None:
@@ -154,7 +167,7 @@ def test_scripts_run_through_links(
     assert sorted(path.name for path in links.iterdir()) == sorted([first.name, "second"])
 
 
-@pytest.mark.parametrize("script", ["run_gan.sh", "run_tests.sh"])
+@pytest.mark.parametrize("script", ["run_gan.sh", "run_cgan.sh", "run_tests.sh"])
 def test_scripts_run_with_cdpath_set(checkout: Checkout, tmp_path: Path, script: str) -> None:
     """It has cd print where it goes, and go elsewhere where a folder there has the name."""
     decoy = tmp_path / "decoy" / checkout.root.name
@@ -226,7 +239,7 @@ def test_two_at_once_do_not_mix(checkout: Checkout) -> None:
     assert_refused(checkout.run("run_gan.sh"), f"process {os.getpid()}")
 
 
-@pytest.mark.parametrize("script", ["run_gan.sh", "run_tests.sh"])
+@pytest.mark.parametrize("script", ["run_gan.sh", "run_cgan.sh", "run_tests.sh"])
 def test_own_venv_is_left_alone(checkout: Checkout, script: str) -> None:
     (checkout.venv / "bin").mkdir(parents=True)
     shutil.copy(checkout.bin / "python3", checkout.venv / "bin" / "python")

@@ -380,7 +380,7 @@ def test_the_runtime_starts_without_what_trains_and_without_matplotlib():
         "edgegan.runtime.score.baseline_grid(numpy.zeros((25, 8, 8, 3), numpy.uint8))"
     )
     assert not modules & {"mxnet", "gluoncv", "onnx", "trainer", "export", "matplotlib", "PIL"}
-    modules = imported("import edgegan.runtime.run_gan")
+    modules = imported("import edgegan.runtime.run_gan, edgegan.runtime.run_cgan")
     assert not modules & {"concurrent.futures.thread", "tempfile", "simplejpeg", "PIL", "tqdm"}
     modules = imported("import edgegan, edgegan.runtime.latent")
     assert not modules & {"cv2", "onnxruntime"}

@@ -53,8 +53,10 @@ def test_faces_are_counted_in_the_grid_that_was_drawn(
             assert grid.shape == (480, 640, 3)
             return np.zeros((self.found, 4))
 
-    monkeypatch.setattr("edgegan.runtime.run_gan.Detector", Finder)
-    monkeypatch.setattr("edgegan.runtime.run_gan.find_cascade", lambda explicit: Path("cascade"))
+    monkeypatch.setattr("edgegan.runtime.graded_grid.Detector", Finder)
+    monkeypatch.setattr(
+        "edgegan.runtime.graded_grid.find_cascade", lambda explicit: Path("cascade")
+    )
     assert main(arguments) == 0
     assert "21 of 25 faces found: PASS" in capsys.readouterr().out
 
@@ -83,7 +85,7 @@ def test_without_a_cascade_the_grid_is_written_all_the_same(
     def nowhere(explicit: Path | None) -> Path:
         raise CascadeNotFound("how to get it")
 
-    monkeypatch.setattr("edgegan.runtime.run_gan.find_cascade", nowhere)
+    monkeypatch.setattr("edgegan.runtime.graded_grid.find_cascade", nowhere)
     with pytest.raises(CascadeNotFound, match="how to get it"):
         main(arguments)
     assert read_picture(tmp_path / "gan.png").shape == (480, 640, 3)

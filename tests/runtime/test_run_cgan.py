@@ -1,0 +1,193 @@
+"""What run_cgan.sh runs: a grid of texts, its comparison with the original, faces and colours."""
+
+from __future__ import annotations
+
+import re
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgegan.runtime.colour_classifier import ColourClassifier
+from edgegan.runtime.errors import UserError
+from edgegan.runtime.generator import Generator
+from edgegan.runtime.grid import baseline_grid, read_picture, tight_grid, write_png
+from edgegan.runtime.run_cgan import TEXTS, main
+from edgegan.runtime.words import Group, Words
+from words_help import make_conditional_generator
+
+DATA = Path(__file__).parents[3] / "shared" / "data"
+COLOURS = Words.of(
+    [Group("Eyes", ("red", "green", "blue")), Group("hair", ("blue", "green", "grey"))],
+    np.array([*product(range(3), range(3))]),
+)
+
+
+class Finder:
+    """A detector that finds what the test says."""
+
+    found = 0
+
+    def __init__(self, cascade: Path) -> None:
+        pass
+
+    def faces(self, grid: np.ndarray) -> np.ndarray:
+        return np.zeros((self.found, 4))
+
+
+@pytest.fixture(autouse=True)
+def finder(monkeypatch: pytest.MonkeyPatch) -> type[Finder]:
+    monkeypatch.setattr("edgegan.runtime.graded_grid.Detector", Finder)
+    monkeypatch.setattr("edgegan.runtime.graded_grid.find_cascade", lambda explicit: Path("none"))
+    monkeypatch.setattr(Finder, "found", 0)
+    return Finder
+
+
+@pytest.fixture
+def arguments(tmp_path: Path) -> list[str]:
+    model = make_conditional_generator(tmp_path / "colours.onnx", COLOURS)
+    return ["--model", str(model), "--output", str(tmp_path / "cgan.png")]
+
+
+def drawn(arguments: list[str], texts: list[str], seed: int = 0) -> np.ndarray:
+    """Faces of a text each, by definition: latent k of the seed, and the words of text k."""
+    generator = Generator.load(arguments[1])
+    return generator.images_of(generator.latents(seed, len(texts)), generator.condition(texts))
+
+
+def five_each(texts: tuple[str, ...] | list[str]) -> list[str]:
+    return [text for text in texts for _ in range(5)]
+
+
+def test_the_assignments_texts_are_drawn_compared_and_graded(
+    arguments: list[str],
+    tmp_path: Path,
+    finder: type[Finder],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    grid = baseline_grid(drawn(arguments, five_each(TEXTS)))
+    original = tmp_path / "original.png"
+    write_png(original, grid)
+    monkeypatch.setattr(finder, "found", 21)
+    assert main([*arguments, "--compare", str(original)]) == 0
+    np.testing.assert_array_equal(read_picture(tmp_path / "cgan.png"), grid)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1:3] == [f"wrote {tmp_path / 'cgan.png'}", f"it is identical to {original}"]
+    assert re.fullmatch("[0-9]+ of 25 have both colours right, by the colour classifier", lines[3])
+    assert lines[4:] == ["21 of 25 faces found: PASS"]
+
+    monkeypatch.setattr(finder, "found", 20)
+    assert main([*arguments, "--compare", str(original), "--seed", "7"]) == 1
+    said = capsys.readouterr().out
+    assert "307200 pixels differ" in said
+    assert said.endswith("20 of 25 faces found: FAIL\n")
+
+
+@pytest.mark.parametrize("ids", [True, False])
+def test_a_file_has_a_face_or_five_a_line(arguments: list[str], tmp_path: Path, ids: bool) -> None:
+    five = ["gray hair red eyes", "red eyes blue hair", *TEXTS[:3]]
+    grid = baseline_grid(drawn(arguments, five_each(five), seed=3))
+    for texts in (five, five_each(five)):
+        lines = [f"{number},{text}" if ids else text for number, text in enumerate(texts, 1)]
+        (tmp_path / "texts.txt").write_text("\n".join(lines) + "\n")
+        main([str(tmp_path / "texts.txt"), *arguments, "--seed", "3"])
+        np.testing.assert_array_equal(read_picture(tmp_path / "cgan.png"), grid)
+        main([*arguments, str(tmp_path / "texts.txt"), "--seed", "3"])  # as run_cgan.sh has them
+        np.testing.assert_array_equal(read_picture(tmp_path / "cgan.png"), grid)
+
+
+@pytest.mark.parametrize(("lines", "passing"), [(1, 5), (3, 13), (26, 105)])
+def test_other_numbers_of_lines_make_a_row_each(
+    arguments: list[str],
+    tmp_path: Path,
+    lines: int,
+    passing: int,
+    finder: type[Finder],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """More than four fifths of the faces pass, as more than 20 of 25 do."""
+    texts = (TEXTS * 6)[:lines]
+    (tmp_path / "texts.txt").write_text("\n".join(texts))
+    for found, status in ((passing, 0), (passing - 1, 1)):
+        monkeypatch.setattr(finder, "found", found)
+        assert main([str(tmp_path / "texts.txt"), *arguments]) == status
+    assert f"{passing} of {5 * lines} faces found: PASS" in capsys.readouterr().out
+    expected = tight_grid(drawn(arguments, five_each(texts)), lines, 5, 2)
+    np.testing.assert_array_equal(read_picture(tmp_path / "cgan.png"), expected)
+
+
+def test_colours_are_right_where_the_classifier_sees_those_of_the_text(
+    arguments: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Spellings are one; the first is wrong in its hair, the second in its eyes."""
+    (tmp_path / "texts.txt").write_text("blue eyes grey hair\n")
+    seen = [("blue", "blue"), ("gray", "red"), *3 * [("gray", "blue")]]
+    monkeypatch.setattr(ColourClassifier, "colours", lambda self, images: seen[: len(images)])
+    main([str(tmp_path / "texts.txt"), *arguments])
+    assert "3 of 5 have both colours right" in capsys.readouterr().out
+
+
+def test_a_colour_that_the_text_leaves_open_is_the_seeds(
+    arguments: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "texts.txt").write_text("blue eyes\n")
+    generator = Generator.load(arguments[1])
+    conditions = generator.conditions(0, 5, condition=generator.condition(["blue eyes"]))
+    hair = [COLOURS.groups[1].words[choice[1]] for choice in COLOURS.choices_of(conditions)]
+    assert len(set(hair)) > 1
+    seen = [(colour, "blue") for colour in hair]
+    monkeypatch.setattr(ColourClassifier, "colours", lambda self, images: seen)
+    main([str(tmp_path / "texts.txt"), *arguments])
+    assert "5 of 5 have both colours right" in capsys.readouterr().out
+
+
+def test_of_words_that_are_no_colours_nothing_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = Words.of([Group("class", ("cat", "dog"))], np.array([[0], [1]]))
+    model = make_conditional_generator(tmp_path / "class.onnx", words)
+    (tmp_path / "texts.txt").write_text("cat\ndog\n")
+    output = tmp_path / "grid.png"
+    main([str(tmp_path / "texts.txt"), "--model", str(model), "--output", str(output)])
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        f"wrote {output}",
+        "0 of 10 faces found: FAIL",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (
+            "1,blue hair\n2,purple hair\n",
+            "line 2 of {}: 'purple' is no word of hair, expected one of",
+        ),
+        ("1,blue hair\n2\n", "line 2 of {} is '2', expected a whole number, a comma"),
+        ("", "{} has no text in it"),
+        ("blue hair\n" * 1001, "{} has 1001 texts, expected at most 1000"),
+    ],
+)
+def test_a_wrong_line_is_named_and_nothing_is_written(
+    arguments: list[str], tmp_path: Path, content: str, sentence: str
+) -> None:
+    file = tmp_path / "texts.txt"
+    file.write_text(content)
+    with pytest.raises(UserError, match=re.escape(sentence.format(file))):
+        main([str(file), *arguments])
+    assert not (tmp_path / "cgan.png").exists()
+
+
+def test_the_texts_are_the_assignments_own() -> None:
+    if not DATA.is_dir():
+        pytest.skip(f"{DATA} is absent")
+    lines = (DATA / "sample_testing_text.txt").read_text().splitlines()
+    assert [line.partition(",")[2] for line in lines] == [*TEXTS]
