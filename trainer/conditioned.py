@@ -142,7 +142,17 @@ class ConditionedTraining(Training):
     def inputs(self, seed: int, count: int, first: int, stream: Stream) -> list[np.ndarray]:
         """Latents, and conditions float32 (count, W)."""
         choices = self.words.draw(seed, count, first=first, stream=WORDS_OF[stream])
+        if stream == self._compared:
+            choices[count // 2 :] = choices[: count // 2]
         return [*super().inputs(seed, count, first, stream), self.words.one_hot(choices)]
+
+    @cached_property
+    def _compared(self) -> Stream | None:
+        """The stream of latents whose pictures are compared in pairs, which have the same words."""
+        if not self.recipe.mode_seeking:
+            return None
+        reused = self.recipe.generated_batches == "reused"
+        return Stream.DISCRIMINATOR_LATENT if reused else Stream.GENERATOR_LATENT
 
     def start_from(self, arrays: dict[str, np.ndarray], before: Recipe | None = None) -> None:
         """As every training does, also with networks that take no words.
@@ -193,9 +203,10 @@ class ConditionedTraining(Training):
         further = super()._further_discriminator_losses(turn)
         return [*further, *self.condition.discriminator_loss(turn)]
 
-    def _further_generator_losses(self, turn: Turn) -> list[NDArray]:
+    def _further_generator_losses(self, turn: Turn, drawn: Drawn) -> list[NDArray]:
         assert isinstance(turn, ConditionedTurn)
-        return self.condition.generator_loss(turn)
+        further = super()._further_generator_losses(turn, drawn)
+        return [*further, *self.condition.generator_loss(turn)]
 
 
 def _conditioned(turn: Turn, conditions: Conditions) -> ConditionedTurn:

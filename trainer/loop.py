@@ -29,6 +29,8 @@ from edgegan.trainer.recipe import VALUE_RANGES, AnyRecipe, Recipe
 from edgegan.trainer.schedules import Pace
 from edgegan.trainer.turn import Turn
 
+LEAST_RATIO = 1e-5  # of differences of pictures and latents: keeps the loss finite
+
 
 class Figures(ABC):
     """What one step measured; a subclass is a frozen dataclass of floats."""
@@ -349,9 +351,13 @@ class Training(GeneratorTraining):
         turn.figures[f"{penalty.name}_penalty"] = value
         return [penalty.every * value]
 
-    def _further_generator_losses(self, turn: Turn) -> list[NDArray]:
-        """What is added to the objective's."""
-        return []
+    def _further_generator_losses(self, turn: Turn, drawn: Drawn) -> list[NDArray]:
+        """What is added to the objective's, by what the generator drew."""
+        if not self.recipe.mode_seeking:
+            return []
+        loss = mode_seeking_loss(drawn.inputs[0].detach(), drawn.images, turn.half_range)
+        turn.figures["mode_seeking_loss"] = loss
+        return [self.recipe.mode_seeking * loss]
 
     def _update_generator(self, drawn: Drawn, last: Turn) -> dict[str, NDArray]:
         """Update the generator by the batch that it drew, recorded; returns the figures."""
@@ -360,7 +366,7 @@ class Training(GeneratorTraining):
                 turn = self._generator_turn(drawn, last)
                 loss = self.recipe.objective.generator_loss(turn)
                 generated_scores = turn.generated_scores
-                further = self._further_generator_losses(turn)
+                further = self._further_generator_losses(turn, drawn)
             autograd.backward([loss, *further])
         gather_gradients(self.generator)
         turn.figures.update(
@@ -412,6 +418,27 @@ class Training(GeneratorTraining):
     def _discriminator_inputs(self) -> list[NDArray]:
         """What the generator takes for the discriminator's next update."""
         return self._draw_inputs(self.discriminator_optimizer.updates, Stream.DISCRIMINATOR_LATENT)
+
+
+def mode_seeking_loss(latents: NDArray, images: NDArray, half_range: float = 1.0) -> NDArray:
+    """How little pictures differ for how much their latents do: first half and second, in pairs.
+
+    The inverse of equation 3 of Mao et al. 2019, with mean absolute differences, as in the authors'
+    code, https://github.com/HelenMao/MSGAN.
+
+    Args:
+        latents: float32 (N, L).
+        images: float32 (N, 3, S, S), of these latents.
+        half_range: half of what white is above black.
+
+    Returns:
+        float32 (1,).
+    """
+    apart, latents_apart = (
+        (array[: len(array) // 2] - array[len(array) // 2 :]).abs().mean()
+        for array in (images, latents)
+    )
+    return 1 / (apart / half_range / latents_apart + LEAST_RATIO)
 
 
 def make_generator(

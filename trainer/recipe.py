@@ -14,7 +14,13 @@ from edgegan.runtime.errors import UserError
 from edgegan.runtime.latent import DISTRIBUTIONS
 from edgegan.trainer import bfloat16, networks, plugins
 from edgegan.trainer.augmentation import TRANSFORMATIONS
-from edgegan.trainer.checks import check_at_least, check_between, check_fraction, check_positive
+from edgegan.trainer.checks import (
+    check_at_least,
+    check_between,
+    check_fraction,
+    check_not_negative,
+    check_positive,
+)
 from edgegan.trainer.conditioned_networks import ConditionedGenerator
 from edgegan.trainer.conditions import Condition
 from edgegan.trainer.framework import HybridBlock
@@ -171,6 +177,9 @@ class Recipe(AnyRecipe):
         augmentation: what all pictures go through before the discriminator: any of colour,
             translation and cutout (Zhao et al. 2020, https://arxiv.org/abs/2006.10738).
         input_noise: normal noise on what the discriminator sees, which decays with the steps.
+        mode_seeking: the weight of a loss that is the smaller, the more two of the generator's
+            pictures differ where their latents do, with the same words if there are any (Mao et al.
+            2019, equation 3, https://arxiv.org/abs/1903.05628); 0 switches it off.
     """
 
     made_by = "edgegan fit"
@@ -199,6 +208,7 @@ class Recipe(AnyRecipe):
     precision: str = "float32"
     augmentation: tuple[str, ...] = ()
     input_noise: Optional[InputNoise] = None  # noqa: UP045 (likewise)
+    mode_seeking: float = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -209,6 +219,12 @@ class Recipe(AnyRecipe):
             check_choice("augmentation", transformation, list(TRANSFORMATIONS))
         check_at_least("discriminator_steps", self.discriminator_steps, 1)
         check_positive("epochs", self.epochs)
+        check_not_negative("mode_seeking", self.mode_seeking)
+        if self.mode_seeking and self.batch_size % 2:
+            raise ValueError(
+                f"batch_size is {self.batch_size}, expected an even number: mode_seeking compares "
+                "one half of a batch with the other"
+            )
         check_between("rotation_degrees", self.rotation_degrees, 0, 180)
         check_fraction("held_out", self.held_out)
         check_fraction("validation", self.validation)

@@ -20,7 +20,7 @@ from edgegan.trainer.conditions.concatenated import Concatenated
 from edgegan.trainer.conditions.projection import Projection
 from edgegan.trainer.input_gradient import InputGradient
 from edgegan.trainer.layers import iterate_spectral_norms
-from edgegan.trainer.loop import make_generator
+from edgegan.trainer.loop import make_generator, mode_seeking_loss
 from edgegan.trainer.networks import (
     TrunkDiscriminator,
     began,
@@ -351,9 +351,9 @@ def test_a_generated_pictures_words_are_those_that_it_was_drawn_for() -> None:
         turns = []
         update = training._further_generator_losses
 
-        def kept(turn: ConditionedTurn, update=update, turns=turns) -> list[mx.nd.NDArray]:
+        def kept(turn, drawn, update=update, turns=turns) -> list[mx.nd.NDArray]:
             turns.append(turn)
-            return update(turn)
+            return update(turn, drawn)
 
         training._further_generator_losses = kept  # type: ignore[method-assign]
         generator = make_generator(chosen, mx.cpu(), WORDS)
@@ -371,3 +371,50 @@ def test_a_generated_pictures_words_are_those_that_it_was_drawn_for() -> None:
             expected = generator(mx.nd.array(latents[0]), turn.conditions.generated)
         np.testing.assert_allclose(turn.generated.asnumpy(), expected.asnumpy(), atol=1e-6)
         np.testing.assert_array_equal(turn.conditions.generated.asnumpy(), latents[1])
+
+
+def test_the_mode_seeking_loss_is_the_papers() -> None:
+    random = np.random.default_rng(0)
+    latents, images = random.standard_normal((6, 4)), random.uniform(0, 1, (6, 3, 2, 2))
+    apart = np.abs(images[:3] - images[3:]).mean() / np.abs(latents[:3] - latents[3:]).mean()
+    found = mode_seeking_loss(mx.nd.array(latents), mx.nd.array(images), 0.5)
+    assert float(found.asscalar()) == pytest.approx(1 / (2 * apart + 1e-5), rel=1e-5)
+    same = mode_seeking_loss(mx.nd.array(latents), mx.nd.ones((6, 3, 2, 2)))
+    assert float(same.asscalar()) == pytest.approx(1e5)
+
+
+@pytest.mark.parametrize("reuse", ["fresh", "reused"])
+def test_pictures_that_are_compared_have_the_same_words(reuse: str) -> None:
+    training = training_by(
+        tiny_recipe("acgan", "mode_seeking=1.0", f"generated_batches={reuse}", "batch_size=8")
+    )
+    for stream in (1, 8):  # of latents in the discriminator's update and in the generator's
+        _, conditions = training.inputs(0, 8, 16, stream)
+        same = (conditions[:4] == conditions[4:]).all()
+        assert same == (stream == (1 if reuse == "reused" else 8))
+    batches = batches_of(training.recipe)
+    figures = training.step(batches).by_name
+    assert figures["mode_seeking_loss"] > 0
+
+
+def test_mode_seeking_makes_pictures_of_the_same_words_differ() -> None:
+    """Against a discriminator that hardly learns, the generator follows that loss."""
+
+    def apart(weight: float) -> float:
+        training = training_by(
+            tiny_recipe(
+                "acgan",
+                f"mode_seeking={weight}",
+                "discriminator.optimizer.learning_rate=1e-7",
+                "generator.optimizer.learning_rate=2e-3",
+                "ema_decay=0",
+            )
+        )
+        batches = batches_of(training.recipe)
+        for _ in range(15):
+            training.step(batches)
+        latents, _ = training.inputs(0, 16, 0, 7)
+        words = np.tile(WORDS.one_hot(np.array([[1, 1]])), (16, 1))
+        return float(training.images(latents, words).std(axis=0).mean())
+
+    assert apart(10.0) > 1.5 * apart(0.0)
