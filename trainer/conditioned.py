@@ -16,18 +16,13 @@ from edgegan.runtime.words import Words
 from edgegan.trainer.batches import Batches, Labelled, LabelledBatches
 from edgegan.trainer.checkpoint import network_arrays
 from edgegan.trainer.conditioned_networks import ConditionedDiscriminator
-from edgegan.trainer.framework import HybridBlock, NDArray, mx
-from edgegan.trainer.loop import Drawn, Training, make_discriminator, make_generator
+from edgegan.trainer.framework import NDArray, mx
+from edgegan.trainer.loop import Drawn, Training
 from edgegan.trainer.turn import Turn, mixture, parted
 
 if TYPE_CHECKING:
+    from edgegan.trainer.conditions import Condition
     from edgegan.trainer.recipe import Recipe
-
-WORDS_OF = {  # the stream of words beside that of latents
-    Stream.DISCRIMINATOR_LATENT: Stream.DISCRIMINATOR_CONDITION,
-    Stream.GENERATOR_LATENT: Stream.GENERATOR_CONDITION,
-    Stream.VALIDATION: Stream.VALIDATION_CONDITION,
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,29 +117,24 @@ class ConditionedTurn(Turn):
 class ConditionedTraining(Training):
     """The training of a GAN whose pictures have words.
 
-    Its batches are of pictures with their words.
-
-    Attributes:
-        words: those of the pictures that are trained on.
+    Its batches are ``Labelled``, and the recipe has a condition.
     """
 
-    discriminator: ConditionedDiscriminator
+    recipe: Recipe
     words: Words
+    discriminator: ConditionedDiscriminator
 
-    def __init__(
-        self, recipe: Recipe, seed: int, device: mx.Context, pictures: int, words: Words
-    ) -> None:
-        assert recipe.condition
-        self.words = words
-        self.condition = recipe.condition
-        super().__init__(recipe, seed, device, pictures)
+    @property
+    def _condition(self) -> Condition:
+        assert self.recipe.condition
+        return self.recipe.condition
 
     def inputs(self, seed: int, count: int, first: int, stream: Stream) -> list[np.ndarray]:
-        """Latents, and conditions float32 (count, W)."""
-        choices = self.words.draw(seed, count, first=first, stream=WORDS_OF[stream])
+        """As every training's; of pictures that are compared, both have the same words."""
+        latents, conditions = super().inputs(seed, count, first, stream)
         if stream == self._compared:
-            choices[count // 2 :] = choices[: count // 2]
-        return [*super().inputs(seed, count, first, stream), self.words.one_hot(choices)]
+            conditions[count // 2 :] = conditions[: count // 2]
+        return [latents, conditions]
 
     @cached_property
     def _compared(self) -> Stream | None:
@@ -176,16 +166,10 @@ class ConditionedTraining(Training):
             for name, own in network_arrays(network).items()
         }
 
-    def _make_generator(self) -> HybridBlock:
-        return make_generator(self.recipe, self.device, self.words)
-
-    def _make_discriminator(self) -> HybridBlock:
-        return make_discriminator(self.recipe, self.device, self.words)
-
     def _discriminator_turn(self, batch: Labelled, drawn: Drawn) -> ConditionedTurn:
         turn = super()._discriminator_turn(batch.images, drawn)
         shown = [batch.conditions]
-        if self.condition.shows_wrong_pairs:
+        if self._condition.shows_wrong_pairs:
             draws = philox(self.seed, Stream.WRONG_CONDITION, self.discriminator_optimizer.updates)
             others = self.words.draw_others(self.words.choices_of(batch.conditions), draws)
             shown.append(self.words.one_hot(others))
@@ -201,12 +185,12 @@ class ConditionedTraining(Training):
     def _further_discriminator_losses(self, turn: Turn) -> list[NDArray]:
         assert isinstance(turn, ConditionedTurn)
         further = super()._further_discriminator_losses(turn)
-        return [*further, *self.condition.discriminator_loss(turn)]
+        return [*further, *self._condition.discriminator_loss(turn)]
 
     def _further_generator_losses(self, turn: Turn, drawn: Drawn) -> list[NDArray]:
         assert isinstance(turn, ConditionedTurn)
         further = super()._further_generator_losses(turn, drawn)
-        return [*further, *self.condition.generator_loss(turn)]
+        return [*further, *self._condition.generator_loss(turn)]
 
 
 def _conditioned(turn: Turn, conditions: Conditions) -> ConditionedTurn:

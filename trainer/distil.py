@@ -62,7 +62,7 @@ def _train(options: argparse.Namespace) -> None:
     teacher = Teacher(generator, digest, chosen, seed)
     detector = find_detector(options.cascade)
     with device.enough_memory():
-        training = Distillation(chosen, seed, where)
+        training = Distillation(chosen, seed, where, words=generator.words)
     if last:
         training.set_state(last.facts["step"], last.arrays)
     total_steps = options.steps or (last.facts["total_steps"] if last else chosen.steps)

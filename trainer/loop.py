@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from edgegan.runtime.latent import Stream, draw_latents, philox
+from edgegan.runtime.latent import Stream, philox
 from edgegan.runtime.words import Words
 from edgegan.trainer.augmentation import TRANSFORMATIONS
 from edgegan.trainer.bfloat16 import (
@@ -22,6 +22,7 @@ from edgegan.trainer.bfloat16 import (
 from edgegan.trainer.checkpoint import network_arrays, part_of, set_network_arrays
 from edgegan.trainer.device import check_bfloat16
 from edgegan.trainer.framework import HybridBlock, NDArray, autograd, mx
+from edgegan.trainer.inputs import inputs_of
 from edgegan.trainer.layers import iterate_spectral_norms
 from edgegan.trainer.networks import Architecture
 from edgegan.trainer.optimizer import NetworkOptimizer, trained_parameters
@@ -87,19 +88,25 @@ class GeneratorTraining(ABC):
     """
 
     recipe: AnyRecipe
-    words: Words | None = None
     zero_loss_is_failure = False
 
     def __init__(
-        self, recipe: AnyRecipe, seed: int, device: mx.Context, pace: Pace | None = None
+        self,
+        recipe: AnyRecipe,
+        seed: int,
+        device: mx.Context,
+        pace: Pace | None = None,
+        words: Words | None = None,
     ) -> None:
         self.recipe = recipe
+        self.words = words
+        self._inputs = inputs_of(recipe, words)
         self.seed = seed
         self.device = device
         self.step_count = 0
-        self.generator = self._make_generator()
+        self.generator = make_generator(recipe, device, words)
         _initialise(self.generator, recipe.generator.architecture, seed, index=0)
-        self.average = self._make_generator()
+        self.average = make_generator(recipe, device, words)
         self.average_updates = 0
         set_network_arrays(self.average, network_arrays(self.generator))
         self.generator_optimizer = NetworkOptimizer(
@@ -134,16 +141,8 @@ class GeneratorTraining(ABC):
         return self.average(*self._on_device(inputs)).asnumpy()
 
     def inputs(self, seed: int, count: int, first: int, stream: Stream) -> list[np.ndarray]:
-        """What the generator takes for pictures ``first`` to ``first + count - 1`` of a stream.
-
-        Returns:
-            The latents, float32 (count, input size).
-        """
-        recipe = self.recipe
-        distribution = recipe.latent.distribution
-        return [
-            draw_latents(seed, count, recipe.input_size, distribution, first=first, stream=stream)
-        ]
+        """What the generator takes for pictures of a stream, as ``trainer.inputs`` has it."""
+        return self._inputs.draw(seed, count, first, stream)
 
     def state(self) -> dict[str, np.ndarray]:
         """All arrays that later steps depend on."""
@@ -193,9 +192,6 @@ class GeneratorTraining(ABC):
             array *= decay
             array += (1 - decay) * parameter.data()
 
-    def _make_generator(self) -> HybridBlock:
-        return make_generator(self.recipe, self.device)
-
     def _draw_inputs(self, number: int, stream: Stream) -> list[NDArray]:
         """What the generator takes in update ``number``, on the device."""
         batch = self.recipe.batch_size
@@ -208,19 +204,27 @@ class GeneratorTraining(ABC):
 class Training(GeneratorTraining):
     """Both networks of a GAN, their optimizers and the generator's moving average.
 
-    ``pictures`` is how many there are to train on, which tells how long an epoch is.
+    ``pictures`` is how many there are to train on, which tells how long an epoch is; ``words`` are
+    theirs, of a recipe with a condition only (``trainer.conditioned``).
     """
 
     recipe: Recipe
 
-    def __init__(self, recipe: Recipe, seed: int, device: mx.Context, pictures: int) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        seed: int,
+        device: mx.Context,
+        pictures: int,
+        words: Words | None = None,
+    ) -> None:
         pace = Pace(pictures, recipe.batch_size * recipe.discriminator_steps)
-        super().__init__(recipe, seed, device, pace)
+        super().__init__(recipe, seed, device, pace, words)
         self.pictures = pictures
         self.memory = recipe.objective.first_memory()
         self.reported: dict[str, float] = {}
         self.zero_loss_is_failure = recipe.objective.zero_loss_is_failure
-        self.discriminator = self._make_discriminator()
+        self.discriminator = make_discriminator(recipe, device, words)
         _initialise(self.discriminator, recipe.discriminator.architecture, seed, index=1)
         if recipe.precision == "bfloat16":
             check_bfloat16(device)
@@ -305,9 +309,6 @@ class Training(GeneratorTraining):
             "discriminator_optimizer": self.discriminator_optimizer.state(),
             "memory": {key: np.array(value) for key, value in self.memory.items()},
         }
-
-    def _make_discriminator(self) -> HybridBlock:
-        return make_discriminator(self.recipe, self.device)
 
     def _discriminator_turn(self, batch: Any, drawn: Drawn) -> Turn:
         """The discriminator's next update, on real pictures, float32 (batch_size, 3, S, S)."""

@@ -10,15 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
 
 from edgegan.runtime import generator as runtime_generator
 from edgegan.runtime.generator import from_bytes
-from edgegan.runtime.latent import Stream, draw_latents
+from edgegan.runtime.latent import Stream
 from edgegan.runtime.session import BATCH
 from edgegan.trainer.framework import autograd, mx
+from edgegan.trainer.inputs import Latents, inputs_of
 from edgegan.trainer.loop import Figures, GeneratorTraining, read_figures
 from edgegan.trainer.recipe import VALUE_RANGES, StudentRecipe
 from edgegan.trainer.standing import TEACHER_PICTURES
@@ -59,7 +61,7 @@ class Distillation(GeneratorTraining):
 
 @dataclass(frozen=True)
 class Teacher:
-    """An exported generator, and what it draws for the steps of a student.
+    """An exported generator, with words or without, and what it draws for the steps of a student.
 
     The pictures are those that the file gives its users: bytes. ``digest`` is of the file that was
     loaded: what stands at its path may be another, or nothing, by the time a checkpoint is written.
@@ -77,8 +79,8 @@ class Teacher:
         """
         while True:
             batch = self.recipe.batch_size
-            latents = self._latents(self.seed, batch, index * batch, Stream.DISTILLATION)
-            images = self.generator.images_of(latents)
+            inputs = self._inputs.draw(self.seed, batch, index * batch, Stream.DISTILLATION)
+            images = self.generator.images_of(*inputs)
             yield from_bytes(images, VALUE_RANGES[self.recipe.value_range])
             index += 1
 
@@ -92,23 +94,28 @@ class Teacher:
 
     def validation_pictures(self) -> Iterator[np.ndarray]:
         """What it draws of others than the latents that the student's checkpoints are judged by."""
-        for first in range(MOST_PICTURES, 2 * MOST_PICTURES, BATCH):
-            count = min(BATCH, 2 * MOST_PICTURES - first)
-            yield self.generator.images_of(self._latents(0, count, first, Stream.VALIDATION))
-
-    def _latents(self, seed: int, count: int, first: int, stream: Stream) -> np.ndarray:
-        size, distribution = self.recipe.input_size, self.recipe.latent.distribution
-        return draw_latents(seed, count, size, distribution, first=first, stream=stream)
+        inputs = self._validation_inputs()
+        for first in range(0, MOST_PICTURES, BATCH):
+            yield self.generator.images_of(*(array[first : first + BATCH] for array in inputs))
 
     def validation_conditions(self) -> list[np.ndarray]:
-        """None: a student takes no words."""
-        return []
+        """The words of these, float32 (N, W), where there are words."""
+        return self._validation_inputs()[1:]
+
+    def _validation_inputs(self) -> list[np.ndarray]:
+        return self._inputs.draw(0, MOST_PICTURES, MOST_PICTURES, Stream.VALIDATION)
+
+    @cached_property
+    def _inputs(self) -> Latents:
+        return inputs_of(self.recipe, self.generator.words)
 
     def facts(self) -> dict[str, Any]:
         """What tells this teacher from others, and its pictures; kept in checkpoints."""
         pictures = self.generator.metadata.pictures
         known = {TEACHER_PICTURES: pictures.to_strings()} if pictures else {}
-        return {"teacher": self.digest, **known}
+        words = self.generator.words
+        taken = {"words": words.to_json()} if words else {}
+        return {"teacher": self.digest, **taken, **known}
 
 
 def digest_of(generator: runtime_generator.Generator) -> list[str]:

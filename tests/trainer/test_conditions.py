@@ -10,6 +10,7 @@ import pytest
 from mxnet import autograd
 
 from edgegan.runtime.errors import UserError
+from edgegan.runtime.latent import Stream
 from edgegan.trainer import recipe
 from edgegan.trainer.checkpoint import network_arrays, part_of
 from edgegan.trainer.conditioned import ConditionedTraining, ConditionedTurn, Conditions
@@ -413,7 +414,7 @@ def test_mode_seeking_makes_pictures_of_the_same_words_differ() -> None:
         batches = batches_of(training.recipe)
         for _ in range(15):
             training.step(batches)
-        latents, _ = training.inputs(0, 16, 0, 7)
+        latents, _ = training.inputs(0, 16, 0, Stream.VALIDATION)
         words = np.tile(WORDS.one_hot(np.array([[1, 1]])), (16, 1))
         return float(training.images(latents, words).std(axis=0).mean())
 

@@ -33,6 +33,7 @@ from edgegan.trainer.recipe import StudentRecipe
 from edgegan.trainer.student import Distillation, Teacher, digest_of
 from export_help import METADATA
 from training_help import expect_error, tiny_recipe, write_pictures
+from words_help import WORDS, make_conditional_generator
 
 Command = Callable[..., tuple[int, str, str]]
 REPOSITORY = Path(__file__).parents[2]
@@ -450,3 +451,23 @@ def test_help_shows_calls(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         distil_main(["--help"])
     assert "edgegan distil dcgan --out runs/student" in capsys.readouterr().out
+
+
+def test_a_student_takes_the_words_of_its_teacher(
+    distil: Command, command: Command, tmp_path: Path
+) -> None:
+    of = make_conditional_generator(tmp_path / "words.onnx")
+    expect_success(distil("--set", "generator.width=4", "--steps", "4", of=of, out="whole"))
+    expect_success(distil("--set", "generator.width=4", "--steps", "2", of=of))
+    expect_success(distil("--resume", "--steps", "4", of=of))
+    whole, resumed = (load(tmp_path / name / LAST) for name in ("whole", "run"))
+    assert_same_weights(whole, resumed)
+    assert checkpoint.words_of(whole) == WORDS
+
+    generator = Generator.load(of, "cpu")
+    chosen = student_recipe(generator.metadata, "generator.width=4")
+    batch = next(teacher_of(generator, chosen, 0).starting_at(3))
+    student = Distillation(chosen, 0, mx.cpu(), words=generator.words)
+    latents, conditions = student.inputs(0, len(batch), 3 * len(batch), Stream.DISTILLATION)
+    expected = from_bytes(generator.images_of(latents, conditions))
+    np.testing.assert_array_equal(batch, expected)
