@@ -118,12 +118,17 @@ class Tags:
         try:
             check_groups([(name, vocabulary)])
         except ValueError as error:
-            worst = quoted(max(vocabulary, key=lambda word: (not word.isprintable(), len(word))))
+            worst = quoted(max(vocabulary, key=_badness))
             many = f"{len(vocabulary)} words, such as {worst},"
             found = many if len(vocabulary) > 1 else f"one word, {worst},"
             raise UserError(
                 f"{self.origin} has {found} in its group {quoted(name)}: expected {error}"
             ) from error
+
+
+def _badness(word: str) -> tuple[bool, int]:
+    """What a word is most likely refused for."""
+    return not (word.isprintable() and plain(word)), len(word)
 
 
 def read_tags(source: Path, found: PictureSet) -> Tags:

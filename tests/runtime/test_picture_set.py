@@ -136,6 +136,18 @@ def test_a_folder_and_its_zip_have_the_same_pictures_in_the_same_order(
             assert decode(entry.read()).shape == (8, 8, 3)
 
 
+@pytest.mark.parametrize("kind", ["folder", "faces.zip"])
+def test_tables_are_left_out_and_can_be_read(tmp_path: Path, kind: str) -> None:
+    files = {"z.png": PNG, "b.CSV": b"1,2", "a/tags.csv": b"3,4"}
+    hidden = {"._b.csv": b"", "__MACOSX/b.csv": b"", "run/last.npz": b"", "run/b.csv": b""}
+    make = write if kind == "folder" else write_zip
+    with open_set(make(tmp_path / kind, {**files, **hidden})) as found:
+        assert names(found) == ["z.png"]
+        tables = {table.name: table.read() for table in found.tables}
+        assert tables == {"a/tags.csv": b"3,4", "b.CSV": b"1,2"}
+        assert {name for name, reason in found.left_out if reason == ".csv"} == set(tables)
+
+
 parts = st.text(st.sampled_from("aZ0 -.,!~_é脸"), min_size=1, max_size=3).filter(
     lambda part: not part.startswith(".")
 )

@@ -229,7 +229,9 @@ NAMES = st.text("abcxyz123_ é犬", min_size=1, max_size=6).map(str.strip).filte
 )
 @given(
     st.dictionaries(
-        NAMES, st.tuples(st.sampled_from('äbc,"d'), st.sampled_from("xyz ")), min_size=4
+        NAMES,
+        st.tuples(st.sampled_from(["ä", "b c", "b,d", '"e']), st.sampled_from("xyz ")),
+        min_size=4,
     ),
     st.randoms(),
 )
@@ -326,6 +328,10 @@ BAD = {
         ("in its group 'text'", "words of 1 to 50 printable characters"),
     ),
     "a tab in a word": ({"tags.csv": "file,x\n1,a\tb\n2,bcdef\n"}, (r"'a\tb'", "printable")),
+    "no word but a sign": (
+        {"tags.csv": 'file,x\n1,abc\n2,","\n'},
+        ("2 words, such as ','", "printable characters"),
+    ),
     "one group twice": (
         {"tags.csv": "file,hair,Hair\n1,a,b\n2,b,a\n"},
         ("2 of hair, 2 of Hair", "no group twice"),

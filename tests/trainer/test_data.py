@@ -28,7 +28,7 @@ from PIL import Image
 from edgegan.runtime import generator
 from edgegan.runtime.errors import UserError
 from edgegan.runtime.packed import LOCK, SUFFIXES, packing
-from edgegan.runtime.picture_set import LeftOut
+from edgegan.runtime.picture_set import LeftOut, open_set
 from edgegan.runtime.pictures import decode, fit
 from edgegan.trainer import batches as module
 from edgegan.trainer import data
@@ -909,6 +909,19 @@ def test_words_are_part_of_what_is_packed(tmp_path: Path, decoded: list[int]) ->
     assert changed.choices().tolist() == [[1], [0], [0]]
     assert pack(folder, SIZE) == plain  # which has no words, and is not packed again
     assert len(decoded) == 9
+
+
+def test_without_words_sets_are_named_and_written_as_ever(tmp_path: Path) -> None:
+    folder = tagged_pictures(tmp_path / "faces", ["a", "b"])
+    with open_set(folder) as found:
+        told = f"1\n{SIZE} x {SIZE}\n{found.signature}"
+    packed = pack(folder, SIZE)
+    assert packed.path.stem == hashlib.sha256(told.encode()).hexdigest()[:24]
+    reader = data.open_records(packed)
+    headers = [mx.recordio.unpack(reader.read_idx(number))[0] for number in range(2)]
+    assert [tuple(header) for header in headers] == [(0, 0.0, 0, 0), (0, 0.0, 1, 0)]
+    with np.load(packed.path.with_suffix(".npz")) as known:
+        assert set(known) == {"hashes", "groups"}
 
 
 @pytest.fixture(scope="module")
