@@ -161,7 +161,7 @@ def mxnets_exporter(network: Path) -> Callable[[Path], None]:
     latent_size = peers.metadata_of(network).latent_size
 
     def write(output: Path) -> None:
-        model = as_mxnet_exports(gluon, gluon(mx.sym.var("latent")), [latent_size])
+        model = as_mxnet_exports(gluon, gluon(mx.sym.var("latent")), {"latent": [latent_size]})
         onnx.save(model, str(output))
 
     return write

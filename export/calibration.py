@@ -15,6 +15,7 @@ import onnx
 from onnx import helper
 
 from edgegan.export import verify
+from edgegan.export.examples import Inputs
 from edgegan.export.passes import quantise_int8
 from edgegan.export.passes.graph import activation_after, copy_of
 from edgegan.export.passes.quantise_int8 import Range
@@ -30,11 +31,11 @@ BOUNDED: dict[str, Function] = {
 }
 
 
-def ranges(model: onnx.ModelProto, inputs: np.ndarray) -> dict[str, Range]:
+def ranges(model: onnx.ModelProto, inputs: Inputs) -> dict[str, Range]:
     """The best ranges for all that a model's layers read and write, by the names of the tensors.
 
     Args:
-        inputs: what the model computes to find them, such as latents, float32 (N, latent_size).
+        inputs: what the model computes to find them, such as latents and their words.
     """
     layers = quantise_int8.layers(model).values()
     names = list(dict.fromkeys(end for layer in layers for end in layer.ends))
@@ -73,14 +74,13 @@ def _function_after(model: onnx.ModelProto, tensor: str) -> Function | None:
 
 
 def _values(
-    model: onnx.ModelProto, names: list[str], inputs: np.ndarray
+    model: onnx.ModelProto, names: list[str], inputs: Inputs
 ) -> Iterator[tuple[str, np.ndarray]]:
-    """What a model computes of its inputs in the tensors `names`, the input itself among them."""
+    """What a model computes of its inputs in the tensors `names`, perhaps inputs themselves."""
     model = copy_of(model)
-    (given,) = (value.name for value in model.graph.input)
     del model.graph.output[:]
-    made = [name for name in names if name != given]
+    made = [name for name in names if name not in inputs]
     model.graph.output.extend(helper.make_empty_tensor_value_info(name) for name in made)
     session = verify.session_of(model)
     for name in names:  # one at a time, so that no more than that is held
-        yield name, inputs if name == given else session.run([name], {given: inputs})[0]
+        yield name, inputs[name] if name in inputs else session.run([name], dict(inputs))[0]

@@ -12,7 +12,7 @@ from edgegan.export.optimization import (
     LEVELS,
     TARGETS,
 )
-from edgegan.export.pipeline import DEFAULT_QUALITY, INPUT, Exported, Original
+from edgegan.export.pipeline import DEFAULT_QUALITY, Exported, Original
 from edgegan.export.sensitivity import ChosenLayers
 from edgegan.export.verify import Difference
 from edgegan.runtime.errors import UserError, add_debug_option
@@ -102,9 +102,9 @@ def write(original: Original, options: argparse.Namespace, origin: str) -> None:
 
 def _tell(exported: Exported, original: Original) -> None:
     """Print how the file was verified."""
-    part = original.metadata.part
-    inputs = f"{verify.EXAMPLES} {INPUT[part]}s"
-    print(f"parity with {original.name} on {inputs}: {exported.parity:.1e}")
+    inputs = " and ".join(f"{name}s" for name in original.inputs)
+    count = len(original.outputs)
+    print(f"parity with {original.name} on {count} {inputs}: {exported.parity:.1e}")
     if exported.float16_loss:
         print(_float16_sentence(exported.float16_loss, original.metadata))
     if exported.reduction:

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import onnx
 
-from edgegan.export import verify
+from edgegan.export import examples, verify
+from edgegan.export.examples import Inputs
 from edgegan.export.operations import multiply_adds
 from edgegan.runtime.generator import to_bytes
 from edgegan.runtime.session import Session
@@ -21,7 +22,7 @@ TITLES = ("nodes", "MB of constants", "million operations", "ms each")
 UNKNOWN = "-"  # in place of a time that tells nothing
 
 
-def table(versions: Mapping[str, onnx.ModelProto], inputs: np.ndarray) -> str:
+def table(versions: Mapping[str, onnx.ModelProto], inputs: Inputs) -> str:
     """One line for each version of a model, the first pass's name and version first.
 
     Operations are multiply-adds for a batch of one. Milliseconds are those of one row of a batch of
@@ -29,7 +30,7 @@ def table(versions: Mapping[str, onnx.ModelProto], inputs: np.ndarray) -> str:
 
     Args:
         versions: of one model, by what made them.
-        inputs: float32 (25 or more, ...), what the model takes.
+        inputs: what the model takes, of 25 rows or more.
     """
     times = milliseconds(list(versions.values()), inputs)
     rows: list[list[object]] = [["", *TITLES]]
@@ -79,21 +80,21 @@ def constant_bytes(model: onnx.ModelProto) -> int:
     )
 
 
-def milliseconds(models: Sequence[onnx.ModelProto], inputs: np.ndarray) -> list[list[float]]:
+def milliseconds(models: Sequence[onnx.ModelProto], inputs: Inputs) -> list[list[float]]:
     """The times that each model takes for a row of a batch of 25, one a round, in turn."""
-    inputs = inputs[:BATCH]
+    inputs = examples.first(inputs, BATCH)
     sessions = [verify.session_of(model) for model in models]
     found: list[list[float]] = [[] for _ in sessions]
     for _ in range(1 + ROUNDS):
         for session, measured in zip(sessions, found):
             start = time.perf_counter()
             _run(session, inputs)
-            measured.append((time.perf_counter() - start) / len(inputs) * 1000)
+            measured.append((time.perf_counter() - start) / BATCH * 1000)
     return [measured[1:] for measured in found]  # the first is slower
 
 
-def _run(session: Session, inputs: np.ndarray) -> None:
+def _run(session: Session, inputs: Inputs) -> None:
     """What the runtime does with a file: images become bytes, in the file's graph or after it."""
-    (output,) = session.run(None, {session.get_inputs()[0].name: inputs})
+    (output,) = session.run(None, dict(inputs))
     if output.ndim == 4 and output.dtype != np.uint8:
         to_bytes(output)

@@ -33,7 +33,8 @@ def multiply_adds_in_integers(model: onnx.ModelProto) -> int:
 def by_layer(model: onnx.ModelProto) -> dict[str, int]:
     """The multiply-adds of each node that takes any, by what it makes, in the graph's order."""
     model = copy_of(model)
-    model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
+    for value in model.graph.input:
+        value.type.tensor_type.shape.dim[0].dim_value = 1
     known: dict[str, Any] = dict(shapes(model))
     known.update({tensor.name: list(tensor.dims) for tensor in model.graph.initializer})
     counts = {node.output[0]: _of_node(node, known) for node in model.graph.node}

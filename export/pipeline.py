@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 
 from edgegan.export import optimization, sensitivity, verify
+from edgegan.export.examples import Inputs
 from edgegan.export.optimization import BYTES, DEFAULT_LEVEL, DEFAULT_TARGET, EXACT, FEWER_BITS
 from edgegan.export.passes import byte_output, compute_float16, store_float16
 from edgegan.export.reduction import Reduction, to_float16
@@ -19,7 +20,6 @@ from edgegan.runtime.detector import find_detector
 from edgegan.runtime.files import atomic_write, temporary_folder
 from edgegan.runtime.metadata import DISCRIMINATOR, GENERATOR, ModelMetadata
 
-INPUT = {GENERATOR: "latent", DISCRIMINATOR: "image"}
 OUTPUT = {GENERATOR: "image", DISCRIMINATOR: "score"}
 DEFAULT_QUALITY = 40.0  # decibels: a mean error of 2.55 of 255 levels, in the root of the square
 
@@ -30,15 +30,16 @@ class Original:
 
     Attributes:
         name: of the network, in sentences.
-        model: float32 throughout, with our names for its input and output and the metadata.
+        model: float32 throughout, with our names for its inputs and output and the metadata.
         metadata: what the file says about itself.
-        inputs, outputs: float32 (64, ...), computed by the network in use.
+        inputs: 64 examples or more, in the order of the model's inputs.
+        outputs: float32 (N, ...), computed of them by the network in use.
     """
 
     name: str
     model: onnx.ModelProto
     metadata: ModelMetadata
-    inputs: np.ndarray
+    inputs: Inputs
     outputs: np.ndarray
 
 
@@ -211,8 +212,7 @@ def _check_faces(
 
 def _save(model: onnx.ModelProto, original: Original, path: Path) -> None:
     """Write a model that keeps the ONNX standard and our contract."""
-    part = original.metadata.part
-    verify.check_structure(model, INPUT[part], OUTPUT[part])
+    verify.check_structure(model, list(original.inputs), OUTPUT[original.metadata.part])
     onnx.save(model, str(path))
 
 

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import onnx
 from onnx import TensorProto
 
-from edgegan.export import verify
+from edgegan.export import examples, verify
 from edgegan.export.passes import byte_output, fold_constants
 from edgegan.export.passes.graph import types
 from edgegan.export.pipeline import Original
 from edgegan.runtime.errors import UserError
 from edgegan.runtime.files import read_bytes
-from edgegan.runtime.latent import Stream, philox
-from edgegan.runtime.metadata import GENERATOR, PREFIX, ModelMetadata
+from edgegan.runtime.metadata import DISCRIMINATOR, GENERATOR, PREFIX, ModelMetadata
 from edgegan.runtime.network import Network
 from edgegan.runtime.onnx_file import check_model
 
 EXPECTED = "expected a file that edgegan export wrote with --optimize 0, 1 or 2"
+EXAMPLES = {GENERATOR: examples.parity_latents, DISCRIMINATOR: examples.noise}
 
 
 def read(path: Path) -> Original:
-    """A file's network in float32, and what it gives for 64 latents, or pictures of noise.
+    """A file's network in float32, and what it gives for latents, or pictures of noise.
 
     The bytes that it may make of its images are left to the next pipeline. All that stands in its
     metadata is kept.
@@ -41,7 +40,7 @@ def read(path: Path) -> Original:
     _check_computes_in_float32(model, path)
     if model.graph.output[0].type.tensor_type.elem_type == TensorProto.UINT8:
         model = _with_values(model, metadata, path)
-    inputs = _examples(metadata)
+    inputs = EXAMPLES[part](metadata)
     return Original(path.name, model, metadata, inputs, verify.output_of(model, inputs))
 
 
@@ -67,12 +66,3 @@ def _with_values(model: onnx.ModelProto, metadata: ModelMetadata, path: Path) ->
             f"{path} makes bytes of its images in another way than our exporter: {EXPECTED}"
         )
     return undone
-
-
-def _examples(metadata: ModelMetadata) -> np.ndarray:
-    """What a file is checked on: the latents of any export, or float32 (64, 3, S, S) of noise."""
-    if metadata.part == GENERATOR:
-        return verify.parity_latents(metadata)
-    low, high = metadata.value_range
-    shape = (verify.EXAMPLES, 3, metadata.image_size, metadata.image_size)
-    return philox(0, Stream.PARITY, 0).uniform(low, high, shape).astype(np.float32)

@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 
 from edgegan.export import verify
+from edgegan.export.examples import Inputs
 from edgegan.export.passes import compute_float16
 from edgegan.runtime.metadata import ModelMetadata
 
@@ -37,7 +38,7 @@ class Reduction:
 def to_float16(
     model: onnx.ModelProto,
     metadata: ModelMetadata,
-    inputs: np.ndarray,
+    inputs: Inputs,
     expected: np.ndarray,
     least_decibels: float,
 ) -> Reduction:
@@ -45,7 +46,7 @@ def to_float16(
 
     Args:
         model: the generator in float32.
-        inputs: latents that quality is measured on, float32 (N, latent_size).
+        inputs: what quality is measured on: N latents, with words where it takes them.
         expected: the network's images of them, float32 (N, 3, S, S) in the value range.
         least_decibels: the bound.
     """

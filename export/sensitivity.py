@@ -12,15 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 import onnx
 
-from edgegan.export import calibration, verify
+from edgegan.export import calibration, examples, verify
+from edgegan.export.examples import Inputs
 from edgegan.export.explanation import milliseconds, telling
 from edgegan.export.passes import phase_convolutions, quantise_int8
 from edgegan.export.reduction import Reduction
-from edgegan.runtime.latent import Stream, draw_latents
 from edgegan.runtime.metadata import ModelMetadata
 from edgegan.runtime.tables import aligned
 
-CALIBRATION_LATENTS = 64  # none of them among those that quality is measured on
 # onnxruntime's integer kernels compute 16 channels at once, or 64 together: below 32, blocks are
 # faster than phases (1.31.1, AVX-512).
 LEAST_OUTPUTS = 32
@@ -46,7 +45,7 @@ class ChosenLayers(Reduction):
 def choose(
     model: onnx.ModelProto,
     metadata: ModelMetadata,
-    inputs: np.ndarray,
+    inputs: Inputs,
     expected: np.ndarray,
     least_decibels: float,
 ) -> ChosenLayers:
@@ -54,12 +53,12 @@ def choose(
 
     Args:
         model: the generator in float32.
-        inputs: latents that quality is measured on, float32 (N, latent_size).
+        inputs: what quality is measured on: N latents, with words where it takes them.
         expected: the network's images of them, float32 (N, 3, S, S) in the value range.
         least_decibels: the bound.
     """
     phases = phase_convolutions.rewrite(model, LEAST_OUTPUTS)
-    ranges = calibration.ranges(phases, _calibration_latents(metadata))
+    ranges = calibration.ranges(phases, examples.calibration_latents(metadata))
 
     def in_integers(layers: Collection[str]) -> onnx.ModelProto:
         return quantise_int8.rewrite(phases, layers, ranges) if layers else model
@@ -86,7 +85,7 @@ def choose(
     )
 
 
-def table(chosen: ChosenLayers, inputs: np.ndarray) -> str:
+def table(chosen: ChosenLayers, inputs: Inputs) -> str:
     """One line for each layer: its quality alone, the time that it saves, and whether it was taken.
 
     The time saved is what the model with all layers in integers takes less than that with all but
@@ -94,7 +93,7 @@ def table(chosen: ChosenLayers, inputs: np.ndarray) -> str:
     where that differs by more than itself from one round to the next.
 
     Args:
-        inputs: latents to measure the time on, float32 (25 or more, latent_size).
+        inputs: what to measure the time on, of at least 25 images.
     """
     names = list(chosen.alone)
     tried = [names, *([other for other in names if other != name] for name in names)]
@@ -112,13 +111,3 @@ def _line(layers: Collection[str], in_float32: Collection[str]) -> str:
         return "no layer is computed in 8-bit integers: none keeps the bound on quality"
     rest = f", in float32: {', '.join(in_float32)}" if in_float32 else ""
     return f"in 8-bit integers: {', '.join(layers)}{rest}"
-
-
-def _calibration_latents(metadata: ModelMetadata) -> np.ndarray:
-    return draw_latents(
-        0,
-        CALIBRATION_LATENTS,
-        metadata.latent_size,
-        metadata.latent_distribution,
-        stream=Stream.CALIBRATION,
-    )

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from edgegan.export import translations, verify
+from edgegan.export import examples, translations
+from edgegan.export.examples import CONDITION, INPUT, Inputs
 from edgegan.export.passes import readable_names
-from edgegan.export.pipeline import INPUT, OUTPUT, Original
+from edgegan.export.pipeline import OUTPUT, Original
 from edgegan.runtime.metadata import DISCRIMINATOR, GENERATOR, ModelMetadata
 from edgegan.trainer import checkpoint, loop
 from edgegan.trainer.checkpoint import Checkpoint
@@ -34,16 +35,18 @@ def generator_of(source: Checkpoint, path: Path, weights: str) -> Original:
     Raises:
         UserError: what a student's checkpoint says of its teacher is malformed.
     """
-    network = loop.make_generator(source.recipe, mx.cpu())
+    network = loop.make_generator(source.recipe, mx.cpu(), checkpoint.words_of(source))
     checkpoint.set_network_arrays(network, checkpoint.part_of(source.arrays, weights))
     return generator(network, _metadata(source, path, GENERATOR))
 
 
 def generator(network: HybridBlock, metadata: ModelMetadata) -> Original:
-    """A generator with its weights: float32 (N, latent_size) to (N, 3, S, S) in the value range."""
-    latents = verify.parity_latents(metadata)
-    symbol = network(mx.sym.var(INPUT[GENERATOR]))
-    return _original(network, symbol, metadata, latents, _output(network, latents))
+    """A generator with its weights: float32 (N, latent_size) to (N, 3, S, S) in the value range.
+
+    One that takes words, which the metadata then names, takes conditions beside the latents.
+    """
+    inputs = examples.parity_latents(metadata)
+    return _original(network, _symbol(network, inputs), metadata, inputs, _output(network, inputs))
 
 
 def discriminator_of(source: Checkpoint, path: Path) -> Original:
@@ -60,37 +63,48 @@ def discriminator_of(source: Checkpoint, path: Path) -> Original:
     """
     checkpoint.check_scores_pictures(source, path)
     recipe = source.recipe
-    network = loop.make_discriminator(recipe, mx.cpu())
+    network = loop.make_discriminator(recipe, mx.cpu(), checkpoint.words_of(source))
     checkpoint.set_network_arrays(network, checkpoint.part_of(source.arrays, DISCRIMINATOR))
-    images = generator_of(source, path, WEIGHTS[0]).outputs
-    scores = _output(network, images)
-    symbol = network(mx.sym.var(INPUT[DISCRIMINATOR]))
+    inputs = _drawn(generator_of(source, path, WEIGHTS[0]))
+    scores, symbol = _output(network, inputs), _symbol(network, inputs)
     if scores.ndim == 2:
         scores, symbol = scores.mean(axis=1), symbol.mean(axis=1, name="mean")
     if not recipe.objective.higher_is_real:
         scores, symbol = -scores, -symbol
-    return _original(network, symbol, _metadata(source, path, DISCRIMINATOR), images, scores)
+    return _original(network, symbol, _metadata(source, path, DISCRIMINATOR), inputs, scores)
 
 
-def _output(network: HybridBlock, inputs: np.ndarray) -> np.ndarray:
+def _drawn(generator: Original) -> Inputs:
+    """What a discriminator takes of a generator's examples: images, each with the same words."""
+    others = {name: array for name, array in generator.inputs.items() if name == CONDITION}
+    return {INPUT[DISCRIMINATOR]: generator.outputs, **others}
+
+
+def _symbol(network: HybridBlock, inputs: Inputs) -> mx.sym.Symbol:
+    """What the Gluon network makes of inputs of these names."""
+    return network(*map(mx.sym.var, inputs))
+
+
+def _output(network: HybridBlock, inputs: Inputs) -> np.ndarray:
     """What the Gluon network gives in use, float32."""
-    return network(mx.nd.array(inputs)).asnumpy()
+    return network(*map(mx.nd.array, inputs.values())).asnumpy()
 
 
 def _original(
     network: HybridBlock,
     symbol: mx.sym.Symbol,
     metadata: ModelMetadata,
-    inputs: np.ndarray,
+    inputs: Inputs,
     outputs: np.ndarray,
 ) -> Original:
     """The ONNX model of a network, each layer by itself, valid and described for the runtime.
 
     Args:
-        symbol: the file's output, of an input called as in the file.
+        symbol: the file's output, of inputs called as in the file.
         inputs, outputs: what the network takes, and what it gives for that.
     """
-    model = translations.translate(network, symbol, inputs.shape[1:])
+    shapes = {name: array.shape[1:] for name, array in inputs.items()}
+    model = translations.translate(network, symbol, shapes)
     model = readable_names.rewrite(model, network.prefix, OUTPUT[metadata.part])
     model.producer_name = "edgegan"
     model.graph.name = metadata.recipe
@@ -115,4 +129,5 @@ def _metadata(source: Checkpoint[AnyRecipe], path: Path, part: str) -> ModelMeta
         images_seen=source.facts["images_seen"],
         part=part,
         pictures=training_pictures(source, path),
+        words=checkpoint.words_of(source),
     )

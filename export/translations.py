@@ -5,14 +5,13 @@ They are registered by importing this module.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from edgegan.export.passes import constant_initializers
 from edgegan.runtime.files import temporary_folder
 from edgegan.trainer.framework import HybridBlock, mx
 
@@ -24,34 +23,44 @@ IR_VERSION = 8  # of the ONNX release of that opset's time, so that older runtim
 onnx.checker.DEFAULT_CONTEXT.opset_imports = {"": OPSET}
 
 
-def translate(network: HybridBlock, symbol: mx.sym.Symbol, shape: Sequence[int]) -> onnx.ModelProto:
+def translate(
+    network: HybridBlock, symbol: mx.sym.Symbol, shapes: Mapping[str, Sequence[int]]
+) -> onnx.ModelProto:
     """A network as an ONNX model that older runtimes load and any runtime can fold.
 
     Args:
         network: with its weights.
-        symbol: the model's outputs, of one input.
-        shape: the input's, without the batch, which may have any size.
+        symbol: the model's outputs.
+        shapes: those of its inputs by their names, in the model's order and without the batch,
+            which may have any size. One that no output depends on is an input all the same.
     """
-    model = as_mxnet_exports(network, symbol, shape)
+    model = as_mxnet_exports(network, symbol, shapes)
     model.opset_import[0].version = OPSET  # where it stamps the newest that onnx knows
     model.ir_version = IR_VERSION
-    return constant_initializers.rewrite(model)
+    del model.graph.input[:]  # where it lists every constant too, which no runtime may fold then
+    model.graph.input.extend(
+        helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["batch", *shape])
+        for name, shape in shapes.items()
+    )
+    return model
 
 
 def as_mxnet_exports(
-    network: HybridBlock, symbol: mx.sym.Symbol, shape: Sequence[int]
+    network: HybridBlock, symbol: mx.sym.Symbol, shapes: Mapping[str, Sequence[int]]
 ) -> onnx.ModelProto:
     """What mxnet's exporter makes of a network, which it can only write to a file."""
+    # It takes the shapes in the order in which the symbol reads its inputs.
+    read = [shapes[name] for name in symbol.list_inputs() if name in shapes]
     arrays = {name: item.data() for name, item in network.collect_params().items()}
     with temporary_folder() as folder:
         path = str(folder / "model.onnx")
         mx.onnx.export_model(
             symbol,
             arrays,
-            [(1, *shape)],
+            [(1, *shape) for shape in read],
             onnx_file_path=path,
             dynamic=True,
-            dynamic_input_shapes=[("batch", *shape)],
+            dynamic_input_shapes=[("batch", *shape) for shape in read],
         )
         return onnx.load(path)
 

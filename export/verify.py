@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,17 +12,15 @@ import numpy as np
 import onnx
 from tqdm import tqdm
 
+from edgegan.export.examples import Inputs
 from edgegan.runtime.detector import Detector
 from edgegan.runtime.errors import UserError
 from edgegan.runtime.generator import Generator, to_bytes
 from edgegan.runtime.grid import BASELINE_IMAGES
-from edgegan.runtime.latent import Stream, draw_latents
-from edgegan.runtime.metadata import ModelMetadata
 from edgegan.runtime.quality import decibels
 from edgegan.runtime.score import score_images
 from edgegan.runtime.session import Session, open_session
 
-EXAMPLES = 64  # latents, or pictures, that every export is checked on
 FACE_SEEDS = range(100)  # whose grids have to have as many faces as before
 MOST_FACES_APART = 0.2
 TOLERANCE = 1e-5  # on values within [-1, 1]: float32 rounding through a network stays below it
@@ -39,19 +38,12 @@ class Difference:
     decibels: float
 
 
-def parity_latents(metadata: ModelMetadata) -> np.ndarray:
-    """The latents that every export is checked on, float32 (64, latent_size)."""
-    return draw_latents(
-        0, EXAMPLES, metadata.latent_size, metadata.latent_distribution, stream=Stream.PARITY
-    )
-
-
-def model_output(path: Path, inputs: np.ndarray) -> np.ndarray:
+def model_output(path: Path, inputs: Inputs) -> np.ndarray:
     """What the ONNX file gives with onnxruntime on the CPU."""
     return _run(open_session(path, "cpu")[0], inputs)
 
 
-def output_of(model: onnx.ModelProto, inputs: np.ndarray) -> np.ndarray:
+def output_of(model: onnx.ModelProto, inputs: Inputs) -> np.ndarray:
     """What a model of one output gives with onnxruntime on the CPU."""
     return _run(session_of(model), inputs)
 
@@ -68,7 +60,7 @@ def metadata_of(path: Path) -> dict[str, str]:
 
 def quality(
     model: onnx.ModelProto,
-    inputs: np.ndarray,
+    inputs: Inputs,
     expected: np.ndarray,
     value_range: tuple[float, float],
 ) -> float:
@@ -85,7 +77,9 @@ def compare(
     return Difference(largest, decibels(values, expected, value_range) if are_images else math.nan)
 
 
-def check_structure(model: onnx.ModelProto, input_name: str, output_name: str) -> None:
+def check_structure(
+    model: onnx.ModelProto, input_names: Sequence[str], output_name: str
+) -> None:
     """Check the model against the ONNX standard and our contract.
 
     Raises:
@@ -95,7 +89,7 @@ def check_structure(model: onnx.ModelProto, input_name: str, output_name: str) -
     onnx.checker.check_model(model, full_check=True)
     inputs = [value.name for value in model.graph.input]
     outputs = [value.name for value in model.graph.output]
-    if inputs != [input_name] or outputs != [output_name]:
+    if inputs != list(input_names) or outputs != [output_name]:
         raise ValueError(f"the graph has inputs {inputs} and outputs {outputs}")
 
 
@@ -184,6 +178,6 @@ def _mean_faces(generator: Generator, detector: Detector) -> float:
     )
 
 
-def _run(session: Session, inputs: np.ndarray) -> np.ndarray:
-    """The one output of a session for its one input."""
-    return session.run(None, {session.get_inputs()[0].name: inputs})[0]
+def _run(session: Session, inputs: Inputs) -> np.ndarray:
+    """The one output of a session."""
+    return session.run(None, dict(inputs))[0]

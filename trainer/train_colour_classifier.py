@@ -224,7 +224,7 @@ def export(network: ColourClassifier, words: tuple[list[str], list[str]], path: 
     """
     outputs = zip(("features", *HEADS), network(mx.sym.var("image")))
     symbol = mx.sym.Group([mx.sym.identity(output, name=name) for name, output in outputs])
-    model = translate(network, symbol, (3, IMAGE_SIZE, IMAGE_SIZE))
+    model = translate(network, symbol, {"image": (3, IMAGE_SIZE, IMAGE_SIZE)})
     model.producer_name = "edgegan"
     colours = {head: " ".join(names) for head, names in zip(HEADS, words)}
     onnx.helper.set_model_props(model, colours)

@@ -15,7 +15,6 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edgegan.export.passes import (
     activation_first,
-    constant_initializers,
     fold_batch_norm,
     fold_constants,
     readable_names,
@@ -247,13 +246,6 @@ def test_a_model_without_such_nodes_stays_as_it_is() -> None:
     np.testing.assert_array_equal(run(folded), run(model))
 
 
-def test_initializers_are_no_inputs_any_more() -> None:
-    model = convolution_and_norm("Conv", 3, 1, 1, True, 0, listed=True)
-    rewritten = constant_initializers.rewrite(model)
-    assert [value.name for value in rewritten.graph.input] == ["input"]
-    np.testing.assert_array_equal(run(rewritten), run(model))
-
-
 def test_names_lose_scopes_and_the_output_is_called_image() -> None:
     model = convolution_and_norm("Conv", 3, 1, 1, True, 0)
     rewritten = readable_names.rewrite(model, "net_", "image")
@@ -291,7 +283,6 @@ def test_float16_storage_keeps_float32_arithmetic() -> None:
     "rewrite",
     [
         activation_first.rewrite,
-        constant_initializers.rewrite,
         fold_batch_norm.rewrite,
         fold_constants.rewrite,
     ],
