@@ -77,9 +77,7 @@ def compare(
     return Difference(largest, decibels(values, expected, value_range) if are_images else math.nan)
 
 
-def check_structure(
-    model: onnx.ModelProto, input_names: Sequence[str], output_name: str
-) -> None:
+def check_structure(model: onnx.ModelProto, input_names: Sequence[str], output_name: str) -> None:
     """Check the model against the ONNX standard and our contract.
 
     Raises:

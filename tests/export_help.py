@@ -27,6 +27,7 @@ METADATA = ModelMetadata(
 
 
 LATENTS = draw_latents(0, 64, LATENT_SIZE, "normal")
+INPUTS = {"latent": LATENTS}
 
 
 def generator(bad_layer: bool = False) -> onnx.ModelProto:
@@ -127,13 +128,13 @@ def original(model: onnx.ModelProto) -> Original:
     """What a file is made of, of such a model."""
     model = copy_of(model)
     helper.set_model_props(model, METADATA.to_strings())
-    return Original("the network", model, METADATA, LATENTS, verify.output_of(model, LATENTS))
+    return Original("the network", model, METADATA, INPUTS, verify.output_of(model, INPUTS))
 
 
 def choose(model: onnx.ModelProto, least_decibels: float) -> sensitivity.ChosenLayers:
     model = matrix_product.rewrite(model)
-    expected = verify.output_of(model, LATENTS)
-    return sensitivity.choose(model, METADATA, LATENTS, expected, least_decibels)
+    expected = verify.output_of(model, INPUTS)
+    return sensitivity.choose(model, METADATA, INPUTS, expected, least_decibels)
 
 
 def _model(nodes: list[onnx.NodeProto], arrays: dict[str, np.ndarray]) -> onnx.ModelProto:

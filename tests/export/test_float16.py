@@ -16,6 +16,7 @@ from edgegan.runtime.quality import decibels
 from export_help import METADATA
 
 ROWS = np.random.default_rng(1).uniform(-1, 1, (40, 8)).astype("f")
+INPUTS = {"latent": ROWS}
 THRESHOLD = np.sort(ROWS[:, 0])[8]  # of their first numbers
 
 
@@ -90,8 +91,8 @@ def test_the_roundings_are_those_of_float16() -> None:
     rounded = compute_float16.rounded(half)
     onnx.checker.check_model(rounded, full_check=True)
     assert TensorProto.FLOAT16 not in {item.data_type for item in rounded.graph.initializer}
-    drawn, expected = verify.output_of(rounded, ROWS), by_hand()
-    exact = verify.output_of(network(), ROWS)
+    drawn, expected = verify.output_of(rounded, INPUTS), by_hand()
+    exact = verify.output_of(network(), INPUTS)
     assert expected.std() > 0.1
     # A sum in another order may be rounded otherwise, here and there by one step of float16.
     np.testing.assert_allclose(drawn, expected, rtol=0, atol=2e-3)
@@ -101,7 +102,7 @@ def test_the_roundings_are_those_of_float16() -> None:
     copied = onnx.ModelProto()
     copied.CopyFrom(half)
     copied.opset_import[0].version = 19
-    (by_onnx,) = ReferenceEvaluator(copied).run(None, {"latent": ROWS})
+    (by_onnx,) = ReferenceEvaluator(copied).run(None, INPUTS)
     of_onnx, ours = (decibels(values, exact, (-1, 1)) for values in (by_onnx, drawn))
     assert ours == pytest.approx(of_onnx, abs=6)
 
@@ -111,15 +112,15 @@ def test_a_number_at_a_threshold_decides_as_in_float32() -> None:
     rows = np.repeat(ROWS[:1], 3, axis=0)
     below, above = (np.nextafter(THRESHOLD, np.float32(end)) for end in (-9, 9))
     rows[:, 0] = [below, THRESHOLD, above]
-    drawn = verify.output_of(half, rows)
+    drawn = verify.output_of(half, {"latent": rows})
     assert [bool(np.abs(row).max()) for row in drawn] == [False, False, True]
 
 
 def test_numbers_that_float16_cannot_hold_stay_float32() -> None:
     """Those of a hidden layer are above 65504; onnxruntime's CPU alone would not notice."""
     model = network(scale=1e5)
-    expected = verify.output_of(model, ROWS)
-    reduced = to_float16(model, METADATA, ROWS, expected, 40)
+    expected = verify.output_of(model, INPUTS)
+    reduced = to_float16(model, METADATA, INPUTS, expected, 40)
     assert not reduced.taken
     assert reduced.model == model
     assert reduced.decibels == float("inf")
@@ -128,8 +129,8 @@ def test_numbers_that_float16_cannot_hold_stay_float32() -> None:
 
 def test_float16_is_taken_where_its_roundings_keep_the_bound() -> None:
     model = network()
-    expected = verify.output_of(model, ROWS)
-    found = to_float16(model, METADATA, ROWS, expected, 40)
+    expected = verify.output_of(model, INPUTS)
+    found = to_float16(model, METADATA, INPUTS, expected, 40)
     assert found.taken
     assert found.decibels == pytest.approx(decibels(by_hand(), expected, (-1, 1)), abs=1)
-    assert not to_float16(model, METADATA, ROWS, expected, found.decibels + 0.1).taken
+    assert not to_float16(model, METADATA, INPUTS, expected, found.decibels + 0.1).taken

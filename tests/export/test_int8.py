@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
-from edgegan.export import calibration, sensitivity, verify
+from edgegan.export import calibration, examples, sensitivity, verify
+from edgegan.export.examples import Inputs
 from edgegan.export.passes import (
     block_convolutions,
     byte_output,
@@ -25,15 +26,15 @@ from edgegan.export.passes.graph import initializers
 from edgegan.export.passes.quantise_int8 import Range
 from edgegan.export.sensitivity import ChosenLayers
 from edgegan.runtime.quality import decibels
-from export_help import LATENTS, choose, generator, residual_generator
+from export_help import INPUTS, LATENTS, choose, generator, residual_generator
 
 
-def by_onnx(model: onnx.ModelProto, inputs: np.ndarray) -> np.ndarray:
+def by_onnx(model: onnx.ModelProto, inputs: Inputs) -> np.ndarray:
     """What onnx's reference evaluator gives; it has what we use of opset 13 as of opset 19."""
     copied = onnx.ModelProto()
     copied.CopyFrom(model)
     copied.opset_import[0].version = 19
-    return ReferenceEvaluator(copied).run(None, {model.graph.input[0].name: inputs})[0]
+    return ReferenceEvaluator(copied).run(None, dict(inputs))[0]
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +80,7 @@ def test_bytes_are_rounded_as_onnx_says() -> None:
         ],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
-    np.testing.assert_allclose(found.rounded(values), by_onnx(model, values), atol=1e-6)
+    np.testing.assert_allclose(found.rounded(values), by_onnx(model, {"x": values}), atol=1e-6)
 
 
 @pytest.mark.parametrize("function", [None, np.tanh])
@@ -152,8 +153,9 @@ def test_blocks_give_what_the_transposed_convolution_gives(
     last = ["Relu", "DepthToSpace"] if activation == "Relu" else ["DepthToSpace", "Tanh"]
     assert operators == ["Conv", *last]
     maps = random.normal(size=(2, 2, *size)).astype("f")
-    expected = by_onnx(model, maps)
-    np.testing.assert_allclose(verify.output_of(rewritten, maps), expected, atol=1e-4)
+    expected = by_onnx(model, {"maps": maps})
+    drawn = verify.output_of(rewritten, {"maps": maps})
+    np.testing.assert_allclose(drawn, expected, atol=1e-4)
 
 
 @pytest.mark.parametrize("block", [2, 4])
@@ -171,9 +173,9 @@ def test_bytes_are_interleaved_as_onnx_says(block: int) -> None:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
     rewritten = channels_last.rewrite(model)
     assert "DepthToSpace" not in {node.op_type for node in rewritten.graph.node}
-    given_bytes = np.random.default_rng(0).integers(0, 256, (3, 3 * block**2, 2, 5), np.uint8)
-    expected = by_onnx(model, given_bytes)
-    np.testing.assert_array_equal(verify.output_of(rewritten, given_bytes), expected)
+    random = np.random.default_rng(0)
+    inputs = {"given": random.integers(0, 256, (3, 3 * block**2, 2, 5), np.uint8)}
+    np.testing.assert_array_equal(verify.output_of(rewritten, inputs), by_onnx(model, inputs))
 
 
 @settings(max_examples=30, deadline=None)
@@ -199,7 +201,7 @@ def test_a_layer_in_integers_is_no_further_off_than_its_roundings(
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
     ranges = {"x": Range(-3, 3), "y": Range(min(0, exact.min()), max(0, exact.max()))}
-    drawn = verify.output_of(quantise_int8.rewrite(model, ["w"], ranges), rows)
+    drawn = verify.output_of(quantise_int8.rewrite(model, ["w"], ranges), {"x": rows})
     read, made = float(ranges["x"].scale), float(ranges["y"].scale)
     steps = np.abs(weight).max(axis=0) / 64  # of the weights, by column
     # (x + dx)(w + dw) - x w, with |dx| <= read / 2 and |dw| <= steps / 2, and the ends' roundings.
@@ -222,8 +224,9 @@ def test_all_between_the_layers_is_bytes(chosen: ChosenLayers, tmp_path: Path) -
 @pytest.mark.parametrize("layers", ["all", "all but the second"])
 def test_onnxruntime_draws_what_the_graph_says(chosen: ChosenLayers, layers: str) -> None:
     model = chosen.model if layers == "all" else chosen.in_integers(["dense", "to_image"])
-    expected = by_onnx(model, LATENTS[:8])
-    drawn = verify.output_of(model, LATENTS[:8])
+    few = examples.first(INPUTS, 8)
+    expected = by_onnx(model, few)
+    drawn = verify.output_of(model, few)
     assert expected.std() > 0.1  # a grey picture would agree with everything
     # A sum at a half may be rounded either way, so here and there a byte is another by 1.
     assert decibels(drawn, expected, (-1, 1)) > 55
@@ -303,11 +306,11 @@ def test_sums_of_residual_blocks_are_of_bytes(residual: ChosenLayers, tmp_path: 
 
 
 def test_a_residual_generator_keeps_the_bound(residual: ChosenLayers) -> None:
-    expected = verify.output_of(residual_generator(), LATENTS)
-    drawn = verify.output_of(residual.model, LATENTS)
+    expected = verify.output_of(residual_generator(), INPUTS)
+    drawn = verify.output_of(residual.model, INPUTS)
     assert expected.std() > 0.1  # a grey picture would agree with everything
     assert decibels(drawn, expected) >= 30
-    assert decibels(drawn[:8], by_onnx(residual.model, LATENTS[:8])) > 55
+    assert decibels(drawn[:8], by_onnx(residual.model, examples.first(INPUTS, 8))) > 55
 
 
 def test_a_sum_of_bytes_is_no_further_off_than_its_roundings() -> None:
@@ -331,7 +334,7 @@ def test_a_sum_of_bytes_is_no_further_off_than_its_roundings() -> None:
     ranges = {"x": Range(-3, 3), "a": Range(-3, 4), "b": Range(-4, 3), "sum": Range(-7, 6)}
     ranges["c"] = Range(-6, 7)
     maps = np.random.default_rng(0).uniform(-3, 3, (5, 8, 4, 4)).astype("f")
-    drawn = verify.output_of(quantise_int8.rewrite(model, list("abc"), ranges), maps)
+    drawn = verify.output_of(quantise_int8.rewrite(model, list("abc"), ranges), {"x": maps})
     steps = {name: float(found.scale) for name, found in ranges.items()}
     # What x and a are off counts twice, for a and b. ONNX allows a half to be rounded either way.
     off = 2 * (steps["x"] + steps["a"]) / 2 + (steps["b"] + steps["sum"] + steps["c"]) / 2
@@ -356,10 +359,10 @@ def test_a_bad_layer_stands_first_and_stays_in_float32() -> None:
 
 def test_the_bound_is_kept_and_no_layer_left_out_without_need() -> None:
     model = generator()
-    expected = verify.output_of(model, LATENTS)
+    expected = verify.output_of(model, INPUTS)
     all_layers = choose(model, 1).decibels
     found = choose(model, all_layers + 0.1)
-    assert decibels(verify.output_of(found.model, LATENTS), expected, (-1, 1)) >= (all_layers + 0.1)
+    assert decibels(verify.output_of(found.model, INPUTS), expected, (-1, 1)) >= (all_layers + 0.1)
     assert found.layers == list(found.alone)[1:]
     assert list(found.alone.values()) == sorted(found.alone.values())
 
@@ -373,7 +376,7 @@ def test_where_no_layer_keeps_the_bound_the_model_stays_as_it_is() -> None:
 
 def test_the_table_names_every_layer_and_where_it_is_computed() -> None:
     found = choose(generator(bad_layer=True), 40)
-    heading, *lines = sensitivity.table(found, LATENTS).splitlines()
+    heading, *lines = sensitivity.table(found, INPUTS).splitlines()
     assert heading.split() == ["dB", "alone", "ms", "saved", "computed", "in"]
     cells = [line.split() for line in lines]
     assert [(line[0], line[-1]) for line in cells] == [

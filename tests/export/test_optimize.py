@@ -96,7 +96,7 @@ def test_a_discriminator_is_verified_on_noise(
     source, output = make_discriminator(), tmp_path / "made.onnx"
     assert optimize.main([str(source), "-o", str(output)]) == 0
     assert "parity with tiny.discriminator.onnx on 64 images: 0.0e+00" in capsys.readouterr().out
-    images = reading.read(output).inputs
+    (images,) = reading.read(output).inputs.values()
     assert images.shape == (64, 3, IMAGE_SIZE, IMAGE_SIZE)
     low, high = METADATA.value_range
     assert images.min() == pytest.approx(low, abs=1e-3)

@@ -160,7 +160,10 @@ def test_float16_storage_halves_the_file_and_says_its_cost(
     assert half.stat().st_size < 0.65 * full.stat().st_size
     assert "float16 storage costs at most" in capsys.readouterr().out
     latents = draw_latents(0, 8, 12, "normal")
-    cost = verify.compare(verify.model_output(half, latents), verify.model_output(full, latents))
+    half_images, full_images = (
+        verify.model_output(path, {"latent": latents}) for path in (half, full)
+    )
+    cost = verify.compare(half_images, full_images)
     assert 40 < cost.decibels < 120
 
 
