@@ -6,6 +6,7 @@ This and ``translations`` are all of the exporter that needs mxnet.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -46,14 +47,16 @@ def generator(network: HybridBlock, metadata: ModelMetadata) -> Original:
     One that takes words, which the metadata then names, takes conditions beside the latents.
     """
     inputs = examples.parity_latents(metadata)
-    return _original(network, _symbol(network, inputs), metadata, inputs, _output(network, inputs))
+    (symbol,), (images,) = _symbols(network, inputs), _arrays(network, inputs)
+    return _original(network, symbol, metadata, inputs, images)
 
 
 def discriminator_of(source: Checkpoint, path: Path) -> Original:
     """A checkpoint's discriminator: float32 (N, 3, S, S) in the value range to scores (N,).
 
     A score is the higher, the more real a picture looks; where the network judges patches, it is
-    their mean.
+    their mean. One that takes words takes conditions beside the pictures, and where it also tells
+    the logarithm of how likely these are, that is added.
 
     Args:
         path: of the checkpoint, to be named in errors.
@@ -66,11 +69,16 @@ def discriminator_of(source: Checkpoint, path: Path) -> Original:
     network = loop.make_discriminator(recipe, mx.cpu(), checkpoint.words_of(source))
     checkpoint.set_network_arrays(network, checkpoint.part_of(source.arrays, DISCRIMINATOR))
     inputs = _drawn(generator_of(source, path, WEIGHTS[0]))
-    scores, symbol = _output(network, inputs), _symbol(network, inputs)
+    (scores, *likelihoods), (symbol, *their_symbols) = (
+        _arrays(network, inputs),
+        _symbols(network, inputs),
+    )
     if scores.ndim == 2:
         scores, symbol = scores.mean(axis=1), symbol.mean(axis=1, name="mean")
-    if not recipe.objective.higher_is_real:
-        scores, symbol = -scores, -symbol
+    with mx.name.Prefix("judged"):  # so that no name is one of the network's own
+        if not recipe.objective.higher_is_real:
+            scores, symbol = -scores, -symbol
+        scores, symbol = sum(likelihoods, scores), sum(their_symbols, symbol)
     return _original(network, symbol, _metadata(source, path, DISCRIMINATOR), inputs, scores)
 
 
@@ -80,14 +88,19 @@ def _drawn(generator: Original) -> Inputs:
     return {INPUT[DISCRIMINATOR]: generator.outputs, **others}
 
 
-def _symbol(network: HybridBlock, inputs: Inputs) -> mx.sym.Symbol:
-    """What the Gluon network makes of inputs of these names."""
-    return network(*map(mx.sym.var, inputs))
+def _symbols(network: HybridBlock, inputs: Inputs) -> list[mx.sym.Symbol]:
+    """What the Gluon network makes of inputs of these names, one for each of its outputs."""
+    return _listed(network(*map(mx.sym.var, inputs)))
 
 
-def _output(network: HybridBlock, inputs: Inputs) -> np.ndarray:
-    """What the Gluon network gives in use, float32."""
-    return network(*map(mx.nd.array, inputs.values())).asnumpy()
+def _arrays(network: HybridBlock, inputs: Inputs) -> list[np.ndarray]:
+    """What the Gluon network gives in use, float32 each."""
+    return [made.asnumpy() for made in _listed(network(*map(mx.nd.array, inputs.values())))]
+
+
+def _listed(made: Any) -> list[Any]:
+    """The outputs of a Gluon network, which gives a single one by itself."""
+    return list(made) if isinstance(made, (list, tuple)) else [made]
 
 
 def _original(

@@ -100,6 +100,21 @@ def mean(node: dict[str, Any], **options: Any) -> list[onnx.NodeProto]:
     return [helper.make_node("ReduceMean", inputs, [name], axes=axes, keepdims=keep)]
 
 
+@MXNetGraph.register("broadcast_axis", OPSET)
+def broadcast_axis(node: dict[str, Any], **options: Any) -> list[onnx.NodeProto]:
+    """Repeat an array along its last axes; mxnet's own takes 14 nodes more to compute the shape."""
+    name, attributes = node["name"], node["attrs"]
+    axes, sizes = (
+        [int(number) for number in attributes[key].strip("()").split(",") if number.strip()]
+        for key in ("axis", "size")
+    )
+    shape = np.ones(max(axes) + 1, np.int64)
+    shape[axes] = sizes
+    stored = numpy_helper.from_array(shape, f"{name}_shape")
+    options["initializer"].append(stored)
+    return [helper.make_node("Expand", [*_inputs(node, options), stored.name], [name])]
+
+
 @MXNetGraph.register("dot", OPSET)
 def dot(node: dict[str, Any], **options: Any) -> list[onnx.NodeProto]:
     """The product of two matrices; mxnet's own prints a warning about larger arrays each time."""

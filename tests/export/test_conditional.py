@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,16 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from edgegan.export import examples, explanation, optimize, pipeline, reading, translation, verify
+from edgegan.export import (
+    examples,
+    explanation,
+    optimize,
+    pipeline,
+    reading,
+    to_onnx,
+    translation,
+    verify,
+)
 from edgegan.export.examples import Inputs
 from edgegan.export.operations import multiply_adds
 from edgegan.export.pipeline import Original
@@ -21,7 +31,11 @@ from edgegan.runtime.generator import Generator, from_bytes, to_bytes
 from edgegan.runtime.latent import Stream, draw_latents
 from edgegan.runtime.metadata import ModelMetadata
 from edgegan.runtime.quality import decibels
+from edgegan.runtime.run_folder import BEST
 from edgegan.runtime.words import Group, Words
+from edgegan.trainer import recipe
+from edgegan.trainer.checkpoint import Checkpoint
+from edgegan.trainer.conditioned import ConditionedTraining
 from edgegan.trainer.framework import HybridBlock, autograd, mx
 from edgegan.trainer.networks import Latent
 from edgegan.trainer.networks.dcgan import DcganGenerator
@@ -42,6 +56,26 @@ METADATA = ModelMetadata(
     images_seen=7,
     words=WORDS,
 )
+
+
+SMALL = ["image_size=16", "generator.width=3", "discriminator.width=3", "latent.size=6"]
+DISCRIMINATORS = [
+    ["condition={name: auxiliary, loss: softmax}"],
+    ["condition={name: auxiliary, loss: softmax}", "discriminator.norm=spectral"],
+    [
+        "condition={name: auxiliary, loss: binary}",
+        "objective={name: least_squares}",
+        "objective.a=1",
+        "objective.b=0",
+    ],
+    ["condition={name: concatenated}"],
+    ["condition={name: projection}", "discriminator.norm=spectral"],
+    *(
+        [f"condition={{name: {name}}}", "discriminator.network=patch", "discriminator.halvings=2"]
+        for name in ("auxiliary, loss: softmax", "concatenated", "projection")
+    ),
+    ["condition={name: concatenated}", "discriminator.network=hw3_baseline"],
+]
 
 
 class Conditional(HybridBlock):
@@ -288,6 +322,97 @@ def test_a_condition_that_nothing_reads_is_an_input_all_the_same() -> None:
     np.testing.assert_allclose(
         verify.output_of(made.model, made.inputs), made.outputs, rtol=0, atol=1e-5
     )
+
+
+def trained(*overrides: str) -> tuple[ConditionedTraining, Checkpoint]:
+    """A training with weights and statistics as if it had gone on for long, and its checkpoint."""
+    training = ConditionedTraining(
+        recipe.load("dcgan", [*SMALL, *overrides]), 0, mx.cpu(), 9, WORDS
+    )
+    random = np.random.default_rng(0)
+    arrays = training.state()
+    for name, array in arrays.items():
+        if name.startswith(("ema/", "discriminator/")) and "left_vector" not in name:
+            spread = random.uniform(0.5, 2, array.shape)
+            arrays[name] = np.float32(spread if "running_var" in name else array + 0.1 * spread)
+            if name.endswith("weight"):
+                deviation = 1.5 / np.sqrt(np.prod(array.shape[1:]))
+                arrays[name] = np.float32(random.normal(0, deviation, array.shape))
+    training.set_state(7, arrays)
+    facts = {"step": 7, "seed": 0, "images_seen": 448, "pictures": 9, "minutes": 1.0}
+    facts["words"] = WORDS.to_json()
+    return training, Checkpoint(training.recipe, facts, training.state())
+
+
+def log_likelihood(logits: np.ndarray, conditions: np.ndarray, loss: str) -> np.ndarray:
+    """Of words, by what an auxiliary classifier reads; float32 (N,)."""
+    if loss == "binary":
+        shares = 1 / (1 + np.exp(-logits))
+        return np.log(np.where(conditions == 1, shares, 1 - shares)).sum(axis=1)
+    groups = zip(np.split(logits, [7], axis=1), np.split(conditions, [7], axis=1))
+    return sum(
+        np.log((np.exp(read) / np.exp(read).sum(axis=1, keepdims=True))[asked == 1])
+        for read, asked in groups
+    )
+
+
+@pytest.mark.parametrize("overrides", DISCRIMINATORS, ids=" ".join)
+def test_every_discriminator_scores_as_its_network_does(
+    overrides: list[str], every_pair: tuple[Inputs, np.ndarray], tmp_path: Path
+) -> None:
+    training, source = trained(*overrides)
+    source.save(tmp_path / BEST)
+    path = tmp_path / "model.onnx"
+    to_onnx.main([str(tmp_path), "-o", str(path), "--part", "discriminator"])
+    conditions = every_pair[0]["condition"][:35]  # no mixtures, whose words are none
+    images = np.random.default_rng(5).uniform(-1, 1, (35, 3, 16, 16)).astype(np.float32)
+    given = mx.nd.array(images), mx.nd.array(conditions)
+    judged = training.discriminator(*given)
+    alone = judged[0] if isinstance(judged, (list, tuple)) else judged
+    expected = alone.asnumpy().reshape(35, -1).mean(axis=1)
+    if "objective.a=1" in overrides:
+        expected = -expected  # it is taught that what is real has the lower score
+    for loss in [text for text in ("softmax", "binary") if text in overrides[0]]:
+        maps = training.discriminator.core(given[0])
+        logits = training.discriminator.head.logits(maps).asnumpy()
+        expected = expected + log_likelihood(logits.astype(float), conditions, loss)
+    inputs = {"image": images, "condition": conditions}
+    scores = verify.model_output(path, inputs)
+    assert scores.shape == (35,)
+    np.testing.assert_allclose(scores, expected, rtol=1e-5, atol=1e-5)
+    other = verify.model_output(path, {**inputs, "condition": np.roll(conditions, 9, axis=0)})
+    assert np.abs(other - scores).max() > 1e-3  # the words count
+    operators = {node.op_type for node in onnx.load(str(path)).graph.node}
+    assert not operators & {"MatMul", "Shape", "Range", "Constant", "BatchNormalization"}
+    first = path.read_bytes()
+    to_onnx.main([str(tmp_path), "-o", str(path), "--part", "discriminator"])
+    assert path.read_bytes() == first
+
+
+def test_a_run_with_words_becomes_two_files_that_fit(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    training, source = trained("condition={name: auxiliary}")
+    source.save(tmp_path / BEST)
+    path, beside = tmp_path / "model.onnx", tmp_path / "model.discriminator.onnx"
+    to_onnx.main([str(tmp_path), "-o", str(path)])
+    to_onnx.main([str(tmp_path), "-o", str(beside), "--part", "discriminator"])
+    said = capsys.readouterr().out
+    assert re.search(r"parity with the network on 6\d latents and conditions", said)
+    assert re.search(r"parity with the network on 6\d images and conditions", said)
+    generator = Generator.load(path, "cpu")
+    assert generator.words == WORDS
+    condition = generator.condition(["b hair y eyes"])
+    drawn = generator.images(3, 20, condition=condition)
+    latents = mx.nd.array(generator.latents(3, 20))
+    expected = training.average(latents, mx.nd.array(condition.repeat(20, axis=0))).asnumpy()
+    assert np.abs(drawn.astype(int) - to_bytes(expected)).max() <= 1
+    best = Generator.load(path, "cpu", best_of=4).images(3, 5, condition=condition)
+    scores = verify.model_output(
+        beside, {"image": from_bytes(drawn), "condition": condition.repeat(20, axis=0)}
+    )
+    chosen = scores.reshape(5, 4).argmax(axis=1) + 4 * np.arange(5)
+    np.testing.assert_array_equal(best, drawn[chosen])
 
 
 # Files that are none of ours
