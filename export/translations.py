@@ -50,7 +50,7 @@ def as_mxnet_exports(
 ) -> onnx.ModelProto:
     """What mxnet's exporter makes of a network, which it can only write to a file."""
     # It takes the shapes in the order in which the symbol reads its inputs.
-    read = [shapes[name] for name in symbol.list_inputs() if name in shapes]
+    read = [shapes[name] for name in symbol.list_arguments() if name in shapes]
     arrays = {name: item.data() for name, item in network.collect_params().items()}
     with temporary_folder() as folder:
         path = str(folder / "model.onnx")
