@@ -18,7 +18,7 @@ from edgegan.runtime.network import Network
 from edgegan.runtime.onnx_file import check_model
 
 EXPECTED = "expected a file that edgegan export wrote with --optimize 0, 1 or 2"
-EXAMPLES = {GENERATOR: examples.parity_latents, DISCRIMINATOR: examples.noise}
+TRIED_ON = {GENERATOR: examples.parity_latents, DISCRIMINATOR: examples.noise}
 
 
 def read(path: Path) -> Original:
@@ -40,7 +40,7 @@ def read(path: Path) -> Original:
     _check_computes_in_float32(model, path)
     if model.graph.output[0].type.tensor_type.elem_type == TensorProto.UINT8:
         model = _with_values(model, metadata, path)
-    inputs = EXAMPLES[part](metadata)
+    inputs = TRIED_ON[part](metadata)
     return Original(path.name, model, metadata, inputs, verify.output_of(model, inputs))
 
 

@@ -39,6 +39,8 @@ GREATEST_BYTE = 255
 # than 64, pictures would depend on the processor. To 127 it would be 0.8 dB for the shipped model.
 GREATEST_WEIGHT = 64
 GREATEST_BIAS = 2**30  # half of what an int32 sum holds; the other half is for the products
+# Words that stand beside a latent become bytes of one scale with it: a scale of their own would be
+# 0.3 dB for a generator of faces by words (of 47).
 MOVES = ("Concat", "DepthToSpace", "Flatten", "Reshape", "Transpose")
 
 
