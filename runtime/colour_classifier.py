@@ -34,12 +34,21 @@ class ColourClassifier:
         (features,) = self._run(["features"], images)
         return features
 
+    @property
+    def words(self) -> dict[str, list[str]]:
+        """The colours of hair and those of eyes that it knows, by head."""
+        stored = self._session.get_modelmeta().custom_metadata_map
+        return {head: stored[head].split() for head in HEADS}
+
+    def logits(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """How likely each of a head's ``words`` is, float32 (N, words), of uint8 (N, H, W, 3)."""
+        return dict(zip(HEADS, self._run(list(HEADS), images)))
+
     def colours(self, images: np.ndarray) -> list[tuple[str, str]]:
         """The likeliest colours of hair and eyes of uint8 (N, H, W, 3), RGB, at least one."""
-        words = self._session.get_modelmeta().custom_metadata_map
         hair, eyes = (
-            np.array(words[head].split())[logits.argmax(axis=1)].tolist()
-            for head, logits in zip(HEADS, self._run(list(HEADS), images))
+            np.array(self.words[head])[logits.argmax(axis=1)].tolist()
+            for head, logits in self.logits(images).items()
         )
         return list(zip(hair, eyes))
 
