@@ -260,11 +260,11 @@ def read_real(source: Path, skip_bad: bool) -> tuple[Words, WordedPictures]:
     pictures = pack(source, IMAGE_SIZE, skip_bad)
     held_out = split(pictures, HELD_OUT, VALIDATION).held_out
     groups = [Group(name, tuple(colours)) for name, colours in zip(HEADS, tagged.words)]
-    words = Words.of(groups, tagged.labels)
+    words = Words.of(groups, tagged.choices)
     part = tagged.part(held_out)
-    seen = Eye(ColourClassifier(), _namer_of(words)).look_at(iter([part.images]), part.labels)
+    seen = Eye(ColourClassifier(), _namer_of(words)).look_at(iter([part.images]), part.choices)
     origins = pictures.groups()[held_out]
-    return words, WordedPictures(seen.features, part.labels, seen.named, origins)
+    return words, WordedPictures(seen.features, part.choices, seen.named, origins)
 
 
 def open_conditional(name: str) -> Conditional:

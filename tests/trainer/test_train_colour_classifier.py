@@ -14,13 +14,10 @@ import onnxruntime
 import pytest
 
 from edgegan.runtime.errors import run_command
-from edgegan.trainer import train_colour_classifier
+from edgegan.trainer import classifier, train_colour_classifier
+from edgegan.trainer.classifier import Classifier, augment
 from edgegan.trainer.data import to_network_range
-from edgegan.trainer.train_colour_classifier import (
-    ColourClassifier,
-    augment,
-    read_tagged_pictures,
-)
+from edgegan.trainer.train_colour_classifier import read_tagged_pictures
 from training_help import encode, part_of
 
 COLOURS = {"red": (200, 30, 30), "green": (30, 200, 30), "blue": (30, 30, 200)}
@@ -93,7 +90,7 @@ def test_each_picture_has_its_own_tag(tagged_zip: Callable[..., Path]) -> None:
     assert tagged.images.shape == (300, 64, 64, 3)
     hair, eyes = tagged.words
     assert hair == eyes == ["blue", "green", "red"]
-    for image, (hair_label, eyes_label) in zip(tagged.images, tagged.labels):
+    for image, (hair_label, eyes_label) in zip(tagged.images, tagged.choices):
         for half, word in ((image[:32], hair[hair_label]), (image[32:], eyes[eyes_label])):
             assert half.mean(axis=(0, 1)).argmax() == np.argmax(COLOURS[word])
 
@@ -102,7 +99,7 @@ def test_augmenting_mirrors_and_shifts_and_nothing_else() -> None:
     """Every picture is a window into the old one, as wide as that, or into its mirror image."""
     images = np.random.default_rng(0).integers(0, 256, (40, 64, 64, 3), dtype=np.uint8)
     moved = augment(images, 3)
-    most = train_colour_classifier.MOST_SHIFT
+    most = classifier.MOST_SHIFT
     moves = [
         (flip, y, x)
         for flip in (1, -1)
@@ -132,6 +129,7 @@ def test_the_command_learns_colours_and_writes_what_it_learnt(
 ) -> None:
     monkeypatch.setattr(train_colour_classifier, "EPOCHS", 6)
     monkeypatch.setattr(train_colour_classifier, "BATCH_SIZE", 20)
+    monkeypatch.setattr(classifier, "BATCH_SIZE", 20)
     path = tagged_zip(120)
     status, out, _ = command(path)
     assert status == 0
@@ -149,14 +147,14 @@ def test_the_command_learns_colours_and_writes_what_it_learnt(
     )
     assert features.shape == (120, 320)
     named = np.stack([logits.argmax(axis=1) for logits in heads], axis=1)
-    assert (named == tagged.labels).mean() > 0.95
+    assert (named == tagged.choices).mean() > 0.95
     metadata = session.get_modelmeta().custom_metadata_map
     assert metadata == {"hair": "blue green red", "eyes": "blue green red"}
 
 
 def test_the_file_computes_what_the_network_does(tmp_path: Path) -> None:
     """With batch norms that have seen something; pictures of one colour have no spread."""
-    network = ColourClassifier(3, 2)
+    network = Classifier((3, 2))
     network.initialize(mx.init.Xavier())
     random = np.random.default_rng(0)
     for name, parameter in network.collect_params(".*(running|beta).*").items():
