@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import time
 from contextlib import suppress
+from pathlib import Path
 
 from edgegan.runtime.detector import CASCADE_NAME
 from edgegan.runtime.errors import add_debug_option, run_command
-from edgegan.runtime.files import cache_directory
+from edgegan.runtime.files import cache_directory, classifiers_folder
 from edgegan.runtime.options import whole_number
 from edgegan.runtime.packed import (
     PackedSet,
@@ -54,6 +55,11 @@ def contents() -> list[str]:
         what = "being packed, or left by a packing that was killed"
         size = megabytes(sum(status.st_size for status in left))
         rows.append((what, "-", size, _date(max(status.st_mtime for status in left))))
+    for path in _classifiers():
+        with suppress(FileNotFoundError):
+            status = path.stat()
+            what = "a classifier of words, trained by edgegan evaluate"
+            rows.append((what, "-", megabytes(status.st_size), _date(status.st_mtime)))
     cascade = cache_directory() / CASCADE_NAME
     if cascade.exists():
         status = cascade.stat()
@@ -65,7 +71,7 @@ def contents() -> list[str]:
 
 
 def clear(days: int) -> list[str]:
-    """Remove the packed pictures that were not used for so many days; a line for each set.
+    """Remove what was not used for so many days: a line for each packed set, and for classifiers.
 
     What is in use stays, and so does the cascade, which may not be had again.
     """
@@ -74,7 +80,17 @@ def clear(days: int) -> list[str]:
     if unfinished(packed_folder()):
         done = remove_unfinished()
         lines.append("removed what killed packings left" if done else "a packing is going on: kept")
+    trained = [path for path in _classifiers() if time.time() - path.stat().st_mtime >= days * DAY]
+    for path in trained:
+        path.unlink(missing_ok=True)
+    if trained:
+        lines.append(f"removed: classifiers of words, {len(trained)}")
     return lines or ["nothing to clear"]
+
+
+def _classifiers() -> list[Path]:
+    """Those that are whole; what is being written has a hidden name."""
+    return sorted(classifiers_folder().glob("[!.]*.npz"))
 
 
 def megabytes(size: int) -> str:
@@ -94,8 +110,8 @@ def _date(seconds: float) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="edgegan cache",
-        description="Say what is in the user's cache: packed pictures, which training reads, and "
-        "the cascade that finds faces. EDGEGAN_CACHE moves it.",
+        description="Say what is in the user's cache: packed pictures, which training reads, "
+        "classifiers of words, and the cascade that finds faces. EDGEGAN_CACHE moves it.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -105,8 +121,8 @@ def _parser() -> argparse.ArgumentParser:
         const=0,
         type=whole_number("--clear", 0),
         metavar="DAYS",
-        help="remove the packed pictures that were not used for so many days (all of them); they "
-        "are packed again when they are needed",
+        help="remove the packed pictures and the classifiers that were not used for so many days "
+        "(all of them); they are made again when they are needed",
     )
     add_debug_option(parser)
     return parser

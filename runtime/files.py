@@ -255,6 +255,11 @@ def check_not_read(
             )
 
 
+def classifiers_folder() -> Path:
+    """Where classifiers of words are kept that edgegan evaluate has trained; it may not exist."""
+    return cache_directory() / "classifiers"
+
+
 def cache_directory() -> Path:
     """Return the user's cache for this program: $EDGEGAN_CACHE, else the system's own place.
 

@@ -20,6 +20,7 @@ LAST = "last.npz"  # the checkpoint that the run goes on from
 BEST = "best.npz"  # the one to use: docs/training.md says which that is
 JUDGE = "judge.npz"  # whose discriminator was trained on its own in the end
 EVALUATION = "evaluation.json"  # what edgegan evaluate measured
+WORDS = "words.png"  # the table of pictures that belongs to it, of a conditional generator
 SKIPPED = "skipped.txt"  # the pictures that were left out, and why
 GRIDS = "grids"  # a folder of pictures, each named after its step
 EVENTS = "events"  # what the names of TensorBoard's event files begin with

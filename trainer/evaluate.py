@@ -6,7 +6,7 @@ import argparse
 import json
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ import numpy as np
 from tqdm import tqdm
 
 from edgegan.runtime.detector import Detector, find_detector
-from edgegan.runtime.errors import UserError, add_debug_option, run_command
+from edgegan.runtime.errors import UserError, add_debug_option, run_command, say
 from edgegan.runtime.files import write_bytes
 from edgegan.runtime.generator import Generator, to_bytes
 from edgegan.runtime.grid import BASELINE_IMAGES
@@ -28,7 +28,14 @@ from edgegan.runtime.run_folder import EVALUATION, find_checkpoint
 from edgegan.runtime.score import score_images
 from edgegan.runtime.tables import aligned
 from edgegan.trainer import checkpoint, loop
-from edgegan.trainer.data import pack, read_pictures
+from edgegan.trainer.data import PackedPictures, pack, read_pictures
+from edgegan.trainer.evaluate_words import (
+    Conditional,
+    Findings,
+    WordExaminer,
+    word_lines,
+    write_table,
+)
 from edgegan.trainer.features import Extractor, find_extractors
 from edgegan.trainer.framework import mx
 from edgegan.trainer.metrics import find_columns, find_metrics
@@ -89,6 +96,7 @@ class MeasuredGenerator:
         known: what it was trained on; None where nobody knows.
         facts: what else is known of its training: checkpoint, step, minutes, images_seen.
         folder: of its run, which keeps the evaluation.
+        conditional: how it draws what words say; None where it takes none.
     """
 
     name: str
@@ -97,6 +105,7 @@ class MeasuredGenerator:
     draw: Draw
     facts: dict[str, Any]
     folder: Path | None = None
+    conditional: Conditional | None = None
 
     @property
     def pictures(self) -> Pictures:
@@ -154,18 +163,35 @@ def main(argv: list[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     generators = [open_generator(name, options.seed) for name in options.generators]
     examiner = Examiner(find_extractors()[options.features](), find_detector(options.cascade))
-    references = {
-        pictures: read_reference(options.data, pictures, options.images, examiner, options.skip_bad)
+    packed = {
+        pictures: _pack(options.data, pictures, generators, options.skip_bad)
         for pictures in dict.fromkeys(generator.pictures for generator in generators)
+    }
+    references = {
+        which: read_reference(options.data, pictures, which, options.images, examiner)
+        for which, pictures in packed.items()
+    }
+    word_examiners = {
+        which: WordExaminer(pictures, which.held_out, examiner.extract, options.images)
+        for which, pictures in packed.items()
+        if pictures.words
     }
     evaluations = []
     unwritten: list[UserError] = []
     for generator in generators:
         evaluation = examine(generator, references[generator.pictures], examiner, options.images)
         evaluation.update(features=options.features, seed=options.seed)
+        findings = _examine_words(generator, word_examiners, options.seed)
+        if findings:
+            floor = {**evaluation["floor"], "words": findings.floor}
+            evaluation.update(findings.to_json(), floor=floor)
         evaluations.append({"name": generator.name, **evaluation})
         if generator.folder is not None:
             try:
+                if findings:
+                    evaluation["word_table"]["sha256"] = write_table(
+                        generator.folder, findings.picture
+                    )
                 _write(evaluation, generator.folder, sys.stderr if options.json else sys.stdout)
             except UserError as error:  # the figures took long, and are printed all the same
                 unwritten.append(error)
@@ -173,6 +199,35 @@ def main(argv: list[str] | None = None) -> int:
     if unwritten:
         raise UserError("; ".join(map(str, unwritten))) from unwritten[0]
     return 0
+
+
+def _pack(
+    source: Path, which: Pictures, generators: Sequence[MeasuredGenerator], skip_bad: bool
+) -> PackedPictures:
+    """The pictures, with their words if they have some and a generator takes words."""
+    if any(generator.conditional for generator in generators if generator.pictures == which):
+        try:
+            return pack(source, which.image_size, skip_bad, which.crop_from, with_words=True)
+        except UserError as error:
+            # Where something else is wrong than the words, it is again without them.
+            pictures = pack(source, which.image_size, skip_bad, which.crop_from)
+            say(f"words are not measured: {error}")
+            return pictures
+    return pack(source, which.image_size, skip_bad, which.crop_from)
+
+
+def _examine_words(
+    generator: MeasuredGenerator, examiners: Mapping[Pictures, WordExaminer], seed: int
+) -> Findings | None:
+    """What is measured of a conditional generator's words; None where that cannot be, and said."""
+    examiner = examiners.get(generator.pictures)
+    if generator.conditional is None or examiner is None:
+        return None
+    try:
+        return examiner.examine(generator.conditional, seed)
+    except UserError as error:
+        say(f"{generator.name}: words are not measured: {error}")
+        return None
 
 
 def _write(evaluation: Evaluation, folder: Path, output: TextIO) -> None:
@@ -222,17 +277,16 @@ def open_generator(name: str, seed: int) -> MeasuredGenerator:
 
 
 def read_reference(
-    source: Path, which: Pictures, images: int, examiner: Examiner, skip_bad: bool = False
+    source: Path, pictures: PackedPictures, which: Pictures, images: int, examiner: Examiner
 ) -> Reference:
     """The pictures of ``source`` that are held out, and of the others as many as are drawn.
 
     Both in random order, which the metrics ask for, and at most MOST_PICTURES.
 
     Raises:
-        UserError: there are no pictures, fewer than LEAST_PICTURES are held out, or they are all
-            alike.
+        UserError: fewer than LEAST_PICTURES are held out, they are all alike, or the packed
+            pictures are damaged.
     """
-    pictures = pack(source, which.image_size, skip_bad, which.crop_from)
     # What validates is among the others, so that runs whose shares of it differ have one floor.
     parts = split(pictures, which.held_out, validation=0)
     others, held_out = (
@@ -279,27 +333,37 @@ def _open_export(name: str, path: Path, seed: int) -> MeasuredGenerator:
         return generator.images(seed, count, first=first)
 
     facts = {"images_seen": metadata.images_seen}
-    return MeasuredGenerator(name, metadata.image_size, metadata.pictures, draw, facts)
+    words, latents = generator.words, (metadata.latent_size, metadata.latent_distribution)
+    conditional = Conditional(words, *latents, generator.images_of) if words else None
+    return MeasuredGenerator(
+        name, metadata.image_size, metadata.pictures, draw, facts, conditional=conditional
+    )
 
 
 def _open_checkpoint(name: str, path: Path, seed: int) -> MeasuredGenerator:
     file = find_checkpoint(path)
     source = checkpoint.load(file, AnyRecipe)
-    network = loop.make_generator(source.recipe, mx.cpu())
+    words = checkpoint.words_of(source)
+    network = loop.make_generator(source.recipe, mx.cpu(), words)
     checkpoint.set_network_arrays(network, checkpoint.part_of(source.arrays, "ema"))
     recipe = source.recipe
+    distribution = recipe.latent.distribution
 
-    def draw(first: int, count: int) -> np.ndarray:
-        distribution = recipe.latent.distribution
-        latents = draw_latents(seed, count, recipe.input_size, distribution, first=first)
-        output = network(mx.nd.array(latents)).asnumpy()
+    def draw_of(*inputs: np.ndarray) -> np.ndarray:
+        output = network(*map(mx.nd.array, inputs)).asnumpy()
         return to_bytes(output, VALUE_RANGES[recipe.value_range])
 
+    def draw(first: int, count: int) -> np.ndarray:
+        if conditional:
+            return conditional.images(seed, conditional.choices(seed, count, first), first)
+        return draw_of(draw_latents(seed, count, recipe.input_size, distribution, first=first))
+
+    conditional = Conditional(words, recipe.input_size, distribution, draw_of) if words else None
     counts = {name: source.facts[name] for name in ("step", "minutes", "images_seen")}
     facts = {**counts, "checkpoint": file.name}
     known = training_pictures(source, file)
     folder = path if path.is_dir() else None
-    return MeasuredGenerator(name, recipe.image_size, known, draw, facts, folder)
+    return MeasuredGenerator(name, recipe.image_size, known, draw, facts, folder, conditional)
 
 
 def _tables(evaluations: list[Evaluation]) -> str:
@@ -307,7 +371,9 @@ def _tables(evaluations: list[Evaluation]) -> str:
     alike: dict[str, list[Evaluation]] = {}
     for evaluation in evaluations:
         alike.setdefault(json.dumps(evaluation["reference"]), []).append(evaluation)
-    return "\n\n".join(map(_table, alike.values()))
+    worded = [evaluation for evaluation in evaluations if "words" in evaluation]
+    parts = [*map(_table, alike.values()), *([word_lines(worded)] if worded else [])]
+    return "\n\n".join(parts)
 
 
 def _table(evaluations: list[Evaluation]) -> str:

@@ -199,3 +199,19 @@ def test_what_is_being_packed_stays(cache: Path, capsys: pytest.CaptureFixture[s
 def test_days_that_are_none_are_refused() -> None:
     with pytest.raises(UserError, match="--clear is 'x', expected a whole number from 0"):
         main(["--clear", "x"])
+
+
+def test_classifiers_are_listed_and_cleared_by_age(
+    cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = cache / "classifiers"
+    folder.mkdir(parents=True)
+    for days in (0, 40):
+        (folder / f"{days}.npz").write_bytes(bytes(700_000))
+        os.utime(folder / f"{days}.npz", 2 * (time.time() - days * DAY,))
+    (folder / ".being-written.npz").write_bytes(b"")
+    assert main([]) == 0
+    assert capsys.readouterr().out.count("a classifier of words, trained by edgegan evaluate") == 2
+    assert main(["--clear", "30"]) == 0
+    assert "removed: classifiers of words, 1" in capsys.readouterr().out
+    assert sorted(path.name for path in folder.iterdir()) == [".being-written.npz", "0.npz"]

@@ -38,6 +38,10 @@ class WordedPictures:
         """Those of a generator, of which each counts, however alike they are."""
         return cls(features, choices, named, np.arange(len(features)))
 
+    def with_word(self, group: int, word: int) -> np.ndarray:
+        """The features of those that have a word of a group, float (M, D)."""
+        return self.features[self.choices[:, group] == word]
+
 
 class WordMetric(ABC):
     """What tells whether pictures are what their words say, in one number or several."""
@@ -46,7 +50,11 @@ class WordMetric(ABC):
 
     @abstractmethod
     def measure(self, generated: WordedPictures, real: WordedPictures) -> dict[str, float]:
-        """A number by each key of ``columns``; keys that cannot be told are left out."""
+        """A number by each key of ``columns``; what too few pictures tell is left out."""
+
+    def floor(self, training: WordedPictures, held_out: WordedPictures) -> dict[str, float]:
+        """What real pictures measure in place of generated ones, against those held out."""
+        return self.measure(training, held_out)
 
 
 def find_word_metrics() -> list[WordMetric]:
@@ -57,4 +65,7 @@ def find_word_metrics() -> list[WordMetric]:
 
 def find_word_columns() -> dict[str, Column]:
     """What stands above each number of all of them, by its key."""
-    return {column.key: column for metric in find_word_metrics() for column in metric.columns}
+    from edgegan.trainer.word_metrics.classification_accuracy import COLUMN
+
+    found = [column for metric in find_word_metrics() for column in metric.columns]
+    return {column.key: column for column in [*found, COLUMN]}

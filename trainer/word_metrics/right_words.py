@@ -16,6 +16,10 @@ class RightWords(WordMetric):
     def measure(self, generated: WordedPictures, real: WordedPictures) -> dict[str, float]:
         return {"right_words": float(all_right(generated).mean())}
 
+    def floor(self, training: WordedPictures, held_out: WordedPictures) -> dict[str, float]:
+        """Of those held out: the others have trained the classifier."""
+        return self.measure(held_out, held_out)
+
 
 def all_right(pictures: WordedPictures) -> np.ndarray:
     """Whether every word of each picture is named as it should be, bool (N,)."""
