@@ -14,8 +14,9 @@ Of pictures that others made it measures what a picture can tell.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,9 @@ import numpy as np
 
 from benchmarks import measure
 from edgegan.runtime import tables
-from edgegan.runtime.colour_classifier import ColourClassifier
 from edgegan.runtime.cores import available_cores
 from edgegan.runtime.detector import Detector, find_cascade
 from edgegan.runtime.errors import UserError, add_debug_option, run_command
-from edgegan.runtime.generator import Generator, to_bytes
 from edgegan.runtime.grid import (
     BASELINE_HIDDEN,
     BASELINE_IMAGES,
@@ -37,12 +36,15 @@ from edgegan.runtime.grid import (
     BASELINE_TOPS,
     read_picture,
 )
-from edgegan.runtime.latent import draw_latents
-from edgegan.runtime.models import identify
 from edgegan.runtime.options import add_cascade_option, whole_number
-from edgegan.runtime.run_folder import find_checkpoint
 from edgegan.runtime.score import score_images
-from edgegan.runtime.words import Group, Words
+from edgegan.runtime.tags import NONE
+from edgegan.runtime.words import Words
+from edgegan.trainer.data import pack, read_pictures
+from edgegan.trainer.evaluate import open_generator
+from edgegan.trainer.evaluate_words import Conditional, look_at, translated
+from edgegan.trainer.features import Extractor
+from edgegan.trainer.features.colour_classifier import ColourFeatures
 from edgegan.trainer.metrics.faces import summarise
 from edgegan.trainer.options import add_data_options
 from edgegan.trainer.split import HELD_OUT, VALIDATION, split
@@ -70,45 +72,29 @@ LACKING_IMAGES = 400
 GRIDS = 40  # of the assignment's texts
 FACE_GRIDS = 100
 WORST = 5  # pairs, that the report names
-BATCH = 250
 IMAGE_SIZE = 64  # of the real pictures
 
-Draw = Callable[[np.ndarray, np.ndarray], np.ndarray]  # latents, conditions -> uint8 (N, S, S, 3)
-
 
 @dataclass(frozen=True)
-class Conditional:
-    """A conditional generator: latents and conditions, float32 (N, …), to pictures."""
+class Judge:
+    """What measures: real pictures held out, in the words of the data, and who sees pictures."""
 
-    name: str
     words: Words
-    latent_size: int
-    distribution: str
-    draw: Draw
-
-    def images(self, seed: int, choices: np.ndarray, first: int = 0) -> Iterator[np.ndarray]:
-        """Those of a seed's latents from ``first`` on with these choices, a batch at a time."""
-        conditions = self.words.one_hot(choices)
-        for start in range(0, len(choices), BATCH):
-            batch = conditions[start : start + BATCH]
-            latents = draw_latents(
-                seed, len(batch), self.latent_size, self.distribution, first=first + start
-            )
-            yield self.draw(latents, batch)
-
-
-@dataclass(frozen=True)
-class Eye:
-    """What looks at pictures: their features and the words that they show."""
-
-    classifier: ColourClassifier
+    real: WordedPictures
+    extract: Extractor
     namer: Namer
+    detector: Detector
 
-    def look_at(self, batches: Iterator[np.ndarray], choices: np.ndarray) -> WordedPictures:
-        """What is seen of pictures that were asked for in these words, int64 (N, groups)."""
-        seen = [(self.classifier.features(batch), self.namer(batch)) for batch in batches]
-        features, named = map(np.concatenate, zip(*seen))
-        return WordedPictures.drawn(features, choices, named)
+    def look_at(
+        self, generator: Conditional, choices: np.ndarray, seed: int = 0, first: int = 0
+    ) -> WordedPictures:
+        """What is seen of faces ``first`` and on of a seed, with words in the data's numbers."""
+        asked = translated(choices, self.words, generator.words)
+        return look_at(generator.batches(seed, asked, first), choices, self.extract, self.namer)
+
+    def parse(self, texts: Sequence[str]) -> np.ndarray:
+        """Texts that name every group as choices, int64 (N, groups)."""
+        return np.array([self.words.parse(text) for text in texts], np.int64)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -118,18 +104,16 @@ def main(argv: list[str] | None = None) -> int:
         UserError: a generator or the pictures cannot be read, or their words are others.
     """
     options = _parse(argv)
-    words, real = read_real(options.data, options.skip_bad)
-    eye = Eye(ColourClassifier(), _namer_of(words))
-    results: dict[str, dict[str, Any]] = {"real pictures held out": measure_real(words, real)}
-    detector = Detector(find_cascade(options.cascade))
+    judge = make_judge(options.data, options.skip_bad, find_cascade(options.cascade))
+    results: dict[str, dict[str, Any]] = {
+        "real pictures held out": {**right_words(judge.real, judge.words), "variety": 1.0}
+    }
     for name in options.generators:
         measure.progress(name)
         if name.endswith(".png"):
-            results[name] = measure_picture(Path(name), words, eye, real, detector)
+            results[name] = measure_picture(Path(name), judge)
         else:
-            generator = open_conditional(name)
-            _check_words(generator, words)
-            results[name] = measure_generator(generator, eye, real, detector, options.each, words)
+            results[name] = measure_generator(open_conditional(name, judge), judge, options.each)
     report = {
         "benchmark": "words",
         "machine": measure.machine(available_cores()),
@@ -143,71 +127,82 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def measure_generator(
-    generator: Conditional,
-    eye: Eye,
-    real: WordedPictures,
-    detector: Detector,
-    each: int,
-    words: Words,
-) -> dict[str, Any]:
-    """All figures of a generator, by name; pairs in percent."""
-    own = generator.words
+def make_judge(source: Path, skip_bad: bool, cascade: Path) -> Judge:
+    """What measures by the pictures of a set, of which it looks at those that are held out.
 
-    def look(choices: np.ndarray, seed: int = 0, first: int = 0) -> WordedPictures:
-        """In the numbers of ``words``, which the generator may have in another order."""
-        batches = generator.images(seed, _translated(choices, words, own), first)
-        return eye.look_at(batches, choices)
+    Raises:
+        UserError: they cannot be read, or have words that the colour classifier does not know.
+    """
+    pictures = pack(source, IMAGE_SIZE, skip_bad, with_words=True)
+    words = pictures.words
+    namer = shipped_namer(words) if words else None
+    if words is None or namer is None:
+        raise UserError(f"{source} has words that the colour classifier does not know")
+    choices = pictures.choices()
+    held_out = split(pictures, HELD_OUT, VALIDATION).held_out
+    held_out = held_out[(choices[held_out] != NONE).all(axis=1)]
+    extract = ColourFeatures()
+    seen = look_at([read_pictures(pictures, held_out)], choices[held_out], extract, namer)
+    real = replace(seen, origins=pictures.groups()[held_out])
+    return Judge(words, real, extract, namer, Detector(cascade))
 
-    pairs = words.combinations
-    asked = np.repeat(pairs, each, axis=0)
-    drawn = look(asked)
-    five = np.array([words.parse(text) for text in ASSIGNMENT])
-    grids = [
-        look(np.repeat(five, BASELINE_IMAGES // len(five), axis=0), seed) for seed in range(GRIDS)
-    ]
-    lacking = np.array([words.parse(LACKING)] * LACKING_IMAGES)
-    faces = []
-    for seed in range(FACE_GRIDS):
-        choices = own.draw(seed, BASELINE_IMAGES)
-        (images,) = generator.images(seed, choices)
-        faces.append(score_images(images, detector))
+
+def open_conditional(name: str, judge: Judge) -> Conditional:
+    """The conditional generator of that name; raises UserError where its words are others."""
+    generator = open_generator(name, seed=0).conditional
+    if generator is None:
+        raise UserError(f"{name} takes no words, expected a conditional generator")
+    if (translated(judge.words.combinations, judge.words, generator.words) == NONE).any():
+        raise UserError(f"{name} lacks words that the data has")
+    return generator
+
+
+def measure_generator(generator: Conditional, judge: Judge, each: int) -> dict[str, Any]:
+    """All figures of a generator, by name."""
+    words, real = judge.words, judge.real
+    asked = np.repeat(words.combinations, each, axis=0)
+    drawn = judge.look_at(generator, asked)
+    texts = np.repeat(judge.parse(ASSIGNMENT), BASELINE_IMAGES // len(ASSIGNMENT), axis=0)
+    grids = [judge.look_at(generator, texts, seed) for seed in range(GRIDS)]
     right = [int(all_right(grid).sum()) for grid in grids]
+    lacking = np.repeat(judge.parse([LACKING]), LACKING_IMAGES, axis=0)
+    faces = [
+        score_images(
+            generator.images(seed, generator.choices(seed, BASELINE_IMAGES)), judge.detector
+        )
+        for seed in range(FACE_GRIDS)
+    ]
     return {
         **right_words(drawn, words),
         "variety": variety(drawn, real),
         "assignment": float(np.mean(right)),
         "assignment_least": min(right),
         "assignment_variety": variety(_together(grids), real),
-        "lacking": float(all_right(look(lacking, first=len(asked))).mean()),
+        "lacking": float(all_right(judge.look_at(generator, lacking, first=len(asked))).mean()),
         "faces": summarise(faces),
     }
 
 
-def measure_real(words: Words, real: WordedPictures) -> dict[str, Any]:
-    """What real pictures give, and the variety of one half of them within the other's texts."""
-    return {**right_words(real, words), "variety": 1.0}
-
-
-def measure_picture(
-    path: Path, words: Words, eye: Eye, real: WordedPictures, detector: Detector
-) -> dict[str, Any]:
+def measure_picture(path: Path, judge: Judge) -> dict[str, Any]:
     """What a picture tells: the graders' grid of the assignment's texts, or a table of all pairs.
 
     Raises:
         UserError: it is neither.
     """
     picture = read_picture(path)
-    hair, eyes = (len(group.words) for group in words.groups)
+
+    def look(images: np.ndarray, choices: np.ndarray) -> WordedPictures:
+        return look_at([images], choices, judge.extract, judge.namer)
+
     if picture.shape == BASELINE_SHAPE:
-        images = tiles_of_grid(picture)
-        choices = np.repeat([words.parse(text) for text in ASSIGNMENT], 5, axis=0)
-        seen = eye.look_at(iter([images]), choices.astype(np.int64))
+        texts = np.repeat(judge.parse(ASSIGNMENT), BASELINE_IMAGES // len(ASSIGNMENT), axis=0)
+        seen = look(tiles_of_grid(picture), texts)
         return {
             "assignment": float(all_right(seen).sum()),
-            "assignment_variety": variety(seen, real),
-            "faces": summarise([len(detector.faces(picture))]),
+            "assignment_variety": variety(seen, judge.real),
+            "faces": summarise([len(judge.detector.faces(picture))]),
         }
+    hair, eyes = judge.words.sizes
     height, width = picture.shape[0] // hair, picture.shape[1] // eyes
     if picture.shape[:2] != (hair * height, eyes * width) or height != width:
         raise UserError(
@@ -215,9 +210,8 @@ def measure_picture(
             f" of 640 x 480, or a table of {eyes} x {hair} squares"
         )
     rows = picture.reshape(hair, height, eyes, width, 3).transpose(0, 2, 1, 3, 4)
-    choices = np.array([(row, column) for row in range(hair) for column in range(eyes)])
-    seen = eye.look_at(iter([rows.reshape(-1, height, width, 3)]), choices)
-    return right_words(seen, words, pairs=False)
+    choices = np.array(list(itertools.product(range(hair), range(eyes))))
+    return right_words(look(rows.reshape(-1, height, width, 3), choices), judge.words, pairs=False)
 
 
 def right_words(pictures: WordedPictures, words: Words, pairs: bool = True) -> dict[str, Any]:
@@ -249,89 +243,6 @@ def tiles_of_grid(picture: np.ndarray) -> np.ndarray:
                 tile[0] = tile[1]
             tiles.append(tile)
     return np.stack(tiles)
-
-
-def read_real(source: Path, skip_bad: bool) -> tuple[Words, WordedPictures]:
-    """The words of the data, and what is seen of its pictures that are held out."""
-    from edgegan.trainer.data import pack
-    from edgegan.trainer.train_colour_classifier import HEADS, read_tagged_pictures
-
-    tagged = read_tagged_pictures(source, skip_bad)
-    pictures = pack(source, IMAGE_SIZE, skip_bad)
-    held_out = split(pictures, HELD_OUT, VALIDATION).held_out
-    groups = [Group(name, tuple(colours)) for name, colours in zip(HEADS, tagged.words)]
-    words = Words.of(groups, tagged.choices)
-    part = tagged.part(held_out)
-    seen = Eye(ColourClassifier(), _namer_of(words)).look_at(iter([part.images]), part.choices)
-    origins = pictures.groups()[held_out]
-    return words, WordedPictures(seen.features, part.choices, seen.named, origins)
-
-
-def open_conditional(name: str) -> Conditional:
-    """The conditional generator of an .onnx file, or the moving average of a run or checkpoint.
-
-    Raises:
-        UserError: there is none, or it takes no words.
-    """
-    named = identify(name)
-    return (_open_export if named.is_onnx else _open_checkpoint)(name, named.path)
-
-
-def _open_export(name: str, path: Path) -> Conditional:
-    generator = Generator.load(path, "cpu")
-    metadata = generator.metadata
-    if generator.words is None:
-        raise UserError(f"{name} takes no words, expected a conditional generator")
-    return Conditional(
-        name,
-        generator.words,
-        metadata.latent_size,
-        metadata.latent_distribution,
-        generator.images_of,
-    )
-
-
-def _open_checkpoint(name: str, path: Path) -> Conditional:
-    from edgegan.trainer import checkpoint, loop
-    from edgegan.trainer.framework import mx
-    from edgegan.trainer.recipe import VALUE_RANGES
-
-    source = checkpoint.load(find_checkpoint(path))
-    words = checkpoint.words_of(source)
-    if words is None:
-        raise UserError(f"{name} takes no words, expected a conditional generator")
-    network = loop.make_generator(source.recipe, mx.cpu(), words)
-    checkpoint.set_network_arrays(network, checkpoint.part_of(source.arrays, "ema"))
-    recipe = source.recipe
-
-    def draw(latents: np.ndarray, conditions: np.ndarray) -> np.ndarray:
-        output = network(mx.nd.array(latents), mx.nd.array(conditions)).asnumpy()
-        return to_bytes(output, VALUE_RANGES[recipe.value_range])
-
-    return Conditional(name, words, recipe.input_size, recipe.latent.distribution, draw)
-
-
-def _translated(choices: np.ndarray, of: Words, to: Words) -> np.ndarray:
-    """Choices of one vocabulary as those of another, which has the same words."""
-    if of.groups == to.groups:
-        return choices
-    parsed = [to.parse({g.name: g.words[n] for g, n in zip(of.groups, row)}) for row in choices]
-    return np.array(parsed, np.int64)
-
-
-def _namer_of(words: Words) -> Namer:
-    namer = shipped_namer(words)
-    if namer is None:
-        raise UserError("the data has words that the colour classifier does not know")
-    return namer
-
-
-def _check_words(generator: Conditional, words: Words) -> None:
-    known, own = (
-        {group.name: set(group.words) for group in each.groups} for each in (words, generator.words)
-    )
-    if known != own:
-        raise UserError(f"{generator.name} takes other words than the data has")
 
 
 def _together(parts: Sequence[WordedPictures]) -> WordedPictures:
