@@ -23,6 +23,7 @@ from edgegan.runtime.run_folder import (
     LAST,
     RECIPE,
     SKIPPED,
+    WORDS,
     find_checkpoint,
     read_header,
 )
@@ -172,7 +173,7 @@ def _contents(folder: Path) -> list[str]:
     files = [name for name in (LAST, BEST, JUDGE, RECIPE, SKIPPED) if (folder / name).is_file()]
     grids = len(list((folder / GRIDS).glob("*.png")))
     events = len(list(folder.glob(f"{EVENTS}*")))
-    evaluation = [EVALUATION] if (folder / EVALUATION).is_file() else []
+    evaluation = [name for name in (EVALUATION, WORDS) if (folder / name).is_file()]
     counted = [
         f"{GRIDS}/ ({_counted(grids, 'picture')})",
         f"{EVENTS}* ({_counted(events, 'file')})",

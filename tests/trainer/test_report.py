@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import re
 import subprocess
@@ -131,6 +132,28 @@ def make_run(folder: Path, recipe: dict[str, Any] = DCGAN, **facts: Any) -> Path
 
 def write_evaluation(folder: Path, **changes: Any) -> None:
     (folder / "evaluation.json").write_text(json.dumps({**EVALUATION, **changes}))
+
+
+def write_words(folder: Path, **changes: Any) -> np.ndarray:
+    """An evaluation of a run with words, and its table of pictures, which is returned."""
+    picture = random_picture(0, 2 * 16, 3 * 16)
+    write_png(folder / "words.png", picture)
+    digest = hashlib.sha256((folder / "words.png").read_bytes()).hexdigest()
+    table = {
+        "rows": ["blue", "<red>"],
+        "columns": ["black", "green", "pink"],
+        "named": [["seen so"] * 3, ["seen so", "blue hair <black> eyes", "seen so"]],
+        "right": [[True] * 3, [True, False, True]],
+        "sha256": digest,
+        **changes,
+    }
+    write_evaluation(
+        folder,
+        words={"right_words": 0.875, "variety": 0.5},
+        floor={**EVALUATION["floor"], "words": {"right_words": 0.903, "variety": 1.0}},
+        word_table=table,
+    )
+    return picture
 
 
 def page_of(folder: Path, *runs: Path) -> ElementTree.Element:

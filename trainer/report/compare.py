@@ -14,6 +14,7 @@ from edgegan.runtime.statistics import Spread
 from edgegan.trainer.metrics import HIGHER, LOWER, Column, faces, find_columns
 from edgegan.trainer.report.runs import RecordedRun
 from edgegan.trainer.standing import Standing
+from edgegan.trainer.word_metrics import find_word_columns
 
 # Keys of a recipe that say what it is called and how long it may run; its counts tell how long it
 # did. How often it is looked at is none of them: the best of more looks is better by chance.
@@ -41,6 +42,7 @@ NOT_BROUGHT_ALONG = ("discriminator.width",)
 COLUMNS = {
     "metrics": find_columns(),
     "faces": {column.key: column for column in faces.COLUMNS},
+    "words": find_word_columns(),
 }
 IN_TRAINING = Column(FACES, "faces in training", HIGHER, ".2f", headline=True)
 

@@ -157,7 +157,11 @@ def picture(path: Path, side: int) -> str:
     Raises:
         UserError: it cannot be read, or is no picture.
     """
-    pixels = read_picture(path)
+    return pixels_as_jpeg(read_picture(path), side)
+
+
+def pixels_as_jpeg(pixels: np.ndarray, side: int) -> str:
+    """A picture, uint8 (H, W, 3) RGB, at most so many pixels a side, as a JPEG picture."""
     scale = side / max(pixels.shape[:2])
     if scale < 1:
         pixels = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)

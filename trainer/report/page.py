@@ -19,6 +19,7 @@ from edgegan.trainer.report import compare, drawing
 from edgegan.trainer.report.runs import MOST_GRIDS, Grid, Histogram, RecordedRun
 
 LARGE, SMALL = 680, 256  # pixels a side, at the most: five faces of 128 pixels, and of 48
+CELL = 64  # of a face in a table of words
 NETWORKS = ("generator", "discriminator")  # what the names of filter banks begin with
 
 
@@ -60,6 +61,8 @@ def render(runs: Sequence[RecordedRun], left_out: Sequence[str] = ()) -> str:
         lines=[drawing.Line.of(place) for place in range(len(runs))],
         last=[_last(run) for run in runs],
         grids={run.name: [_shown(run, grid, SMALL) for grid in run.grids] for run in runs},
+        word_tables={run.name: run.word_table for run in runs if run.word_table},
+        cell=partial(drawing.pixels_as_jpeg, side=CELL),
         tables=compare.tables(groups),
         alone=lambda run: compare.Group((run,)),
         comparisons={

@@ -6,11 +6,12 @@ mxnet: a page can be made where no training could run.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,6 +32,7 @@ from edgegan.runtime.run_folder import (
     LAST,
     RECIPE,
     SCALARS_EVERY,
+    WORDS,
     find_checkpoint,
     is_run,
     read_header,
@@ -70,6 +72,35 @@ class Grid:
 
     step: int
     path: Path
+
+
+@dataclass(frozen=True)
+class WordTable:
+    """What edgegan evaluate drew of words.
+
+    Attributes:
+        rows, columns: words of the first and of the second group; of one group there is a row
+            without a name.
+        named: what a classifier sees in each picture, by row and column, and
+        right: whether that is what was asked for.
+        pictures: uint8 (rows, columns, S, S, 3), RGB.
+    """
+
+    rows: list[str]
+    columns: list[str]
+    named: list[list[str]]
+    right: list[list[bool]]
+    pictures: np.ndarray
+
+    @property
+    def count(self) -> int:
+        """How many pictures there are."""
+        return len(self.rows) * len(self.columns)
+
+    @property
+    def count_right(self) -> int:
+        """How many of them are right."""
+        return sum(map(sum, self.right))
 
 
 @dataclass(frozen=True)
@@ -150,6 +181,7 @@ class RecordedRun:
         records: of its events; they rise in step and minutes.
         grids: a few, in the order of their steps.
         evaluation: what edgegan evaluate measured, empty where it was not run.
+        word_table: what it drew of words; None where the run takes none.
         left_out: sentences about what of the run could not be read.
     """
 
@@ -160,6 +192,7 @@ class RecordedRun:
     grids: list[Grid]
     evaluation: dict[str, Any]
     left_out: tuple[str, ...] = ()
+    word_table: WordTable | None = None
 
     @cached_property
     def scalars(self) -> dict[str, Series]:
@@ -296,13 +329,15 @@ def read_run(folder: Path, name: str) -> RecordedRun:
     grids = _find_grids(folder / GRIDS, checkpoint.step if checkpoint else sys.maxsize, left_out)
     if not (checkpoint or records or grids):
         raise UserError(f"{folder} holds no run yet, only a recipe")
+    evaluation = _attempt(_read_evaluation_of_today, folder / EVALUATION, left_out) or {}
     return RecordedRun(
         name=name,
         recipe=recipe,
         facts=facts,
         records=records or [],
         grids=grids,
-        evaluation=_attempt(_read_evaluation_of_today, folder / EVALUATION, left_out) or {},
+        evaluation=evaluation,
+        word_table=_attempt(partial(_read_word_table, evaluation), folder / WORDS, left_out),
         left_out=tuple(left_out),
     )
 
@@ -382,7 +417,7 @@ def _read_evaluation(path: Path) -> dict[str, Any]:
     evaluation = read_json(path)
     floor = evaluation.get("floor", {})
     for whole in (evaluation, floor if isinstance(floor, dict) else {"metrics": floor}):
-        for part in ("metrics", "faces"):
+        for part in ("metrics", "faces", "words"):
             values = whole.get(part, {})
             if not isinstance(values, dict) or not all(
                 value is None or type(value) in (int, float) for value in values.values()
@@ -407,6 +442,45 @@ def _read_evaluation_of_today(path: Path) -> dict[str, Any]:
             "edgegan evaluate measures it"
         )
     return evaluation
+
+
+def _read_word_table(evaluation: dict[str, Any], path: Path) -> WordTable | None:
+    """The table of pictures that belongs to an evaluation; None where it has none."""
+    table: Any = evaluation.get("word_table")
+    if table is None:
+        return None
+    if not isinstance(table, dict):
+        table = {}
+    rows, columns, named, right = map(table.get, ("rows", "columns", "named", "right"))
+    if not (
+        isinstance(table.get("sha256"), str)
+        and _is_list(rows, str)
+        and _is_list(columns, str)
+        and _is_table(named, str, len(rows), len(columns))
+        and _is_table(right, bool, len(rows), len(columns))
+    ):
+        raise UserError(f"{path} has no description in {EVALUATION} that can be read")
+    if not path.is_file() or hashlib.sha256(read_bytes(path)).hexdigest() != table["sha256"]:
+        raise UserError(f"{path} is not the picture that belongs to {EVALUATION} beside it")
+    picture = read_picture(path)
+    height, width = picture.shape[0] // len(rows), picture.shape[1] // len(columns)
+    if picture.shape[:2] != (len(rows) * height, len(columns) * width):
+        raise UserError(f"{path} is no table of {len(rows)} x {len(columns)} pictures")
+    pictures = picture.reshape(len(rows), height, len(columns), width, 3).transpose(0, 2, 1, 3, 4)
+    return WordTable(rows, columns, named, right, pictures)
+
+
+def _is_table(value: Any, kind: type, rows: int, columns: int) -> bool:
+    """Whether it is so many rows of so many things of a kind."""
+    return (
+        _is_list(value, list)
+        and len(value) == rows
+        and all(_is_list(row, kind) and len(row) == columns for row in value)
+    )
+
+
+def _is_list(value: Any, kind: type) -> bool:
+    return isinstance(value, list) and bool(value) and all(type(item) is kind for item in value)
 
 
 def _find_grids(folder: Path, last_step: int, left_out: list[str]) -> list[Grid]:
