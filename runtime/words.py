@@ -129,10 +129,6 @@ class Words:
             pass
         return json.dumps({name: word for word, name in named}, ensure_ascii=False)
 
-    def summary(self) -> str:
-        """The groups and how many words each has, such as "hair (12), eyes (10)"."""
-        return ", ".join(f"{group.name} ({len(group.words)})" for group in self.groups)
-
     def parse(self, text: Text) -> Choice:
         """Read a text: the number of the word that it names of each group, None where of none.
 

@@ -23,7 +23,7 @@ from edgegan.trainer.data import PackedPictures
 from edgegan.trainer.loop import Training
 from edgegan.trainer.options import add_data_options, add_run_options, resumed_options
 from edgegan.trainer.recipe import Recipe
-from edgegan.trainer.resuming import agree, check_same_recipe, last_checkpoint
+from edgegan.trainer.resuming import agree, check_same_recipe, check_same_words, last_checkpoint
 from edgegan.trainer.run import Run, carry_out, check_inputs, only_writer
 
 EXAMPLES = """\
@@ -108,13 +108,7 @@ def _start_from(start: Checkpoint, training: Training, name: Path) -> None:
     Raises:
         UserError: they are others than the recipe's, or take other words than the pictures have.
     """
-    words = checkpoint.words_of(start)
-    if words and (training.words is None or training.words.groups != words.groups):
-        now = training.words.summary() if training.words else "none"
-        raise UserError(
-            f"--start-from is {name}, whose networks take the words {words.summary()}: expected "
-            f"those of these pictures and this recipe, {now}"
-        )
+    check_same_words(name, checkpoint.words_of(start), training.words)
     try:
         training.start_from(start.arrays, start.recipe)
     except UserError as error:

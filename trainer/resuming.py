@@ -7,12 +7,14 @@ from typing import Any, TypeVar
 
 from edgegan.runtime.errors import UserError
 from edgegan.runtime.run_folder import BEST, JUDGE, LAST
+from edgegan.runtime.words import Words
 from edgegan.trainer import checkpoint, recipe
 from edgegan.trainer.checkpoint import Checkpoint
 from edgegan.trainer.recipe import AnyRecipe, R, Recipe
 from edgegan.trainer.split import SPLIT_VERSION
 
 T = TypeVar("T")
+MOST_NAMED = 5  # words, in a sentence
 
 
 def last_checkpoint(folder: Path, resume: bool, kind: type[R]) -> Checkpoint[R] | None:
@@ -43,6 +45,46 @@ def check_split(path: Path, facts: dict[str, Any]) -> None:
             f"{path} is of the old split of its pictures, and cannot be trained on with the new "
             "one: train another run, or export and evaluate this one"
         )
+
+
+def check_same_words(name: Path, before: Words | None, now: Words | None) -> None:
+    """Raise UserError where networks that take words are to go on with others, or none.
+
+    Args:
+        name: what --start-from is.
+        before, now: the words of its networks, and of those that begin with them.
+    """
+    if before is None or (now is not None and now.groups == before.groups):
+        return
+    if now is None:
+        raise UserError(
+            f"--start-from is {name}, whose networks take words of {_names(before)}, expected "
+            "networks without words for this recipe, whose condition is null"
+        )
+    if _names(now) != _names(before):
+        raise UserError(
+            f"--start-from is {name}, whose networks take words of {_names(before)}, expected "
+            f"{_names(now)} as these pictures have them"
+        )
+    there, here, group = next(
+        (set(one.words), set(other.words), other.name)
+        for one, other in zip(before.groups, now.groups)
+        if one != other
+    )
+    raise UserError(
+        f"--start-from is {name}, whose networks take other words of {group} than these pictures "
+        f"have: {_some(there - here)} there, {_some(here - there)} here"
+    )
+
+
+def _names(words: Words) -> str:
+    return ", ".join(group.name for group in words.groups)
+
+
+def _some(words: set[str]) -> str:
+    """The first few words of the alphabet."""
+    more = ", …" if len(words) > MOST_NAMED else ""
+    return ", ".join(sorted(words)[:MOST_NAMED]) + more or "none of their own"
 
 
 def check_same_recipe(folder: Path, before: AnyRecipe, asked: AnyRecipe) -> None:
