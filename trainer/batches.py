@@ -223,6 +223,14 @@ class LabelledBatches(Batches):
         ]
         if len(groups) > 1:
             lines.append(f"combinations of words: {len(np.unique(chosen, axis=0))}")
+        without = [
+            f"{word} ({group.name})"
+            for group, column in zip(groups, chosen.T)
+            for number, word in enumerate(group.words)
+            if number not in column
+        ]
+        if without:
+            lines.append(f"no picture to train on is {', '.join(without)}: not learned")
         return [*super().describe(source), *lines]
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Optional
 
 import numpy as np
 
+from edgegan.runtime.errors import UserError, quoted
 from edgegan.runtime.latent import Stream, philox
 from edgegan.runtime.words import Words
 from edgegan.trainer.batches import Batches, Labelled, LabelledBatches
@@ -89,24 +90,32 @@ class ConditionedTurn(Turn):
 
     @cached_property
     def _real(self) -> list[NDArray]:
+        if self.mixed:
+            return self._mixed[0]
         return self._judge(self._real_maps, self.conditions.real)
 
     @cached_property
     def _generated(self) -> list[NDArray]:
-        return self._judge(self._generated_maps, self.conditions.generated)
+        if self.mixed:
+            return self._mixed[1]
+        return self._judge(self.discriminator.core(self.generated), self.conditions.generated)
+
+    @cached_property
+    def _mixed(self) -> list[list[NDArray]]:
+        """What is said of the real and of the generated pictures, shown in one batch."""
+        words = mx.nd.concat(self.conditions.real, self.conditions.generated, dim=0)
+        judged = [parted(each, self.real) for each in self._judge(self._mixed_maps, words)]
+        return [list(each) for each in zip(*judged)]
 
     @cached_property
     def _real_maps(self) -> NDArray:
-        return self._mixed_maps[0] if self.mixed else self.discriminator.core(self.real)
+        if self.mixed:
+            return parted(self._mixed_maps, self.real)[0]
+        return self.discriminator.core(self.real)
 
     @cached_property
-    def _generated_maps(self) -> NDArray:
-        return self._mixed_maps[1] if self.mixed else self.discriminator.core(self.generated)
-
-    @cached_property
-    def _mixed_maps(self) -> tuple[NDArray, NDArray]:
-        both = mx.nd.concat(self.real, self.generated, dim=0)
-        return parted(self.discriminator.core(both), self.real)
+    def _mixed_maps(self) -> NDArray:
+        return self.discriminator.core(mx.nd.concat(self.real, self.generated, dim=0))
 
     def _judge(self, maps: NDArray, condition: NDArray) -> list[NDArray]:
         """All that the discriminator says of pictures with words, the scores first."""
@@ -154,17 +163,21 @@ class ConditionedTraining(Training):
         super().start_from(arrays, before)
 
     def _widened_networks(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """The networks of a training without words, with what they lack from this one's start."""
+        """The arrays of networks without words, in the shapes of these where only words lack."""
         parts = {
             "generator": self.generator,
             "ema": self.average,
             "discriminator": self.discriminator,
         }
-        return {
-            f"{part}/{name}": _widened(own, arrays.get(f"{part}/{name}"))
-            for part, network in parts.items()
-            for name, own in network_arrays(network).items()
-        }
+        widened = {}
+        for part, network in parts.items():
+            for name, own in network_arrays(network).items():
+                key = f"{part}/{name}"
+                if key in arrays:
+                    widened[key] = _widened(own, arrays[key], self.words.size)
+                elif part == "discriminator":  # what reads words, or mixes them in
+                    widened[key] = own
+        return widened
 
     def _discriminator_turn(self, batch: Labelled, drawn: Drawn) -> ConditionedTurn:
         turn = super()._discriminator_turn(batch.images, drawn)
@@ -199,13 +212,16 @@ def _conditioned(turn: Turn, conditions: Conditions) -> ConditionedTurn:
     return ConditionedTurn(**given, conditions=conditions)
 
 
-def _widened(own: np.ndarray, of_less: np.ndarray | None) -> np.ndarray:
-    """An array of a network with words: its own, with that of one without in it, at the end."""
-    if of_less is None or of_less.shape == own.shape:
-        return own if of_less is None else of_less
-    extra = tuple(slice(most - few, None) for most, few in zip(own.shape, of_less.shape))
+def _widened(own: np.ndarray, before: np.ndarray, words: int) -> np.ndarray:
+    """An array with that of a network without words at its end, and its own where words come in.
+
+    Where it is not one axis that lacks so many words, the array is of another network: as it is.
+    """
+    lacking = [most - few for most, few in zip(own.shape, before.shape)]
+    if own.ndim != before.ndim or sorted(lacking) != [*[0] * (own.ndim - 1), words]:
+        return before
     widened = own.copy()
-    widened[extra] = of_less
+    widened[tuple(slice(few, None) for few in lacking)] = before
     return widened
 
 
@@ -213,8 +229,14 @@ def training_of(recipe: Recipe, seed: int, device: mx.Context, batches: Batches)
     """The training by a recipe on these pictures, at its start.
 
     Raises:
-        UserError: the seed is not 0 to MAX_SEED.
+        UserError: they are to have words, and all have the same.
     """
     if isinstance(batches, LabelledBatches):
+        if len(batches.words.combinations) < 2:
+            same = batches.words.describe(batches.words.combinations[0].tolist())
+            raise UserError(
+                f"all {len(batches.indices)} pictures to train on are {quoted(same)}, expected "
+                "pictures with other words too"
+            )
         return ConditionedTraining(recipe, seed, device, len(batches.indices), batches.words)
     return Training(recipe, seed, device, len(batches.indices))

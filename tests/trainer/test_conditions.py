@@ -171,17 +171,12 @@ def test_losses_of_the_auxiliary_classifier() -> None:
     def found(losses: list[mx.nd.NDArray]) -> list[float]:
         return [float(loss.asscalar()) for loss in losses]
 
-    both = Auxiliary(weight=2.0)
+    twice = Auxiliary(weight=2.0, tolerance=float(generated.min()))
     np.testing.assert_allclose(
-        found(both.discriminator_loss(shown)), [2 * real.mean(), 2 * generated.mean()], rtol=1e-5
+        found(twice.discriminator_loss(shown)), [2 * (real.mean() + generated.mean())], rtol=1e-5
     )
-    np.testing.assert_allclose(found(both.generator_loss(shown)), [2 * generated.mean()], rtol=1e-5)
-    alone = Auxiliary(learns_from_generated=False, generator_weight=0.5, tolerance=generated.min())
-    np.testing.assert_allclose(found(alone.discriminator_loss(shown)), [real.mean()], rtol=1e-5)
     above = np.maximum(generated - generated.min(), 0)
-    np.testing.assert_allclose(
-        found(alone.generator_loss(shown)), [0.5 * above.mean()], rtol=1e-4, atol=1e-6
-    )
+    np.testing.assert_allclose(found(twice.generator_loss(shown)), [2 * above.mean()], rtol=1e-4)
 
 
 @pytest.mark.parametrize("mixed", [False, True])
@@ -419,3 +414,23 @@ def test_mode_seeking_makes_pictures_of_the_same_words_differ() -> None:
         return float(training.images(latents, words).std(axis=0).mean())
 
     assert apart(10.0) > 1.5 * apart(0.0)
+
+
+@pytest.mark.parametrize(
+    "other", ["generator.width=8", "latent.size=9", "latent.size=3", "generator.network=resnet"]
+)
+def test_networks_that_lack_more_than_words_are_of_another_network(other: str) -> None:
+    chosen = tiny_recipe("acgan")
+    without = recipe.override(chosen, ["condition=null", other])
+    training = training_by(chosen)
+    with pytest.raises(UserError, match="another network"):
+        training.start_from(training_by(without).state(), without)
+
+
+def test_minibatch_discrimination_sees_real_and_generated_pictures_in_one_batch() -> None:
+    network = made(Auxiliary(), minibatch.MinibatchDiscriminator(4, norm="none"))
+    shown = turn_of(network, mixed=True)
+    words = mx.nd.concat(one_hot(*CHOSEN), one_hot(*CHOSEN[::-1]), dim=0)
+    both = scores_of(network, mx.nd.concat(pictures(3), pictures(4), dim=0), words)
+    found = np.concatenate([shown.real_scores.asnumpy(), shown.generated_scores.asnumpy()])
+    np.testing.assert_allclose(found, both, rtol=1e-4, atol=1e-5)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any
 
 from edgegan.runtime.choices import check_choice
 from edgegan.trainer import layers
@@ -32,26 +32,19 @@ class Auxiliary(Condition):
     """The discriminator reads a picture's words.
 
     Attributes:
-        weight: of this loss beside the objective's, in the discriminator's update.
-        generator_weight: of it in the generator's; null for the same.
+        weight: of this loss beside the objective's, in both networks' updates.
         loss: softmax, the cross-entropy of one word a group (equation 3 of the paper), or binary,
             that of each word by itself (a tag loss, C in docs/recipes.md).
-        learns_from_generated: whether the discriminator learns to read from generated pictures
-            too, as in the paper.
         tolerance: a generated picture whose loss is below it adds nothing to the generator's, so
             that it need not be what is most typical of its words.
     """
 
     weight: float = 1.0
-    generator_weight: Optional[float] = None  # noqa: UP045 (pydantic evaluates it, on Python 3.9 too)
     loss: str = "softmax"
-    learns_from_generated: bool = True
     tolerance: float = 0.0
 
     def __post_init__(self) -> None:
         check_positive("condition.weight", self.weight)
-        if self.generator_weight is not None:
-            check_positive("condition.generator_weight", self.generator_weight)
         check_choice("condition.loss", self.loss, LOSSES)
         check_not_negative("condition.tolerance", self.tolerance)
 
@@ -63,16 +56,12 @@ class Auxiliary(Condition):
     def discriminator_loss(self, turn: ConditionedTurn) -> list[NDArray]:
         real = -turn.real_agreement.mean()
         turn.figures["real_words_loss"] = real
-        shown = [real]
-        if self.learns_from_generated:
-            shown.append(-turn.generated_agreement.mean())
-        return [self.weight * loss for loss in shown]
+        return [self.weight * (real - turn.generated_agreement.mean())]
 
     def generator_loss(self, turn: ConditionedTurn) -> list[NDArray]:
-        weight = self.weight if self.generator_weight is None else self.generator_weight
         loss = -turn.generated_agreement
         turn.figures["generated_words_loss"] = loss.mean()
-        return [weight * (loss - self.tolerance).relu().mean()]
+        return [self.weight * (loss - self.tolerance).relu().mean()]
 
 
 class _Head(Head):

@@ -1,7 +1,9 @@
 """The projection discriminator, Miyato and Koyama 2018, https://arxiv.org/abs/1802.05637.
 
-Equation 5: the score is psi(phi(x)) + y^T V phi(x), with phi(x) summed over all pixels of the
-trunk's maps; with several groups of words the last term is the sum over them.
+Equation 5: the score is psi(phi(x)) + y^T V phi(x), with several groups of words the sum of the
+last term over them. There phi(x) is the sum over all pixels of the trunk's maps; psi is whatever
+makes a score of the maps, which sums them too in `resnet` and in no other network. As the embedding
+of words has a bias here, the last term also has a part that is the same for all words.
 """
 
 from __future__ import annotations
