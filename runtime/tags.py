@@ -32,7 +32,7 @@ import numpy as np
 
 from edgegan.runtime.errors import UserError, quoted
 from edgegan.runtime.picture_set import Entry, PictureSet
-from edgegan.runtime.pictures import BadPicture
+from edgegan.runtime.pictures import SUFFIXES, BadPicture
 from edgegan.runtime.words import Group, check_groups, plain
 
 TAGS = "tags.csv"
@@ -43,8 +43,9 @@ COLOURS = {  # as ``plain`` spells them
     *("orange", "pink", "purple", "red", "white", "yellow"),
 }
 NONE = -1  # in place of the number of a word
-FACE = re.compile(r"([\w-]+) hair ([\w-]+) eyes")
-COUNTED_TAG = re.compile(r"(.+):\d+")
+PARTS = {"train", "training", "test", "testing", "val", "valid", "validation"}  # of a set
+FACE = re.compile(r"([\w-]+) hair ([\w-]+) eyes".replace(" ", r"[^\S\t]+"), re.IGNORECASE)
+COUNTED_TAG = re.compile(r"(.+):\s*\d+")
 EXAMPLE = "7,aqua hair blue eyes"
 
 Named = Optional[tuple[str, ...]]  # a picture's words, one a group; None where it has none
@@ -154,9 +155,11 @@ def read_tags(source: Path, found: PictureSet) -> Tags:
             return table.tags(pictures)
     classes = _classes(pictures)
     if len(set(classes) - {None}) < 2:
+        folders = {part.casefold() for name in pictures for part in name.split("/")[:-1]}
+        but = " but parts such as train and test" if folders & PARTS else ""
         raise UserError(
             f"{source} has no {TAGS} in it, no other .csv with a header and no two folders of "
-            "pictures, expected one beside its pictures that tells their words"
+            f"pictures{but}, expected one beside its pictures that tells their words"
         )
     words = [None if folder is None else (folder,) for folder in classes]
     return Tags(f"{source}, by its folders,", (CLASS,), words, [])
@@ -179,12 +182,25 @@ def _file_name(entry: Entry) -> str:
 
 
 def _classes(pictures: list[str]) -> list[str | None]:
-    """The folder of each picture, of the first level at which they are not all in one."""
-    parts = [name.split("/") for name in pictures]
+    """The folder of each picture, of the first level that has several which are no parts of a set.
+
+    Pictures that lie above it are in none.
+    """
     level = 0
-    while len({names[level] for names in parts}) == 1 and min(map(len, parts)) > level + 1:
+    while (found := _folders_at(level, pictures)) and (
+        len(found) == 1 or {name.casefold() for name in found} <= PARTS
+    ):
         level += 1
-    return [names[level] if len(names) > level + 1 else None for names in parts]
+    return [_folder_at(level, name) for name in pictures]
+
+
+def _folders_at(level: int, pictures: list[str]) -> set[str]:
+    return {folder for name in pictures if (folder := _folder_at(level, name)) is not None}
+
+
+def _folder_at(level: int, picture: str) -> str | None:
+    folders = picture.split("/")[:-1]
+    return folders[level] if level < len(folders) else None
 
 
 def _as_mostly_spelt(words: Sequence[str]) -> list[str]:
@@ -216,6 +232,7 @@ class _Table:
         lines = list(io.StringIO(text, newline=None))
         self._first = lines[0].strip() if lines else ""
         self.names: tuple[str, ...] = FACE_GROUPS
+        self._header: tuple[int, list[str]] = (0, [""])  # its line, and its cells
         if _is_about_faces(lines):
             self.rows = list(self._rows_of_faces(lines))
         else:
@@ -236,6 +253,10 @@ class _Table:
             expected = f"such as {EXAMPLE!r}, or a header with commas and a line a picture below"
             raise self._malformed(self._first, 1, expected)
         names = _Names(pictures, self._folder)
+        number, header = self._header
+        if names.find(header[0]) or Path(header[0]).suffix.lower() in SUFFIXES:
+            expected = "a header above the pictures that names the groups, such as 'file,hair'"
+            raise self._malformed(",".join(header), number, expected)
         lines: dict[int, _Row] = {}
         absent: dict[str, None] = {}
         for row in self.rows:
@@ -294,6 +315,7 @@ class _Table:
         (number, header), *others = [row for row in rows if any(row[1])] or [(1, [""])]
         if len(header) < 2 or not others:
             return (), []
+        self._header = number, header
         if not all(header[1:]):
             expected = "a header that names every column"
             raise self._malformed(",".join(header), number, expected)
@@ -339,10 +361,11 @@ def _words_of_a_face(told: str) -> Named:
     """The colours of hair and eyes, where there is exactly one of each."""
     if pair := FACE.fullmatch(told):
         return pair.groups()
-    tags = [tag.rpartition(":")[0].strip().rpartition(" ") for tag in _tags(told)]
+    tags = [tag.rpartition(":")[0].split() for tag in _tags(told)]
     colours = []
     for group in FACE_GROUPS:
-        found = [word for word, _, last in tags if last == group and plain(word) in COLOURS]
+        named = [" ".join(tag[:-1]) for tag in tags if tag and tag[-1].lower() == group]
+        found = [word for word in named if plain(word) in COLOURS]
         if len(set(map(plain, found))) != 1:
             return None
         colours.append(found[0])

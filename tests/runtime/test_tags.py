@@ -108,6 +108,26 @@ def test_tags_with_counts_are_used_where_hair_and_eyes_have_one_colour(tmp_path:
     assert {**found, "one twice.png": ("gray", "green")} == expected
 
 
+def test_case_and_white_space_of_faces_are_forgiven(tmp_path: Path) -> None:
+    lines = [
+        "1,Blue Hair Red Eyes",
+        "2, pink  HAIR\u3000red eyes ",
+        "3,Aqua  Hair:3\tLong Hair:1\tblue Eyes : 4",
+        "4,GREEN HAIR:3\tRED  EYES:1",
+    ]
+    files = pictures(*(f"{number}.png" for number in range(1, 5)))
+    source = folder_of(tmp_path / "faces", {**files, "tags.csv": "\n".join(lines)})
+    found = words_by_name(source)
+    assert [[word.lower() for word in found[f"{n}.png"] or ()] for n in range(1, 5)] == [
+        ["blue", "red"],
+        ["pink", "red"],
+        ["aqua", "blue"],
+        ["green", "red"],
+    ]
+    hair, eyes = tags_of(source).groups
+    assert (len(hair.words), len(eyes.words)) == (4, 2)
+
+
 def test_a_table_with_a_header_has_a_group_a_column(tmp_path: Path) -> None:
     table = 'file,style,mood\na/1.png,"old, worn",glad\n2.png,new,sad\n3,new,\n\n./a/4.png,new,glad'
     files = pictures("a/1.png", "a/2.png", "3.png", "a/4.png", "5.png")
@@ -138,6 +158,20 @@ CLASSES = {
     "in one folder": (["set/cat/1.png", "set/dog/a/1.png"], ["cat", "dog"]),
     "and beside them": (["1.png", "cat/1.png", "dog/1.png"], [None, "cat", "dog"]),
     "in any script": (["犬/1.png", "猫/1.png"], ["犬", "猫"]),
+    "below a stray picture": (
+        ["a/0.png", "a/cat/1.png", "a/dog/1.png"],
+        [None, "cat", "dog"],
+    ),
+    "far below one": (["0.png", "a/b/cat/1.png", "a/b/dog/1.png"], [None, "cat", "dog"]),
+    "in parts of a set": (
+        ["Train/cat/1.png", "Train/dog/1.png", "test/cat/1.png", "test/2.png", "val/dog/a/1.png"],
+        ["cat", "dog", "cat", None, "dog"],
+    ),
+    "in parts below a folder": (
+        ["set/train/cat/1.png", "set/train/dog/2.png", "set/valid/cat/3.png"],
+        ["cat", "dog", "cat"],
+    ),
+    "called as a part is": (["cat/1.png", "test/1.png"], ["cat", "test"]),
 }
 
 
@@ -276,10 +310,25 @@ def test_the_digest_tells_words_apart(tmp_path: Path) -> None:
     assert len(set(digests)) == 4
 
 
+@pytest.mark.parametrize("table", ["tags.csv", "labels.csv"])
+@pytest.mark.parametrize(
+    "first", ["a.png,cat", "a,cat", "in/a.png,cat", "gone.png,cat", "gone.JPEG,cat"]
+)
+def test_a_table_without_its_header_is_refused(tmp_path: Path, table: str, first: str) -> None:
+    files = pictures("in/a.png", "in/b.png", "in/c.png")
+    source = folder_of(tmp_path / "set", {**files, table: f"{first}\nb.png,dog\nc.png,cat\n"})
+    with pytest.raises(UserError, match=rf"'{first}' in line 1 of its {table}, .* a header"):
+        words_by_name(source)
+
+
 MANY = "".join(f"{number},word {number}\n" for number in range(1000))
 BAD = {
     "nothing": ({}, ("no tags.csv in it", "no other .csv", "no two folders")),
     "one folder": ({"cat/4.png": ""}, ("no tags.csv", "no two folders of pictures")),
+    "parts of a set alone": (
+        {"train/4.png": "", "test/5.png": ""},
+        ("no tags.csv", "no two folders of pictures but parts such as train and test"),
+    ),
     "two tables": (
         {"a.csv": "f,x\n1,a\n2,b\n", "b.csv": "f,x\n1,a\n2,b\n"},
         ("no tags.csv in it, no other .csv",),
