@@ -1,7 +1,8 @@
 """Texts that name words of groups, read forgivingly: "blue hair red eyes", "hair=blue,eyes=red".
 
-Order, case, commas, the group's name in the singular or the plural, "grey" for "gray" and "blonde"
-for "blond" make no difference; any script is read.
+Order, case, commas, a full stop at the end, the group's name in the singular or the plural, "grey"
+for "gray" and "blonde" for "blond" make no difference; any script is read. Where all groups' names
+come before their words, "hair blue eyes red" is read too.
 """
 
 from __future__ import annotations
@@ -9,15 +10,18 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from edgegan.runtime.errors import UserError, quoted
 from edgegan.runtime.words import Choice, Group, Text, plain
 
 Pair = tuple[int, int]  # the numbers of a group and of a word of it
+Step = tuple[list[Pair], int]  # what a part of a text may mean, and where what follows begins
+Steps = Callable[[list[str], int], Iterator[Step]]  # those from one token of a text on
 
 MOST_CHARACTERS = 4_000  # of a text: those that name a word of every group have fewer
 MOST_LISTED = 1_500  # characters of words, in an error
+ENDS = " \t\r\n\u3000.\u3002\uff0e\uff61"  # full stops, and white space around them
 NEXT_PAIR = re.compile(r"[,;\u3001](?=[^,;\u3001=]*=)")  # other commas are a word's own
 
 
@@ -57,29 +61,57 @@ class Reader:
 
     def _pairs(self, text: Text) -> list[Pair]:
         if isinstance(text, Mapping):
-            return self._of_mapping(text)
+            return self._of_pairs((str(name), word) for name, word in text.items())
         if not isinstance(text, str):
             raise TypeError(f"a text is {text!r}, expected a str, or a mapping of groups to words")
         if len(text) > MOST_CHARACTERS:
             raise UserError(
                 f"a text has {len(text)} characters, expected at most {MOST_CHARACTERS}"
             )
-        mapping = _json_mapping(text)
-        if mapping is not None:
-            return self._of_mapping(mapping)
+        pairs = _json_pairs(text)
+        if pairs is not None:
+            return self._of_pairs(pairs)
+        try:
+            return self._of_text(text)
+        except UserError:
+            ended = text.rstrip(ENDS)
+            if ended == text.rstrip():  # there is no full stop, or it is a word's own
+                raise
+        return self._of_text(ended)
+
+    def _of_pairs(self, pairs: Iterable[tuple[str, object]]) -> list[Pair]:
+        return [self._named(name, str(word)) for name, word in pairs]
+
+    def _of_text(self, text: str) -> list[Pair]:
         tokens = plain(text).split()
-        found = self._way(tokens)
-        if found is not None:
-            return [self._only(pairs, text) for pairs in found]
-        parts = [
-            part.partition("=") for part in NEXT_PAIR.split(unicodedata.normalize("NFKC", text))
-        ]
-        if parts[0][1]:
-            return [self._named(name, word) for name, _, word in parts]
+        for steps in (self._steps, self._steps_from_names):
+            found = self._way(tokens, steps)
+            if found is not None:
+                return [self._only(pairs, text) for pairs in found]
+        parts = NEXT_PAIR.split(unicodedata.normalize("NFKC", text))
+        if "=" in parts[0]:
+            return self._of_pairs(pair for part in parts for pair in self._parted(part))
         raise self._not_understood(tokens)
 
-    def _of_mapping(self, mapping: Mapping[str, object]) -> list[Pair]:
-        return [self._named(str(name), str(word)) for name, word in mapping.items()]
+    def _parted(self, part: str) -> Iterator[tuple[str, str]]:
+        """The names and words of "hair=blue eyes=red", which has no commas."""
+        name, _, word = part.partition("=")
+        while "=" in word and not self._is_word(name, word):
+            before, _, after = word.partition("=")
+            tokens = before.split()
+            for place in range(max(1, len(tokens) - self._name_sizes[0]), len(tokens)):
+                following = " ".join(tokens[place:])
+                if plain(following) in self._names:
+                    yield name, " ".join(tokens[:place])
+                    name, word = following, after
+                    break
+            else:
+                break
+        yield name, word
+
+    def _is_word(self, name: str, word: str) -> bool:
+        index = self._names.get(plain(name))
+        return index is not None and plain(word) in self._words[index]
 
     def _named(self, name: str, word: str) -> Pair:
         """A word of the group of that name."""
@@ -99,13 +131,13 @@ class Reader:
         words = [f"{self._groups[i].words[n]} {self._groups[i].name}" for i, n in pairs]
         raise UserError(f"{quoted(text)} may mean {' or '.join(words)}, expected one of them")
 
-    def _way(self, tokens: list[str]) -> list[list[Pair]] | None:
+    def _way(self, tokens: list[str], steps: Steps) -> list[list[Pair]] | None:
         """What the words of a text may mean, one after the other; None where there is no way."""
         # From the end, so that no place is looked at twice: where the rest can be read, the longest
         # word with its group's name comes first.
-        ways: list[tuple[list[Pair], int] | None] = [None] * len(tokens)
+        ways: list[Step | None] = [None] * len(tokens)
         for start in reversed(range(len(tokens))):
-            for pairs, end in self._steps(tokens, start):
+            for pairs, end in steps(tokens, start):
                 if end == len(tokens) or ways[end] is not None:
                     ways[start] = pairs, end
                     break
@@ -118,19 +150,31 @@ class Reader:
             at = step[1]
         return found
 
-    def _steps(self, tokens: list[str], start: int) -> Iterator[tuple[list[Pair], int]]:
-        """The words that begin at a token, the longest first, and where what follows begins."""
-        for size in self._word_sizes:
-            end = start + size
-            word = " ".join(tokens[start:end])
-            pairs = [(n, known[word]) for n, known in enumerate(self._words) if word in known]
-            if not pairs or end > len(tokens):
-                continue
+    def _steps(self, tokens: list[str], start: int) -> Iterator[Step]:
+        """The words that begin at a token, the longest first, with their groups' names or not."""
+        for pairs, end in self._words_at(tokens, start):
             for index, after in self._names_at(tokens, end):
                 named = [pair for pair in pairs if pair[0] == index]
                 if named:
                     yield named, after
             yield pairs, end
+
+    def _steps_from_names(self, tokens: list[str], start: int) -> Iterator[Step]:
+        """The words of the groups whose names begin at a token, the longest first."""
+        for index, after in self._names_at(tokens, start):
+            for pairs, end in self._words_at(tokens, after):
+                named = [pair for pair in pairs if pair[0] == index]
+                if named:
+                    yield named, end
+
+    def _words_at(self, tokens: list[str], start: int) -> Iterator[Step]:
+        """The words that begin at a token, the longest first."""
+        for size in self._word_sizes:
+            end = start + size
+            word = " ".join(tokens[start:end])
+            pairs = [(n, known[word]) for n, known in enumerate(self._words) if word in known]
+            if pairs and end <= len(tokens):
+                yield pairs, end
 
     def _names_at(self, tokens: list[str], start: int) -> Iterator[tuple[int, int]]:
         """The groups whose names begin at a token, and where what follows them begins."""
@@ -141,14 +185,16 @@ class Reader:
 
     def _not_understood(self, tokens: list[str]) -> UserError:
         """Say which part of a text is no word: what the furthest of all ways stops at."""
-        came_from = {0: 0}
-        for start in range(len(tokens)):
-            if start in came_from:
-                came_from.update((end, start) for _, end in self._steps(tokens, start))
-        stop = max(came_from)
-        if stop and any(self._names_at(tokens, stop)):  # of a group that has no such word
-            start = came_from[stop]
-        else:
+        if not any(self._steps(tokens, 0)):
+            stop, _ = self._furthest(tokens, self._steps_from_names)
+            for index, start in self._names_at(tokens, stop):
+                end = start
+                while end < len(tokens) and not any(self._names_at(tokens, end)):
+                    end += 1
+                if end > start:
+                    return self._unknown(" ".join(tokens[start:end]), [index])
+        stop, start = self._furthest(tokens, self._steps)
+        if not stop or not any(self._names_at(tokens, stop)):  # else a group has no such word
             start, stop = stop, stop + 1
             while stop < len(tokens) and not any(self._names_at(tokens, stop)):
                 if any(self._steps(tokens, stop)):
@@ -156,6 +202,15 @@ class Reader:
                 stop += 1
         named = [index for index, _ in self._names_at(tokens, stop)]
         return self._unknown(" ".join(tokens[start:stop]), named or range(len(self._groups)))
+
+    def _furthest(self, tokens: list[str], steps: Steps) -> tuple[int, int]:
+        """Where the furthest of all ways stops, and where its last step began."""
+        came_from = {0: 0}
+        for start in range(len(tokens)):
+            if start in came_from:
+                came_from.update((end, start) for _, end in steps(tokens, start))
+        stop = max(came_from)
+        return stop, came_from[stop]
 
     def _unknown(self, word: str, indices: Sequence[int]) -> UserError:
         """Say that groups have no such word, which are most like it, and which there are."""
@@ -177,13 +232,13 @@ class Reader:
         return " ".join(f"{group.words[0]} {group.name}" for group in self._groups)
 
 
-def _json_mapping(text: str) -> Mapping[str, object] | None:
-    """The mapping that a text is in JSON; None where it is other text."""
+def _json_pairs(text: str) -> list[tuple[str, object]] | None:
+    """The names and words of a mapping in JSON, also of names given twice; None of other text."""
     if not text.lstrip().startswith("{"):
         return None
     try:
-        return dict(json.loads(text))
-    except (ValueError, TypeError, RecursionError):
+        return json.loads(text, object_pairs_hook=list)
+    except (ValueError, RecursionError):
         return None
 
 

@@ -134,7 +134,8 @@ class Words:
 
         Args:
             text: words, each with or without the name of its group after it ("blue hair red eyes"),
-                ``hair=blue,eyes=red``, or a mapping, also in JSON.
+                or all with it before ("hair blue eyes red"), ``hair=blue,eyes=red``, or a mapping,
+                also in JSON.
 
         Raises:
             UserError: it is empty or too long, names a word or a group that there is not, two words

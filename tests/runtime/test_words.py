@@ -96,6 +96,12 @@ def test_json_is_read_back(words: Words) -> None:
         ("hair=blue,eyes=yellow", (3, 2)),
         (" Hair = Light  Blue ; eye = BLACK ", (5, 0)),
         ("eyes=blue", (None, 1)),
+        ("hair=blue eyes=yellow", (3, 2)),
+        (" Hair = light blue  eye = Blue.", (5, 1)),
+        ("red hair, yellow eyes.", (6, 2)),
+        ("blue hair。", (3, None)),
+        ("hair blue eyes yellow", (3, 2)),
+        ("eyes blue, hair light blue", (5, 1)),
         ("hair=blue,", (3, None)),
         ("ｈａｉｒ＝ｂｌｕｅ，ｅｙｅｓ＝ｙｅｌｌｏｗ", (3, 2)),  # noqa: RUF001
         ("ＢＬＵＥ　ｈａｉｒ", (3, None)),  # noqa: RUF001
@@ -134,6 +140,16 @@ def test_texts_are_read_forgivingly(text: Text, choice: Choice) -> None:
             {"hair": "red", "HAIR": "blue"},
             "{'HAIR': 'blue', 'hair': 'red'} names two words of hair",
         ),
+        ("hair=red eyes=blue hair=blue", "'hair=red eyes=blue hair=blue' names two words of hair"),
+        ('{"hair": "red", "hair": "blue"}', '\'{"hair": "red", "hair": "blue"}\' names two'),
+        ("hair=bleu eyes=red", "'bleu' is no word of hair: did you mean blue? "),
+        ("hair=red, haar=red", "'haar' is no group of words, expected one of hair, eyes"),
+        ("hair=red haar=red", "'red haar=red' is no word of hair"),
+        ("hair bleu eyes yellow", "'bleu' is no word of hair: did you mean blue? "),
+        ("hair red eyes", "'hair' is no word of hair or eyes"),
+        ("hair red red", "'hair' is no word of hair or eyes"),
+        ("bleu eyes.", "'bleu' is no word of eyes: did you mean blue? "),
+        (".", "a text is '.', expected words such as 'aqua hair black eyes'"),
         ("haar=red", "'haar' is no group of words, expected one of hair, eyes"),
         ("hair=bleu", "'bleu' is no word of hair: did you mean blue? "),
         ("hair=", "'' is no word of hair, expected one of "),
@@ -163,6 +179,11 @@ def test_words_may_hold_signs_and_the_names_of_groups() -> None:
     for number, word in enumerate(people.groups[0].words):
         assert people.parse(word) == people.parse(f"class_of={word}") == (number,)
         assert people.describe((number,)) == word
+    titles = words_of(name=["St.", "St. x=y", "Mr"], x=["y", "y."])
+    assert titles.parse("St.") == titles.parse("name=St.") == (0, None)
+    assert titles.parse("name=St. x=y") == (1, None)
+    assert titles.parse("name=Mr x=y.") == (2, 1)
+    assert titles.parse("Mr.") == (2, None)
     looks = words_of(hair=["no hair", "hair", "long"], eye=["no", "eye hair"])
     for number, word in enumerate(looks.groups[0].words):
         assert looks.parse(f"{word} hair") == looks.parse(f"hair={word}") == (number, None)
