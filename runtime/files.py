@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import json
 import os
+import re
 import secrets
 import stat
 import sys
@@ -144,6 +145,11 @@ def read_bytes(path: str | Path) -> bytes:
         return Path(path).read_bytes()
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def line_of(content: bytes, place: int) -> int:
+    """The number, from 1, of the line of a text file, of any system, that a byte of it is in."""
+    return len(re.findall(rb"\r\n?|\n", content[:place])) + 1
 
 
 def read_json(path: str | Path) -> dict[str, Any]:

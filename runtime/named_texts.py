@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from edgegan.runtime.errors import UserError, quoted
-from edgegan.runtime.files import read_bytes
+from edgegan.runtime.files import line_of, read_bytes
 
 FORMS = "a text a line, such as 'blue hair red eyes' or '1,blue hair red eyes'"
 EACH = 5  # faces of a text, as in the graders' grid of 5 x 5
@@ -71,8 +72,8 @@ def _lines(path: str | Path) -> list[str]:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
+        line = line_of(content, error.start)
         raise UserError(f"line {line} of {path} is no UTF-8, expected {FORMS}") from error
     if not text.strip():
         raise UserError(f"{path} has no text in it, expected {FORMS}")
-    return [line.strip() for line in text.rstrip().split("\n")]
+    return [line.strip() for line in io.StringIO(text.rstrip(), newline=None)]

@@ -31,6 +31,7 @@ from typing import NamedTuple, Optional
 import numpy as np
 
 from edgegan.runtime.errors import UserError, quoted
+from edgegan.runtime.files import line_of
 from edgegan.runtime.picture_set import Entry, PictureSet
 from edgegan.runtime.pictures import SUFFIXES, BadPicture
 from edgegan.runtime.words import Group, check_groups, plain
@@ -291,7 +292,7 @@ class _Table:
         try:
             return content.decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            line = content.count(b"\n", 0, error.start) + 1
+            line = line_of(content, error.start)
             byte = f"byte 0x{content[error.start]:02x} in line {line}"
             raise UserError(f"{self._origin} has {byte}, expected UTF-8") from error
 

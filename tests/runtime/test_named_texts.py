@@ -21,7 +21,7 @@ def written(folder: Path, content: bytes | str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
 def test_a_line_is_a_text(tmp_path: Path, end: str, mark: str) -> None:
     path = written(tmp_path, mark + end.join(["blue hair", "hair=red,eyes=green ", "青 髪"]) + end)
@@ -68,6 +68,7 @@ def test_texts_of_a_command_line_are_those_of_a_file(
         (" \n\n\t\n", "texts.txt has no text in it"),
         ("blue\n\nred\n", "line 2 of {} is empty, expected a text"),
         (b"blue\nr\xe9d\n", "line 2 of {} is no UTF-8, expected a text a line"),
+        (b"blue\rgreen\r\nr\xe9d\n", "line 3 of {} is no UTF-8"),
         (b"\xff\xfeb\0l\0", "line 1 of {} is no UTF-8"),
         ("1,blue\nred\n", "line 2 of {} is 'red', expected a whole number, a comma and a text, as"),
         ("blue\nred\n3,red\n", "line 3 of {} is '3,red', expected a text without a number, as"),

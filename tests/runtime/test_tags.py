@@ -360,6 +360,10 @@ BAD = {
         {"tags.csv": "1,red hair blue eyes\n2,ros\xe9 hair blue eyes\n".encode("latin-1")},
         ("tags.csv of", "byte 0xe9 in line 2, expected UTF-8"),
     ),
+    "not UTF-8, in lines of old": (
+        {"tags.csv": "1,red hair blue eyes\r2,ros\xe9 hair blue eyes\r".encode("latin-1")},
+        ("byte 0xe9 in line 2, expected UTF-8",),
+    ),
     "UTF-16": ({"tags.csv": FACES.encode("utf-16")}, ("byte 0xff in line 1, expected UTF-8",)),
     "a thousand words": (
         {"tags.csv": f"file,text\n{MANY}", **dict.fromkeys(map("{}.png".format, range(1000)), "")},
