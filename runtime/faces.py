@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,6 +12,9 @@ from edgegan.runtime.generator import Generator
 from edgegan.runtime.latent import check_seed
 from edgegan.runtime.named_texts import NamedText
 
+# What ``file_name`` gives, of faces with texts or without.
+IMAGE_NAME = re.compile(r"[0-9]{6,}\.png|[0-9]{1,18}_[1-9][0-9]*\.png")
+
 
 class Faces:
     """The faces of a seed; what words they have, if any, is left to the seed.
@@ -19,8 +23,6 @@ class Faces:
         UserError: the seed is negative or too large.
         TypeError: it is no whole number.
     """
-
-    FILES = "[0-9]" * 6 + "*.png"  # what the names of their files look like
 
     def __init__(self, generator: Generator, seed: int) -> None:
         self.generator = generator
@@ -49,8 +51,6 @@ class TextFaces(Faces):
         UserError: the generator takes no words, or a text is none that it takes; the sentence says
             where that was given.
     """
-
-    FILES = "[0-9]*_[0-9]*.png"
 
     def __init__(
         self, generator: Generator, seed: int, texts: Sequence[NamedText], each: int

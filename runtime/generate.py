@@ -7,7 +7,7 @@ import argparse
 import numpy as np
 
 from edgegan.runtime.errors import UserError, add_debug_option, run_command
-from edgegan.runtime.faces import Faces, TextFaces
+from edgegan.runtime.faces import IMAGE_NAME, Faces, TextFaces
 from edgegan.runtime.files import check_not_read
 from edgegan.runtime.generator import Generator
 from edgegan.runtime.grid import (
@@ -240,9 +240,8 @@ def _take_texts(parser: argparse.ArgumentParser, options: argparse.Namespace) ->
 
 def _is_one_of_the_images(options: argparse.Namespace) -> bool:
     """Whether the grid would go over one of the single images."""
-    names = (TextFaces if options.texts else Faces).FILES
     in_their_folder = options.output.resolve().parent == options.images.resolve()
-    return in_their_folder and options.output.match(names)
+    return in_their_folder and IMAGE_NAME.fullmatch(options.output.name) is not None
 
 
 if __name__ == "__main__":

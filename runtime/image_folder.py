@@ -13,7 +13,7 @@ from edgegan.runtime.arguments import check_integer
 from edgegan.runtime.cores import available_cores
 from edgegan.runtime.damage import PNG_START, BadPicture, png_parts
 from edgegan.runtime.errors import UserError, quoted
-from edgegan.runtime.faces import Faces
+from edgegan.runtime.faces import IMAGE_NAME, Faces
 from edgegan.runtime.files import locked, read_json, remove_leftovers, write_bytes
 from edgegan.runtime.grid import encode_png
 from edgegan.runtime.network import BATCH
@@ -79,7 +79,7 @@ def _claim(folder: Path, faces: Faces) -> None:
                     f"{quoted(found.get(name))}, expected {quoted(job.get(name))}: choose another "
                     "folder"
                 )
-    elif any(folder.glob(faces.FILES)):
+    elif any(IMAGE_NAME.fullmatch(path.name) for path in folder.iterdir()):
         raise UserError(
             f"{folder} holds numbered images, but no {JOB} that tells their model and seed: "
             "choose another folder"
