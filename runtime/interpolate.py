@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +46,7 @@ examples:
 examples with words:
   edgegan interpolate --model cgan --texts "blue hair red eyes,red hair red eyes" --output walk.png
   edgegan interpolate --model cgan --seeds 3,8 --texts "blue hair,red hair" --output walk.webp
-  edgegan interpolate --model cgan --seeds 3,8 --text hair=blue,eyes=red --output walk.webp
+  edgegan interpolate --model cgan --text hair=blue,eyes=red --text hair=red --output walk.webp
 """
 
 
@@ -104,8 +105,9 @@ def _frames(options: argparse.Namespace) -> int:
 
 
 def _named(options: argparse.Namespace) -> str:
-    """The options that say along what it walks."""
-    return "--seeds, --texts" if options.texts else "--seeds"
+    """The options that said along what it walks."""
+    seeds = ["--seeds"] if options.seeds_given else []
+    return ", ".join([*seeds, *{text.place: None for text in options.texts}])
 
 
 def write_strip(path: str | Path, images: np.ndarray) -> None:
@@ -141,18 +143,17 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     texts = parser.add_mutually_exclusive_group()
     texts.add_argument(
         "--texts",
-        type=lambda text: text.split(","),
+        type=_plain_texts,
         default=[],
         metavar="A,B",
         help="walk along these texts in order, in straight lines from words to words, by a model "
-        "with words; as many as seeds, or one",
+        "with words; as many as seeds, or one; none with = or commas in it",
     )
     texts.add_argument(
         "--text",
         action="append",
-        dest="texts",
         metavar="A",
-        help="one of these texts, given again for the next: for texts with commas in them",
+        help="one of these texts, given again for the next: also such as hair=blue,eyes=red",
     )
     parser.add_argument(
         "--frames",
@@ -177,7 +178,11 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     add_debug_option(parser)
 
     options = parser.parse_args(argv)
-    options.texts = given_texts("--texts", options.texts)
+    if options.text is None:
+        options.texts = given_texts("--texts", options.texts)
+    else:
+        options.texts = given_texts("--text", options.text)
+    options.seeds_given = options.seeds is not None
     if options.seeds is None:
         if not options.texts:
             parser.error("nothing to walk along: give --seeds, or --texts for a model with words")
@@ -191,6 +196,16 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     return options
 
 
+def _plain_texts(text: str) -> list[str]:
+    """Texts with commas between; where one has a =, the commas may be within it."""
+    if "=" in unicodedata.normalize("NFKC", text):
+        raise UserError(
+            f"--texts is {quoted(text)}, which has a =, expected each of such texts as a --text of "
+            "its own"
+        )
+    return text.split(",")
+
+
 def _pair_seeds_with_texts(options: argparse.Namespace) -> None:
     """Have as many texts as seeds, where there are texts: a single one of either stays all along.
 
@@ -199,17 +214,18 @@ def _pair_seeds_with_texts(options: argparse.Namespace) -> None:
     """
     seeds, texts = len(options.seeds), len(options.texts)
     if max(seeds, texts) < 2:
-        also = f" and --texts is {quoted(options.texts[0].text)} alone" if texts else ""
-        raise UserError(
-            f"--seeds is {options.seeds[0]} alone{also}, expected two or more, such as 3,8"
-        )
+        given = [f"--seeds is {options.seeds[0]} alone"] if options.seeds_given else []
+        given += [f"{text.place} is {quoted(text.text)} alone" for text in options.texts]
+        such = " of either" if texts else ", such as 3,8"
+        raise UserError(f"{' and '.join(given)}, expected two or more{such}")
     if seeds == 1:
         options.seeds *= texts
     elif texts == 1:
         options.texts *= seeds
     elif texts and texts != seeds:
         raise UserError(
-            f"--seeds are {seeds} and --texts {texts}, expected as many of both, or one of either"
+            f"--seeds are {seeds} and {options.texts[0].place} {texts}, expected as many of both, "
+            "or one of either"
         )
 
 

@@ -24,9 +24,9 @@ class NamedText(NamedTuple):
     place: str
 
 
-def given_texts(option: str, texts: Sequence[str]) -> list[NamedText]:
-    """Texts of a command line, which are named by their numbers, counted from 1."""
-    return [NamedText(str(number), text, option) for number, text in enumerate(texts, 1)]
+def given_texts(place: str, texts: Sequence[str]) -> list[NamedText]:
+    """Texts, as of an option, which are named by their numbers, counted from 1."""
+    return [NamedText(str(number), text, place) for number, text in enumerate(texts, 1)]
 
 
 def read_texts(path: str | Path) -> list[NamedText]:

@@ -58,7 +58,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _texts(options: argparse.Namespace) -> list[NamedText]:
     if options.texts is None:
-        return given_texts("FILE", TEXTS)
+        return given_texts("the assignment's texts, drawn without FILE", TEXTS)
     texts = read_texts(options.texts)
     if len(texts) > MOST_TEXTS:
         raise UserError(f"{options.texts} has {len(texts)} texts, expected at most {MOST_TEXTS}")

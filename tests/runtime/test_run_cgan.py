@@ -186,6 +186,16 @@ def test_a_wrong_line_is_named_and_nothing_is_written(
     assert not (tmp_path / "cgan.png").exists()
 
 
+def test_the_assignments_texts_are_named_where_a_model_lacks_their_words(tmp_path: Path) -> None:
+    words = Words.of([Group("class", ("cat", "dog"))], np.array([[0], [1]]))
+    model = make_conditional_generator(tmp_path / "class.onnx", words)
+    sentence = (
+        "the assignment's texts, drawn without FILE: 'blue hair blue eyes' is no word of class"
+    )
+    with pytest.raises(UserError, match=sentence):
+        main(["--model", str(model), "--output", str(tmp_path / "grid.png")])
+
+
 def test_the_texts_are_the_assignments_own() -> None:
     if not DATA.is_dir():
         pytest.skip(f"{DATA} is absent")

@@ -12,7 +12,7 @@ import pytest
 
 from edgegan.runtime import generate, interpolate
 from edgegan.runtime.errors import UserError
-from edgegan.runtime.faces import TextFaces
+from edgegan.runtime.faces import Faces, TextFaces
 from edgegan.runtime.generator import Generator
 from edgegan.runtime.grid import baseline_grid, read_picture, tight_grid
 from edgegan.runtime.image_folder import write_images
@@ -136,6 +136,32 @@ def test_a_folder_of_other_texts_is_refused(generator: Generator, tmp_path: Path
     with pytest.raises(UserError, match="holds numbered images, but no"):
         write(TEXTS)
     assert len(list(folder.iterdir())) == 6
+
+
+@pytest.mark.parametrize("name", ["000000.png", "1234567.png", "1_1.png", "007_12.png"])
+def test_images_without_their_job_are_refused_whatever_they_are_of(
+    generator: Generator, tmp_path: Path, name: str
+) -> None:
+    folder = tmp_path / "drawn"
+    folder.mkdir()
+    (folder / name).touch()
+    for faces in (Faces(generator, 0), TextFaces(generator, 0, given_texts("--text", TEXTS), 1)):
+        with pytest.raises(UserError, match="holds numbered images, but no"):
+            write_images(faces, 1, folder)
+    assert [path.name for path in folder.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("texts", [[], ["--text", "red hair", "--each", "25"]])
+def test_a_grid_beside_images_may_have_any_other_name(
+    model: Path, tmp_path: Path, texts: list[str]
+) -> None:
+    folder = tmp_path / "drawn"
+    arguments = ["--model", str(model), "--images", str(folder), *texts]
+    for name in ("2024_01_grid.png", "20240131_grid.png", "12345.png", "2024-01.png", "1_01.png"):
+        assert generate.main([*arguments, "--output", str(folder / name)]) == 0
+    for name in ("000000.png", "1234567.png", "1_26.png"):
+        with pytest.raises(UserError, match="has the name of an image in --images"):
+            generate.main([*arguments, "--output", str(folder / name)])
 
 
 def test_a_group_that_is_not_named_is_drawn_as_the_generator_draws_it(
@@ -308,7 +334,22 @@ def test_words_alone_are_walked_with_the_default_seed(model: Path, generator: Ge
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--texts", "red"], "--seeds is 0 alone and --texts is 'red' alone, expected two or more"),
+        (["--texts", "red"], "--texts is 'red' alone, expected two or more"),
+        (["--text", "red"], "--text is 'red' alone, expected two or more"),
+        (["--seeds", "3"], "--seeds is 3 alone, expected two or more, such as 3,8"),
+        (
+            ["--seeds", "3", "--text", "red"],
+            "--seeds is 3 alone and --text is 'red' alone, expected two or more",
+        ),
+        (
+            ["--seeds", "1-3", "--text", "red", "--text", "blue hair"],
+            "--seeds are 3 and --text 2, expected as many",
+        ),
+        (["--text", "red", "--text", ""], "--text: a text is '', expected words"),
+        *(
+            (["--texts", texts], f"--texts is '{texts}', which has a =, expected each of such")
+            for texts in ("hair=blue,eyes=green", "hair=blue", "red hair,hair＝blue")  # noqa: RUF001
+        ),
         (
             ["--seeds", "1-3", "--texts", "red,blue"],
             "--seeds are 3 and --texts 2, expected as many",
@@ -317,7 +358,7 @@ def test_words_alone_are_walked_with_the_default_seed(model: Path, generator: Ge
         (["--texts", "red hair,green hair"], "--texts: 'green' is no word of hair"),
         (
             ["--texts", "red,blue,red", "--frames", "600"],
-            "--seeds, --texts and --frames make 1199 frames, expected at most 1000",
+            "--texts and --frames make 1199 frames, expected at most 1000",
         ),
     ],
 )
