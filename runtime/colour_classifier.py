@@ -6,6 +6,7 @@ tells how it was trained and what its features see.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
@@ -13,10 +14,13 @@ import numpy as np
 
 from edgegan.runtime.generator import from_bytes
 from edgegan.runtime.session import BATCH, open_session
+from edgegan.runtime.words import Group, Words, plain
 
 FILE = Path(__file__).with_suffix(".onnx")
 SIZE = 64
 HEADS = ("hair", "eyes")
+
+Namer = Callable[[np.ndarray], np.ndarray]  # uint8 (N, H, W, 3), RGB -> choices, int64 (N, groups)
 
 
 class ColourClassifier:
@@ -59,6 +63,33 @@ class ColourClassifier:
             for batch in (images[first : first + BATCH] for first in range(0, len(images), BATCH))
         ]
         return [np.concatenate(part) for part in zip(*parts)]
+
+
+def shipped_namer(words: Words) -> Namer | None:
+    """The shipped classifier, which names the likeliest of these words; None if one is unknown."""
+    classifier = ColourClassifier()
+    known = {plain(head): head for head in classifier.words}
+    places: dict[str, list[int]] = {}
+    for group in words.groups:
+        head = known.get(plain(group.name))
+        found = head and _places(group, classifier.words[head])
+        if not head or not found:
+            return None
+        places[head] = found
+
+    def name(images: np.ndarray) -> np.ndarray:
+        logits = classifier.logits(images)
+        named = [logits[head][:, columns].argmax(axis=1) for head, columns in places.items()]
+        return np.stack(named, axis=1)
+
+    return name
+
+
+def _places(group: Group, known: Sequence[str]) -> list[int] | None:
+    """Where a group's words are among those known; None where one is not."""
+    places = {plain(word): place for place, word in enumerate(known)}
+    found = [places[plain(word)] for word in group.words if plain(word) in places]
+    return found if len(found) == len(group.words) else None
 
 
 def resize(images: np.ndarray, size: int) -> np.ndarray:

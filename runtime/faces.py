@@ -11,6 +11,7 @@ from edgegan.runtime.errors import UserError
 from edgegan.runtime.generator import Generator
 from edgegan.runtime.latent import check_seed
 from edgegan.runtime.named_texts import NamedText
+from edgegan.runtime.words import Words
 
 # What ``file_name`` gives, of faces with texts or without.
 IMAGE_NAME = re.compile(r"[0-9]{6,}\.png|[0-9]{1,18}_[1-9][0-9]*\.png")
@@ -75,16 +76,18 @@ class TextFaces(Faces):
         condition = self._asked(count, first)
         return self.generator.images(self.seed, count, first=first, condition=condition)
 
-    def words(self) -> list[dict[str, str]]:
-        """A word of each group for each face: what its text says, and else what the seed drew."""
-        known = self.generator.words
-        assert known is not None  # conditions_of raised where there are none
+    @property
+    def words(self) -> Words:
+        """What the generator takes."""
+        words = self.generator.words
+        assert words is not None  # conditions_of raised where there are none
+        return words
+
+    def choices(self) -> np.ndarray:
+        """The words of each face, int64 (count, groups): of its text, and else the seed's."""
         condition = self._asked(self.count, 0)
         conditions = self.generator.conditions(self.seed, self.count, condition=condition)
-        return [
-            {group.name: group.words[number] for group, number in zip(known.groups, choice)}
-            for choice in known.choices_of(conditions)
-        ]
+        return self.words.choices_of(conditions)
 
     def file_name(self, number: int) -> str:
         """Its text's name, and which face of that text it is, counted from 1."""

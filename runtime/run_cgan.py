@@ -12,7 +12,6 @@ from edgegan.runtime.faces import TextFaces
 from edgegan.runtime.grid import BASELINE_IMAGES, baseline_grid, tight_grid
 from edgegan.runtime.named_texts import NamedText, faces_of_each, given_texts, read_texts
 from edgegan.runtime.options import named_path
-from edgegan.runtime.words import plain
 
 MODEL = "cgan"
 TEXTS = (  # the assignment's own
@@ -73,18 +72,15 @@ def _grid(images: np.ndarray, columns: int) -> np.ndarray:
 
 
 def _say_colours(images: np.ndarray, faces: TextFaces) -> None:
-    """Say how many images have both colours that they were drawn by, if those are its words."""
-    from edgegan.runtime.colour_classifier import HEADS, ColourClassifier
+    """Say how many images have the colours that they were drawn by, if all words are known ones."""
+    from edgegan.runtime.colour_classifier import shipped_namer
 
-    asked = [{plain(group): plain(word) for group, word in face.items()} for face in faces.words()]
-    if not set(HEADS) <= set(asked[0]):
+    name = shipped_namer(faces.words)
+    if name is None:
         return
-    seen = ColourClassifier().colours(images)
-    right = [
-        [face[head] for head in HEADS] == [*map(plain, colours)]
-        for face, colours in zip(asked, seen)
-    ]
-    print(f"{sum(right)} of {len(right)} have both colours right, by the colour classifier")
+    right = (name(images) == faces.choices()).all(axis=1)
+    which = "both colours" if len(faces.words.groups) > 1 else "their colour"
+    print(f"{right.sum()} of {len(right)} have {which} right, by the colour classifier")
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:

@@ -9,51 +9,23 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
-from edgegan.runtime.colour_classifier import ColourClassifier
+from edgegan.runtime.colour_classifier import Namer as Namer  # both are looked for here, too
+from edgegan.runtime.colour_classifier import shipped_namer as shipped_namer
 from edgegan.runtime.errors import UserError, say
 from edgegan.runtime.files import atomic_write, classifiers_folder, make_folder
-from edgegan.runtime.words import Group, Words, plain
+from edgegan.runtime.words import Words
 from edgegan.trainer.checkpoint import network_arrays, set_network_arrays
 from edgegan.trainer.classifier import BATCH_SIZE, Classifier, Examples, train
 
 STEPS = 400  # a minute on two cores; hair and eyes of the assignment's set: 78 % both right
 MOST_EXAMPLES = STEPS * BATCH_SIZE  # no more are seen
 VERSION = 1  # of the network and its training; another one trains all again
-
-Namer = Callable[[np.ndarray], np.ndarray]  # uint8 (N, H, W, 3), RGB -> choices, int64 (N, groups)
-
-
-def shipped_namer(words: Words) -> Namer | None:
-    """The shipped classifier, which names the likeliest of these words; None if one is unknown."""
-    classifier = ColourClassifier()
-    known = {plain(head): head for head in classifier.words}
-    places: dict[str, list[int]] = {}
-    for group in words.groups:
-        head = known.get(plain(group.name))
-        found = head and _places(group, classifier.words[head])
-        if not head or not found:
-            return None
-        places[head] = found
-
-    def name(images: np.ndarray) -> np.ndarray:
-        logits = classifier.logits(images)
-        named = [logits[head][:, columns].argmax(axis=1) for head, columns in places.items()]
-        return np.stack(named, axis=1)
-
-    return name
-
-
-def _places(group: Group, known: Sequence[str]) -> list[int] | None:
-    """Where a group's words are among those known; None where one is not."""
-    places = {plain(word): place for place, word in enumerate(known)}
-    found = [places[plain(word)] for word in group.words if plain(word) in places]
-    return found if len(found) == len(group.words) else None
 
 
 def trained_on_real(examples: Examples, words: Words, digest: str) -> Classifier:

@@ -9,7 +9,8 @@ import numpy as np
 import onnxruntime
 
 from edgegan.runtime import session
-from edgegan.runtime.colour_classifier import FILE, ColourClassifier
+from edgegan.runtime.colour_classifier import FILE, ColourClassifier, shipped_namer
+from edgegan.runtime.words import Group, Words
 
 COUNT = session.BATCH + 3  # more than are computed at once
 
@@ -44,6 +45,23 @@ def test_colours_are_the_words_of_the_largest_logits() -> None:
     )
     assert len(set(hair)) > 1
     assert ColourClassifier().colours(pictures()) == list(zip(hair, eyes))
+
+
+def test_colours_are_named_by_the_shipped_classifier_in_the_order_of_the_words() -> None:
+    groups = [Group("Eyes", ("red", "blue")), Group("hair", ("grey", "black", "blond"))]
+    namer = shipped_namer(Words.of(groups, np.array([[0, 0]])))
+    assert namer
+    pictures = np.random.default_rng(0).integers(0, 256, (40, 64, 64, 3), dtype=np.uint8)
+    named = namer(pictures)
+    assert named.shape == (40, 2)
+    shipped = ColourClassifier()
+    for column, head, words in ((0, "eyes", ["red", "blue"]), (1, "hair", ["gray", "black"])):
+        logits = shipped.logits(pictures)[head][:, [shipped.words[head].index(w) for w in words]]
+        asked = named[:, column] < 2
+        assert (logits.argmax(axis=1)[asked] == named[asked, column]).all()
+    other = Words.of([Group("hair", ("red", "rainbow"))], np.array([[0]]))
+    assert shipped_namer(other) is None
+    assert shipped_namer(Words.of([Group("class", ("red", "blue"))], np.array([[0]]))) is None
 
 
 def test_the_network_names_the_colours_it_was_trained_on() -> None:

@@ -14,7 +14,7 @@ from edgegan.runtime.errors import UserError
 from edgegan.runtime.generator import Generator
 from edgegan.runtime.grid import baseline_grid, read_picture, tight_grid, write_png
 from edgegan.runtime.run_cgan import TEXTS, main
-from edgegan.runtime.words import Group, Words
+from edgegan.runtime.words import Group, Words, plain
 from words_help import make_conditional_generator
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
@@ -119,6 +119,26 @@ def test_other_numbers_of_lines_make_a_row_each(
     np.testing.assert_array_equal(read_picture(tmp_path / "cgan.png"), expected)
 
 
+def sees(monkeypatch: pytest.MonkeyPatch, seen: list[tuple[str, str]], likeliest: str = "") -> None:
+    """Have the classifier find these colours of hair and eyes likely, and another one likelier."""
+
+    def logits(self: ColourClassifier, images: np.ndarray) -> dict[str, np.ndarray]:
+        return {
+            head: np.float32(
+                [
+                    [
+                        (word == plain(found[place])) + 2 * (word == likeliest)
+                        for word in self.words[head]
+                    ]
+                    for found in seen[: len(images)]
+                ]
+            )
+            for place, head in enumerate(("hair", "eyes"))
+        }
+
+    monkeypatch.setattr(ColourClassifier, "logits", logits)
+
+
 def test_colours_are_right_where_the_classifier_sees_those_of_the_text(
     arguments: list[str],
     tmp_path: Path,
@@ -128,7 +148,7 @@ def test_colours_are_right_where_the_classifier_sees_those_of_the_text(
     """Spellings are one; the first is wrong in its hair, the second in its eyes."""
     (tmp_path / "texts.txt").write_text("blue eyes grey hair\n")
     seen = [("blue", "blue"), ("gray", "red"), *3 * [("gray", "blue")]]
-    monkeypatch.setattr(ColourClassifier, "colours", lambda self, images: seen[: len(images)])
+    sees(monkeypatch, seen)
     main([str(tmp_path / "texts.txt"), *arguments])
     assert "3 of 5 have both colours right" in capsys.readouterr().out
 
@@ -145,15 +165,48 @@ def test_a_colour_that_the_text_leaves_open_is_the_seeds(
     hair = [COLOURS.groups[1].words[choice[1]] for choice in COLOURS.choices_of(conditions)]
     assert len(set(hair)) > 1
     seen = [(colour, "blue") for colour in hair]
-    monkeypatch.setattr(ColourClassifier, "colours", lambda self, images: seen)
+    sees(monkeypatch, seen)
     main([str(tmp_path / "texts.txt"), *arguments])
     assert "5 of 5 have both colours right" in capsys.readouterr().out
 
 
-def test_of_words_that_are_no_colours_nothing_is_said(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_colours_are_told_apart_among_the_models_own_only(
+    arguments: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    words = Words.of([Group("class", ("cat", "dog"))], np.array([[0], [1]]))
+    """As edgegan evaluate tells them, so that the two count alike."""
+    (tmp_path / "texts.txt").write_text("green eyes grey hair\n")
+    sees(monkeypatch, [("gray", "green")] * 5, likeliest="aqua")
+    main([str(tmp_path / "texts.txt"), *arguments])
+    assert "5 of 5 have both colours right" in capsys.readouterr().out
+
+
+def test_of_one_group_its_colour_is_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = Words.of([Group("hair", ("blue", "red"))], np.array([[0], [1]]))
+    model = make_conditional_generator(tmp_path / "hair.onnx", words)
+    (tmp_path / "texts.txt").write_text("blue\n")
+    sees(monkeypatch, [("blue", "red"), *[("red", "red")] * 4])
+    output = str(tmp_path / "grid.png")
+    main([str(tmp_path / "texts.txt"), "--model", str(model), "--output", output])
+    assert "1 of 5 have their colour right" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [
+        [Group("class", ("cat", "dog"))],
+        [Group("hair", ("rainbow", "tiger")), Group("eyes", ("cat", "dog"))],
+        [Group("hair", ("red", "blue")), Group("eyes", ("cat", "dog"))],
+    ],
+)
+def test_of_words_that_are_no_colours_nothing_is_said(
+    groups: list[Group], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = Words.of(groups, np.repeat([[0], [1]], len(groups), axis=1))
     model = make_conditional_generator(tmp_path / "class.onnx", words)
     (tmp_path / "texts.txt").write_text("cat\ndog\n")
     output = tmp_path / "grid.png"

@@ -20,7 +20,7 @@ from edgegan.trainer import classifier, evaluate, evaluate_words, word_classifie
 from edgegan.trainer.data import PackedPictures, pack, read_pictures
 from edgegan.trainer.evaluate_words import Conditional, Findings, WordExaminer, translated
 from edgegan.trainer.split import split
-from edgegan.trainer.word_classifier import shipped_namer, trained_on_real
+from edgegan.trainer.word_classifier import trained_on_real
 from training_help import encode
 
 SIZE = 16
@@ -210,23 +210,6 @@ def test_a_trained_classifier_is_kept_and_a_damaged_one_trained_again(
     ask()
     assert len(trainings) == 2
     new.unlink()
-
-
-def test_colours_are_named_by_the_shipped_classifier_in_the_order_of_the_words() -> None:
-    groups = [Group("Eyes", ("red", "blue")), Group("hair", ("grey", "black", "blond"))]
-    namer = shipped_namer(Words.of(groups, np.array([[0, 0]])))
-    assert namer
-    pictures = np.random.default_rng(0).integers(0, 256, (40, 64, 64, 3), dtype=np.uint8)
-    named = namer(pictures)
-    assert named.shape == (40, 2)
-    shipped = word_classifier.ColourClassifier()
-    for column, head, words in ((0, "eyes", ["red", "blue"]), (1, "hair", ["gray", "black"])):
-        logits = shipped.logits(pictures)[head][:, [shipped.words[head].index(w) for w in words]]
-        asked = named[:, column] < 2
-        assert (logits.argmax(axis=1)[asked] == named[asked, column]).all()
-    other = Words.of([Group("hair", ("red", "rainbow"))], np.array([[0]]))
-    assert shipped_namer(other) is None
-    assert shipped_namer(Words.of([Group("class", ("red", "blue"))], np.array([[0]]))) is None
 
 
 def test_words_are_translated_by_what_they_say() -> None:
