@@ -283,7 +283,10 @@ def test_recipes(count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 @inputs("tags")
 def test_tags(count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    original = b"".join(b"%d,aqua hair blue eyes\n" % number for number in range(20))
+    original = b"".join(
+        b"%d,%s hair blue eyes\n%d,aqua hair red eyes\n" % (number, colour, number + 1)
+        for number, colour in zip(range(0, 20, 2), (b"aqua", b"red") * 5)
+    )
     path, output = tmp_path / "tagged.zip", tmp_path / "classifier.onnx"
 
     def all_was_read(*_: object) -> None:

@@ -18,6 +18,7 @@ from edgegan.runtime.animation import write_animation
 from edgegan.runtime.arguments import check_array, check_integer
 from edgegan.runtime.detector import Detector
 from edgegan.runtime.errors import UserError
+from edgegan.runtime.faces import Faces
 from edgegan.runtime.generator import from_bytes, to_bytes
 from edgegan.runtime.grid import baseline_grid, encode_png, tight_grid, write_png
 from edgegan.runtime.image_folder import write_images
@@ -82,8 +83,8 @@ def test_seeds_counts_and_places_are_whole_numbers(
         lambda: draw_latents(0, 1, 2, "normal", stream=value),
         lambda: philox(value, 0, 0),
         lambda: philox(0, 0, value),
-        lambda: write_images(generator, value, 1, tmp_path / "images"),
-        lambda: write_images(generator, 0, value, tmp_path / "images"),
+        lambda: write_images(Faces(generator, value), 1, tmp_path / "images"),
+        lambda: write_images(Faces(generator, 0), value, tmp_path / "images"),
         lambda: tight_grid(picture(2), value, 2, 0),
         lambda: tight_grid(picture(2), 1, 2, value),
         lambda: walk(np.zeros((2, 4), np.float32), value, lerp),
@@ -105,7 +106,7 @@ def test_numbers_that_would_wrap_are_refused(generator: Generator, tmp_path: Pat
         lambda: draw_latents(0, 2, 2, "normal", first=2**64 - 1),
         lambda: philox(0, -1, 0),
         lambda: philox(0, 0, 2**64),
-        lambda: write_images(generator, 0, -1, tmp_path / "images"),
+        lambda: write_images(Faces(generator, 0), -1, tmp_path / "images"),
         lambda: tight_grid(picture(2), -1, -2, 0),
         lambda: tight_grid(picture(2), 1, 2, -1),
         lambda: walk(np.zeros((2, 4), np.float32), 1, lerp),
@@ -124,7 +125,7 @@ def test_numpys_whole_numbers_are_as_good_as_pythons(generator: Generator, tmp_p
     for kind in (np.int8, np.uint16, np.int64, np.uint64):
         images = generator.images(kind(7), kind(3), first=kind(2))
         np.testing.assert_array_equal(images, expected)
-    assert write_images(generator, np.int64(7), np.uint8(2), tmp_path) == 2
+    assert write_images(Faces(generator, np.int64(7)), np.uint8(2), tmp_path) == 2
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 import edgegan.runtime.network
 import edgegan.runtime.session
 from edgegan.export.passes import byte_output
+from edgegan.runtime.faces import Faces
 from edgegan.runtime.generate import main
 from edgegan.runtime.generator import Generator
 from edgegan.runtime.grid import read_picture
@@ -163,7 +164,8 @@ def test_a_folder_has_the_same_files_either_way(
 ) -> None:
     use_cores(2)
     for prefer in PREFERENCES:
-        write_images(Generator.load(int8_file, "cpu", prefer=prefer), 7, 70, tmp_path / prefer)
+        generator = Generator.load(int8_file, "cpu", prefer=prefer)
+        write_images(Faces(generator, 7), 70, tmp_path / prefer)
     first, second = (
         {path.name: path.read_bytes() for path in (tmp_path / prefer).iterdir()}
         for prefer in PREFERENCES
