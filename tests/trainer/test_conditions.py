@@ -175,6 +175,8 @@ def test_losses_of_the_auxiliary_classifier() -> None:
     np.testing.assert_allclose(
         found(twice.discriminator_loss(shown)), [2 * (real.mean() + generated.mean())], rtol=1e-5
     )
+    from_real = Auxiliary(learns_from_generated=False)
+    np.testing.assert_allclose(found(from_real.discriminator_loss(shown)), [real.mean()], rtol=1e-5)
     above = np.maximum(generated - generated.min(), 0)
     np.testing.assert_allclose(found(twice.generator_loss(shown)), [2 * above.mean()], rtol=1e-4)
 

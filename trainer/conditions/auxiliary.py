@@ -35,12 +35,15 @@ class Auxiliary(Condition):
         weight: of this loss beside the objective's, in both networks' updates.
         loss: softmax, the cross-entropy of one word a group (equation 3 of the paper), or binary,
             that of each word by itself (a tag loss, C in docs/recipes.md).
+        learns_from_generated: whether the discriminator learns to read from generated pictures
+            too, as in the paper: then both networks may agree on what nobody else would read.
         tolerance: a generated picture whose loss is below it adds nothing to the generator's, so
             that it need not be what is most typical of its words.
     """
 
     weight: float = 1.0
     loss: str = "softmax"
+    learns_from_generated: bool = True
     tolerance: float = 0.0
 
     def __post_init__(self) -> None:
@@ -56,6 +59,8 @@ class Auxiliary(Condition):
     def discriminator_loss(self, turn: ConditionedTurn) -> list[NDArray]:
         real = -turn.real_agreement.mean()
         turn.figures["real_words_loss"] = real
+        if not self.learns_from_generated:
+            return [self.weight * real]
         return [self.weight * (real - turn.generated_agreement.mean())]
 
     def generator_loss(self, turn: ConditionedTurn) -> list[NDArray]:
