@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgegan.runtime import run_cgan
+from edgegan.runtime.colour_classifier import ColourClassifier
 from edgegan.runtime.detector import PASS_ABOVE, Detector
 from edgegan.runtime.generator import Generator
 from edgegan.runtime.grid import baseline_grid, read_picture
@@ -16,18 +18,61 @@ from edgegan.runtime.options import DEFAULT_MODEL, DEFAULT_SEED, LATENCY, THROUG
 from edgegan.runtime.score import score_images
 
 SAMPLES = Path(__file__).parents[1] / "samples"
-MOST_BYTES = {"dcgan": 4_000_000, "wgan": 1_500_000, "student": 1_000_000}
+MODELS_TOLD_OF = {  # most bytes, recipe and size of latents
+    "cgan": (4_000_000, "acgan", 64),
+    "dcgan": (4_000_000, "dcgan", 128),
+    "student": (1_000_000, "student", 128),
+    "wgan": (1_500_000, "wgan", 128),
+}
 SEEDS = range(3)
 
-shipped = pytest.mark.parametrize("name", MOST_BYTES)
+shipped = pytest.mark.parametrize("name", MODELS_TOLD_OF)
 
 
 @shipped
 def test_a_model_is_small_and_says_what_it_is(name: str) -> None:
-    assert (MODELS / f"{name}.onnx").stat().st_size <= MOST_BYTES[name]
+    most_bytes, recipe, latent_size = MODELS_TOLD_OF[name]
+    assert (MODELS / f"{name}.onnx").stat().st_size <= most_bytes
     metadata = Generator.load(name, "cpu").metadata
-    assert (metadata.recipe, metadata.image_size, metadata.latent_size) == (name, 64, 128)
+    found = (metadata.recipe, metadata.image_size, metadata.latent_size)
+    assert found == (recipe, 64, latent_size)
     assert metadata.images_seen > 100_000
+    assert (metadata.words is not None) == (name == "cgan")
+
+
+def test_the_conditional_model_takes_the_words_of_the_assignment() -> None:
+    words = Generator.load("cgan", "cpu").words
+    assert words is not None
+    assert [(group.name, len(group.words)) for group in words.groups] == [
+        ("hair", 12),
+        ("eyes", 10),
+    ]
+    assert len(words.combinations) == 119
+    lacking = words.parse("purple hair black eyes")
+    assert list(lacking) not in words.combinations.tolist()
+
+
+def test_the_committed_picture_of_texts_is_the_conditional_models() -> None:
+    generator = Generator.load(run_cgan.MODEL, "cpu")
+    condition = np.repeat(generator.condition(run_cgan.TEXTS), 5, axis=0)
+    images = generator.images(DEFAULT_SEED, 25, condition=condition)
+    original = read_picture(SAMPLES / "cgan_original.png").astype(int)
+    assert np.abs(baseline_grid(images).astype(int) - original).max() <= 1
+
+
+def test_faces_have_the_colours_that_were_asked_for() -> None:
+    """Of the assignment's five texts at least as many as of real pictures, nine in ten."""
+    generator, classifier = Generator.load(run_cgan.MODEL, "cpu"), ColourClassifier()
+    condition = np.repeat(generator.condition(run_cgan.TEXTS), 5, axis=0)
+    asked = [(text.split()[0], text.split()[2]) for text in run_cgan.TEXTS for _ in range(5)]
+    right = sum(
+        seen == wanted
+        for seed in SEEDS
+        for seen, wanted in zip(
+            classifier.colours(generator.images(seed, 25, condition=condition)), asked
+        )
+    )
+    assert right >= 0.9 * 25 * len(SEEDS)
 
 
 @shipped
