@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,7 +24,7 @@ from edgegan.runtime.words import Words, plain
 from edgegan.trainer.classifier import IMAGE_SIZE, Classifier, Examples
 from edgegan.trainer.data import PackedPictures, read_pictures
 from edgegan.trainer.features import Extractor
-from edgegan.trainer.split import split
+from edgegan.trainer.split import HELD_OUT, split
 from edgegan.trainer.word_classifier import (
     MOST_EXAMPLES,
     Namer,
@@ -37,6 +37,12 @@ from edgegan.trainer.word_metrics import (
     classification_accuracy,
     find_word_columns,
     find_word_metrics,
+)
+from edgegan.trainer.word_metrics.frechet_within import (
+    PICTURES,
+    first_with,
+    frechet_within,
+    measured_words,
 )
 from edgegan.trainer.word_metrics.right_words import all_right
 
@@ -78,6 +84,14 @@ class Conditional:
         for start in range(0, len(choices), BATCH):
             yield self.images(seed, choices[start : start + BATCH], first + start)
 
+    def recoloured(self, seed: int, choices: np.ndarray) -> np.ndarray:
+        """The first picture of a seed, with each of these words in turn."""
+        latent = draw_latents(seed, 1, self.latent_size, self.distribution)
+        parts = np.split(choices, range(BATCH, len(choices), BATCH))
+        return np.concatenate(
+            [self.draw(latent.repeat(len(part), axis=0), self.words.one_hot(part)) for part in parts]
+        )
+
 
 def look_at(
     batches: Iterable[np.ndarray], choices: np.ndarray, extract: Extractor, namer: Namer
@@ -86,6 +100,22 @@ def look_at(
     seen = [(extract(batch), namer(batch)) for batch in batches]
     features, named = map(np.concatenate, zip(*seen))
     return WordedPictures.drawn(features, choices, named)
+
+
+def read_batches(pictures: PackedPictures, indices: np.ndarray) -> Iterator[np.ndarray]:
+    """The packed pictures of these indices, BATCH at a time; raises UserError if damaged."""
+    for start in range(0, len(indices), BATCH):
+        yield read_pictures(pictures, indices[start : start + BATCH])
+
+
+def resized(batches: Iterable[np.ndarray], count: int) -> np.ndarray:
+    """So many pictures as a classifier takes them, uint8 (count, 64, 64, 3), none held twice."""
+    images = np.empty((count, IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8)
+    start = 0
+    for batch in batches:
+        images[start : start + len(batch)] = resize(batch, IMAGE_SIZE)
+        start += len(batch)
+    return images
 
 
 class Findings(NamedTuple):
@@ -150,11 +180,18 @@ class WordExaminer:
         figures: dict[str, float] = {}
         for metric in find_word_metrics():
             figures.update(metric.measure(drawn, reference.held_out))
+        within = self._drawn_within(generator, list(reference.within), seed)
+        figures.update(frechet_within(within, list(reference.within.values())))
+        taught = len(reference.examples.images)
         figures[classification_accuracy.COLUMN.key] = reference.accuracy_after(
-            self._generated(generator, seed, len(reference.examples.images))
+            _generated(generator, seed, taught)
         )
-        about = {"classifier": reference.classifier}
-        about.update(details(drawn, reference.held_out, words))
+        about = {
+            "classifier": reference.classifier,
+            "held_out": len(reference.images),
+            "classification_pictures": taught,
+            **details(drawn, reference.held_out.unseen_ones(), words),
+        }
         table = draw_table(generator, seed, reference.namer)
         return Findings(figures, reference.floor, about, *table)
 
@@ -173,43 +210,68 @@ class WordExaminer:
                     f"{len(indices)} pictures {part} have the generator's words, expected at least "
                     f"{LEAST_PICTURES} to measure them"
                 )
-        examples = Examples(self._read(training[:MOST_EXAMPLES]), choices[training[:MOST_EXAMPLES]])
+        taught = training[:MOST_EXAMPLES]
+        examples = Examples(self._read(taught), choices[taught])
         classifier = trained_on_real(examples, words, f"{self._pictures.digest} {self._share}")
         shipped = shipped_namer(words)
-        namer = shipped or classifier.name_words
+        # The shipped one was trained on all that the usual share does not hold out.
+        unseen = split(self._pictures, HELD_OUT, validation=0).held_out if shipped else held_out
         seen, measured = (
-            self._look_at(indices, choices, namer)
+            self._look_at(indices, choices, shipped or classifier.name_words, unseen)
             for indices in (training[: self._count], held_out)
         )
+        within = measured_words(choices[training], choices[held_out])
         return WordReference(
-            words,
-            namer,
-            SHIPPED if shipped else OWN,
-            examples,
-            classifier,
-            seen,
-            measured,
-            self._read(held_out),
+            words=words,
+            namer=shipped or classifier.name_words,
+            classifier=SHIPPED if shipped else OWN,
+            examples=examples,
+            network=classifier,
+            training=seen,
+            held_out=measured,
+            images=self._read(held_out),
+            training_within=[
+                self._features(training[first_with(choices[training], word)]) for word in within
+            ],
+            within={word: measured.features[first_with(measured.choices, word)] for word in within},
         )
 
-    def _look_at(self, indices: np.ndarray, choices: np.ndarray, namer: Namer) -> WordedPictures:
-        batches = (
-            read_pictures(self._pictures, indices[start : start + BATCH])
-            for start in range(0, len(indices), BATCH)
+    def _look_at(
+        self, indices: np.ndarray, choices: np.ndarray, namer: Namer, unseen: np.ndarray
+    ) -> WordedPictures:
+        batches = read_batches(self._pictures, indices)
+        return replace(
+            look_at(batches, choices[indices], self._extract, namer),
+            origins=self._pictures.groups()[indices],
+            unseen=np.isin(indices, unseen),
         )
-        seen = look_at(batches, choices[indices], self._extract, namer)
-        return WordedPictures(
-            seen.features, seen.choices, seen.named, self._pictures.groups()[indices]
-        )
+
+    def _features(self, indices: np.ndarray) -> np.ndarray:
+        return np.concatenate([*map(self._extract, read_batches(self._pictures, indices))])
 
     def _read(self, indices: np.ndarray) -> np.ndarray:
-        """The pictures as the classifier takes them, uint8 (N, 64, 64, 3)."""
-        return resize(read_pictures(self._pictures, indices), IMAGE_SIZE)
+        return resized(read_batches(self._pictures, indices), len(indices))
 
-    def _generated(self, generator: Conditional, seed: int, count: int) -> Examples:
-        choices = generator.choices(seed, count)
-        images = [resize(batch, IMAGE_SIZE) for batch in generator.batches(seed, choices)]
-        return Examples(np.concatenate(images), choices)
+    def _drawn_within(
+        self, generator: Conditional, within: list[tuple[int, int]], seed: int
+    ) -> list[np.ndarray]:
+        """Features of PICTURES of each of these words, with other words as the generator has them.
+
+        Float (PICTURES, D) each: a rare word gets as many as others.
+        """
+        found = []
+        for place, (group, word) in enumerate(within):
+            given = tuple(word if k == group else None for k in range(len(generator.words.groups)))
+            first = place * PICTURES
+            choices = generator.words.draw(seed, PICTURES, given, first=first)
+            batches = generator.batches(seed, choices, first)
+            found.append(np.concatenate([*map(self._extract, batches)]))
+        return found
+
+
+def _generated(generator: Conditional, seed: int, count: int) -> Examples:
+    choices = generator.choices(seed, count)
+    return Examples(resized(generator.batches(seed, choices), count), choices)
 
 
 @dataclass(frozen=True)
@@ -222,6 +284,8 @@ class WordReference:
         network: the classifier that these trained.
         training, held_out: what is seen of as many as are drawn, and of those held out.
         images: of those held out, uint8 (N, 64, 64, 3).
+        training_within, within: features of PICTURES with each word that is measured by itself, of
+            the training part and of those held out.
     """
 
     words: Words
@@ -232,6 +296,8 @@ class WordReference:
     training: WordedPictures
     held_out: WordedPictures
     images: np.ndarray
+    training_within: list[np.ndarray]
+    within: dict[tuple[int, int], np.ndarray]
 
     @cached_property
     def floor(self) -> dict[str, float]:
@@ -239,6 +305,7 @@ class WordReference:
         figures: dict[str, float] = {}
         for metric in find_word_metrics():
             figures.update(metric.floor(self.training, self.held_out))
+        figures.update(frechet_within(self.training_within, list(self.within.values())))
         return {**figures, classification_accuracy.COLUMN.key: self._accuracy(self.network)}
 
     def accuracy_after(self, generated: Examples) -> float:
@@ -272,8 +339,8 @@ def translated(choices: np.ndarray, of: Words, to: Words) -> np.ndarray:
 def details(drawn: WordedPictures, real: WordedPictures, words: Words) -> Figures:
     """How many are right by word and by combination, and what is named in their place.
 
-    Beside each share, 0 to 1, stand that of real pictures held out, None where there are none, and
-    how many pictures were drawn. ``confusion`` counts drawn pictures: a row for each word that was
+    Beside each share, 0 to 1, stand that of these real pictures, None where there are none, and how
+    many there are of both. ``confusion`` counts drawn pictures: a row for each word that was
     asked for, a column for each that was named.
     """
     groups = {}
@@ -284,7 +351,7 @@ def details(drawn: WordedPictures, real: WordedPictures, words: Words) -> Figure
         right, of_real = asked == named, real.choices[:, number] == real.named[:, number]
         groups[group.name] = {
             "right": float(right.mean()),
-            "real": float(of_real.mean()),
+            "real": _mean(of_real),
             "words": {
                 word: _share(right, asked == place, of_real, real.choices[:, number] == place)
                 for place, word in enumerate(group.words)
@@ -293,7 +360,8 @@ def details(drawn: WordedPictures, real: WordedPictures, words: Words) -> Figure
         }
     right, of_real = all_right(drawn), all_right(real)
     return {
-        "real": float(of_real.mean()),
+        "real": _mean(of_real),
+        "real_pictures": len(of_real),
         "groups": groups,
         "combinations": {
             words.describe(choice): _share(
@@ -311,16 +379,22 @@ def _share(
     right: np.ndarray, drawn: np.ndarray, of_real: np.ndarray, real: np.ndarray
 ) -> dict[str, float | None]:
     return {
-        "right": float(right[drawn].mean()) if drawn.any() else None,
-        "real": float(of_real[real].mean()) if real.any() else None,
+        "right": _mean(right[drawn]),
+        "real": _mean(of_real[real]),
         "pictures": int(drawn.sum()),
+        "real_pictures": int(real.sum()),
     }
+
+
+def _mean(right: np.ndarray) -> float | None:
+    return float(right.mean()) if len(right) else None
 
 
 def draw_table(generator: Conditional, seed: int, namer: Namer) -> tuple[np.ndarray, Figures]:
     """A picture of each word of the first group with each of the second; of one group, a row.
 
-    At most MOST_ROWS by MOST_COLUMNS, the first ones. Other groups are as the generator draws them.
+    All have the first latent of the seed, so that they differ in their words alone. At most
+    MOST_ROWS by MOST_COLUMNS, the first ones. Other groups are as the generator draws them.
 
     Returns:
         The pictures side by side, uint8 (H, W, 3), RGB, and what they show: ``rows`` and
@@ -337,10 +411,8 @@ def draw_table(generator: Conditional, seed: int, namer: Namer) -> tuple[np.ndar
         rows, columns = ("",), first.words[:MOST_ROWS]
         cells = [(column,) for column in range(len(columns))]
     rest = (None,) * (len(words.groups) - len(cells[0]))
-    choices = np.concatenate(
-        [words.draw(seed, 1, (*cell, *rest), first=k) for k, cell in enumerate(cells)]
-    )
-    images = np.concatenate(list(generator.batches(seed, choices)))
+    choices = np.concatenate([words.draw(seed, 1, (*cell, *rest)) for cell in cells])
+    images = generator.recoloured(seed, choices)
     named = namer(images)
     right = (named == choices).all(axis=1)
     shape = (len(rows), len(columns))
@@ -384,12 +456,23 @@ def word_lines(evaluations: list[Figures]) -> str:
                 for key, column in columns.items()
             ]
             rows.append([line["name"], *shown])
-        parts.append(
-            f"words, named by {about['classifier']}: of real pictures held out {about['real']:.1%} "
-            f"right\n{aligned(rows)}"
-        )
+        parts.append(f"{_heading(about)}\n{aligned(rows)}")
         parts += [f"{line['name']}: {worst(line['word_details'])}" for line in group]
     return "\n".join(parts)
+
+
+def _heading(about: Figures) -> str:
+    """Who names the words, how rightly, and how many pictures the last column's ones learn from."""
+    count = about["real_pictures"]
+    if count == about["held_out"]:
+        which = f"of {count:,} real pictures held out"
+    else:
+        which = f"of {count:,} of {about['held_out']:,} real pictures held out, from it too,"
+    right = "" if about["real"] is None else f" {about['real']:.1%} right"
+    return (
+        f"words, named by {about['classifier']}: {which}{right}; the last column by classifiers "
+        f"that learn from {about['classification_pictures']:,} pictures"
+    )
 
 
 def worst(found: Figures) -> str:
@@ -410,6 +493,10 @@ def _least(shares: dict[str, Figures]) -> str:
     least = sorted(known, key=lambda text: known[text]["right"])[:WORST]
     return ", ".join(
         f"{text} {known[text]['right']:.0%}"
-        + ("" if known[text]["real"] is None else f" (real {known[text]['real']:.0%})")
+        + (
+            ""
+            if known[text]["real"] is None
+            else f" (real {known[text]['real']:.0%} of {known[text]['real_pictures']})"
+        )
         for text in least
     )

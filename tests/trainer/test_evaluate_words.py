@@ -6,21 +6,35 @@ import itertools
 import json
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from edgegan.runtime.colour_classifier import resize
 from edgegan.runtime.files import classifiers_folder
+from edgegan.runtime.latent import draw_latents
 from edgegan.runtime.run_folder import EVALUATION, WORDS
 from edgegan.runtime.tags import NONE
 from edgegan.runtime.words import Group, Words
 from edgegan.trainer import classifier, evaluate, evaluate_words, word_classifier
+from edgegan.trainer.classifier import IMAGE_SIZE
 from edgegan.trainer.data import PackedPictures, pack, read_pictures
-from edgegan.trainer.evaluate_words import Conditional, Findings, WordExaminer, translated
-from edgegan.trainer.split import split
+from edgegan.trainer.evaluate_words import (
+    BATCH,
+    Conditional,
+    Findings,
+    WordExaminer,
+    read_batches,
+    resized,
+    translated,
+)
+from edgegan.trainer.split import HELD_OUT, split
 from edgegan.trainer.word_classifier import trained_on_real
+from edgegan.trainer.word_metrics import frechet_within
+from edgegan.trainer.word_metrics.frechet_within import measured_words
 from training_help import encode
 
 SIZE = 16
@@ -37,6 +51,8 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setattr(classifier, "BATCH_SIZE", 16)
         patch.setattr(word_classifier, "STEPS", 30)
         patch.setattr(evaluate_words, "MOST_EXAMPLES", 480)
+        for module in (evaluate_words, frechet_within):
+            patch.setattr(module, "PICTURES", 44)  # that each tone of those held out has
         yield
 
 
@@ -93,6 +109,15 @@ def drawing(packed: PackedPictures, wrong: bool = False, only: int | None = None
         return np.stack(drawn)
 
     return Conditional(words, 4, "normal", draw)
+
+
+@pytest.fixture
+def untrained(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is trained where the classification accuracy is not what is tested."""
+    network = classifier.Classifier([2, 3])
+    network.initialize()
+    for train in ("trained_on_real", "trained_on_generated"):
+        monkeypatch.setattr(evaluate_words, train, lambda *_: network)
 
 
 @pytest.fixture(scope="module")
@@ -157,6 +182,83 @@ def test_the_table_has_a_picture_of_every_pair(packed: PackedPictures, real: Fin
     for row, named in zip(real.shown["right"], real.shown["named"]):
         assert [type(right) for right in row] == [bool] * 3
         assert all(isinstance(text, str) for text in named)
+
+
+def test_a_table_is_one_face_in_all_words(packed: PackedPictures) -> None:
+    assert packed.words
+    latents: list[np.ndarray] = []
+
+    def draw(latent: np.ndarray, conditions: np.ndarray) -> np.ndarray:
+        latents.append(latent)
+        return np.zeros((len(latent), 4, 4, 3), np.uint8)
+
+    def name(images: np.ndarray) -> np.ndarray:
+        return np.zeros((len(images), 2), np.int64)
+
+    evaluate_words.draw_table(Conditional(packed.words, 4, "normal", draw), 3, name)
+    np.testing.assert_array_equal(
+        np.concatenate(latents), draw_latents(3, 1, 4, "normal").repeat(6, axis=0)
+    )
+
+
+def test_pictures_are_resized_batch_by_batch(
+    packed: PackedPictures, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[int] = []
+
+    def read(pictures: PackedPictures, indices: np.ndarray) -> np.ndarray:
+        held.append(len(indices))
+        return read_pictures(pictures, indices)
+
+    monkeypatch.setattr(evaluate_words, "read_pictures", read)
+    indices = np.arange(60)[::-1]
+    images = resized(read_batches(packed, indices), len(indices))
+    assert held == [BATCH, BATCH, 60 - 2 * BATCH]
+    np.testing.assert_array_equal(images, resize(read_pictures(packed, indices), IMAGE_SIZE))
+
+
+def test_real_pictures_that_taught_the_shipped_classifier_give_no_rate(
+    packed: PackedPictures, untrained: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a run that held out more than it did: it names those that it has learned rightly."""
+    own = read_pictures(packed, split(packed, HELD_OUT, 0).held_out)
+    unlearned = {image.tobytes() for image in own}
+
+    def name(images: np.ndarray) -> np.ndarray:
+        tones = images.mean(axis=(1, 2, 3)) > 110
+        tints = 2 - images.mean(axis=(1, 2)).argmax(axis=1)
+        learned = [image.tobytes() not in unlearned for image in images]
+        return np.stack([tones, tints], axis=1) * np.array(learned)[:, None]
+
+    monkeypatch.setattr(evaluate_words, "shipped_namer", lambda words: name)
+    found = WordExaminer(packed, 0.3, means, 100).examine(drawing(packed), seed=0)
+    assert found.figures["right_words"] == 1
+    assert found.floor["right_words"] == found.details["real"] == pytest.approx(1 / 6, abs=0.08)
+    assert found.details["real_pictures"] == len(own)
+    assert found.details["held_out"] == len(split(packed, 0.3, 0).held_out)
+    texts = found.details["combinations"].values()
+    assert sum(text["real_pictures"] for text in texts) == len(own)
+    line = {"name": "g", **found.to_json(), "floor": {"words": found.floor}}
+    said = evaluate_words.word_lines([line])
+    held_out = found.details["held_out"]
+    assert f"of {len(own)} of {held_out} real pictures held out, from it too, " in said
+
+
+def test_distance_within_words_is_over_the_same_words_however_many_are_drawn(
+    examiner: WordExaminer,
+    packed: PackedPictures,
+    real: Findings,
+    untrained: None,
+) -> None:
+    """One that draws a word once in a hundred pictures is measured in it as another is."""
+    held_out = packed.choices()[split(packed, 0.1, 0).held_out]
+    assert measured_words(held_out) == [(0, 0), (0, 1)]  # dark and light
+    usual = drawing(packed)
+    counts = usual.words.counts * np.where(usual.words.combinations[:, 0] == 0, 1, 100)
+    found = examiner.examine(replace(usual, words=replace(usual.words, counts=counts)), seed=0)
+    assert found.details["groups"]["tone"]["words"]["dark"]["pictures"] < 10
+    assert found.floor["frechet_within"] == real.floor["frechet_within"]
+    assert found.figures["frechet_within"] == real.figures["frechet_within"]
 
 
 def test_a_single_group_is_a_row() -> None:
@@ -267,7 +369,11 @@ def test_the_command_adds_words_and_their_table(
     assert (tmp_path / "cgan" / WORDS).exists()
     assert calls.count == 1
     tail = out.split("\n\n")[-1].splitlines()
-    assert tail[0].startswith(f"words, named by {evaluate_words.OWN}: of real pictures held out ")
+    held_out = len(split(packed, 0.1, 0).held_out)
+    assert tail[0].startswith(
+        f"words, named by {evaluate_words.OWN}: of {held_out} real pictures held out "
+    )
+    assert tail[0].endswith("the last column by classifiers that learn from 480 pictures")
     assert [line.split("  ")[0] for line in tail[2:4]] == ["real pictures", "cgan"]
     assert tail[4].startswith("cgan: worst words ")
     assert "; worst texts " in tail[4]

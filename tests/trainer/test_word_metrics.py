@@ -9,13 +9,17 @@ import numpy as np
 import pytest
 
 from edgegan.trainer.metrics.distances import distances
-from edgegan.trainer.metrics.frechet_distance import frechet_distance
 from edgegan.trainer.word_metrics import (
     WordedPictures,
     find_word_columns,
     find_word_metrics,
 )
-from edgegan.trainer.word_metrics.frechet_within import ENOUGH, FrechetWithin
+from edgegan.trainer.word_metrics.frechet_within import (
+    PICTURES,
+    first_with,
+    frechet_within,
+    measured_words,
+)
 from edgegan.trainer.word_metrics.right_words import RightWords
 from edgegan.trainer.word_metrics.variety import TOGETHER, expected_nearest, variety
 
@@ -35,14 +39,23 @@ def measured(generated: WordedPictures, real: WordedPictures) -> dict[str, float
     found: dict[str, float] = {}
     for metric in find_word_metrics():
         found.update(metric.measure(generated, real))
-    return found
+    return {**found, **within(generated, real)}
+
+
+def within(*sides: WordedPictures) -> dict[str, float]:
+    order = np.random.default_rng(0).permutation(len(sides[0].choices))
+    shuffled = [(side.features[order], side.choices[order]) for side in sides]
+    words = measured_words(*(choices for _, choices in shuffled))
+    return frechet_within(
+        *([features[first_with(choices, word)] for word in words] for features, choices in shuffled)
+    )
 
 
 def test_real_pictures_with_their_words_are_as_real_ones() -> None:
     found = measured(real_pictures(0, 60), real_pictures(1, 60))
     assert found["right_words"] == 1
     assert found["variety"] == pytest.approx(1, abs=0.03)
-    assert found["frechet_within"] < 1
+    assert found["frechet_within"] < 4
     assert {*found, "classification_accuracy"} == find_word_columns().keys()
 
 
@@ -128,21 +141,44 @@ def test_variety_weighs_texts_by_how_many_real_pictures_tell_of_them() -> None:
 def test_too_few_pictures_of_every_text_tell_nothing() -> None:
     few, many = real_pictures(0, TOGETHER - 1), real_pictures(1, 60)
     assert variety(few, many) is variety(many, few) is None
-    assert measured(few, many).keys() == {"right_words"}
+    assert {metric for some in find_word_metrics() for metric in some.measure(few, many)} == {
+        "right_words"
+    }
 
 
-def test_distance_within_words_is_the_mean_over_words_that_have_enough_pictures() -> None:
+def test_real_pictures_that_trained_the_classifier_are_no_floor_even_if_held_out() -> None:
+    """A larger part than the classifier's own is held out from a generator."""
+    held_out = real_pictures(0, 4)
+    unseen = np.arange(len(held_out.choices)) % 4 == 0
+    named = np.where(unseen[:, None], 1 - held_out.named, held_out.named)
+    assert RightWords().measure(replace(held_out, named=named), held_out)["right_words"] == 0.75
+    part = replace(held_out, named=named, unseen=unseen)
+    assert RightWords().floor(held_out, part) == {"right_words": 0.0}
+    assert RightWords().floor(held_out, replace(part, unseen=np.zeros_like(unseen))) == {}
+
+
+def shuffled_words(counts: list[int]) -> np.ndarray:
+    """Choices of one group: so many of each word, in no order."""
     random = np.random.default_rng(0)
-    counts = [ENOUGH, ENOUGH - 1, ENOUGH + 5]
-    choices = np.repeat([[0], [1], [2]], counts, axis=0)
-    one, other = (
-        WordedPictures.drawn(random.standard_normal((len(choices), 4)), choices, choices)
-        for _ in range(2)
-    )
-    expected = np.mean(
-        [
-            frechet_distance(*(side.features[choices[:, 0] == word] for side in (one, other)))
-            for word in (0, 2)
-        ]
-    )
-    assert FrechetWithin().measure(one, other)["frechet_within"] == pytest.approx(expected)
+    return random.permutation(np.repeat(np.arange(len(counts)), counts))[:, None]
+
+
+def test_words_are_measured_that_enough_real_pictures_have_on_both_sides() -> None:
+    training = shuffled_words([500, PICTURES, PICTURES - 1, 500])
+    held_out = shuffled_words([PICTURES, 70, 70, PICTURES - 1])
+    assert measured_words(training, held_out) == measured_words(held_out, training)
+    assert measured_words(training, held_out) == [(0, 0), (0, 1)]
+
+
+def test_distance_within_words_is_the_mean_over_words_of_as_many_pictures() -> None:
+    """By hand: one dimension, where the distance is that of the means and of the deviations."""
+    choices = shuffled_words([60, 200])
+    first = [first_with(choices, word) for word in measured_words(choices)]
+    assert [places.shape for places in first] == [(PICTURES,)] * 2
+    assert [set(choices[places, 0]) for places in first] == [{0}, {1}]
+    generated = np.random.default_rng(1).standard_normal((len(choices), 1))
+    moved = [generated[first[0]] + 3, generated[first[1]] * 2]
+    mean, deviation = generated[first[1]].mean(), generated[first[1]].std(ddof=1)
+    found = frechet_within([generated[places] for places in first], moved)
+    assert found["frechet_within"] == pytest.approx((9 + mean**2 + deviation**2) / 2)
+    assert frechet_within([], []) == {}

@@ -26,21 +26,24 @@ class WordedPictures:
             (N, groups).
         named: the words that a classifier names, likewise.
         origins: the number of each picture's group of near-duplicates, int64 (N,).
+        unseen: which of them the classifier that names them was not trained on, bool (N,).
     """
 
     features: np.ndarray
     choices: np.ndarray
     named: np.ndarray
     origins: np.ndarray
+    unseen: np.ndarray
 
     @classmethod
     def drawn(cls, features: np.ndarray, choices: np.ndarray, named: np.ndarray) -> WordedPictures:
         """Those of a generator, of which each counts, however alike they are."""
-        return cls(features, choices, named, np.arange(len(features)))
+        count = len(features)
+        return cls(features, choices, named, np.arange(count), np.ones(count, bool))
 
-    def with_word(self, group: int, word: int) -> np.ndarray:
-        """The features of those that have a word of a group, float (M, D)."""
-        return self.features[self.choices[:, group] == word]
+    def unseen_ones(self) -> WordedPictures:
+        """Those that tell how rightly the classifier names: it was not trained on them."""
+        return WordedPictures(*(array[self.unseen] for array in vars(self).values()))
 
 
 class WordMetric(ABC):
@@ -65,7 +68,9 @@ def find_word_metrics() -> list[WordMetric]:
 
 def find_word_columns() -> dict[str, Column]:
     """What stands above each number of all of them, by its key."""
-    from edgegan.trainer.word_metrics.classification_accuracy import COLUMN
+    from edgegan.trainer.word_metrics import classification_accuracy, frechet_within
 
     found = [column for metric in find_word_metrics() for column in metric.columns]
-    return {column.key: column for column in [*found, COLUMN]}
+    # For these a generator draws pictures of their own.
+    found += [frechet_within.COLUMN, classification_accuracy.COLUMN]
+    return {column.key: column for column in found}

@@ -14,11 +14,12 @@ class RightWords(WordMetric):
     columns = (Column("right_words", "all words right", HIGHER, ".1%", headline=True),)
 
     def measure(self, generated: WordedPictures, real: WordedPictures) -> dict[str, float]:
-        return {"right_words": float(all_right(generated).mean())}
+        right = all_right(generated)
+        return {"right_words": float(right.mean())} if len(right) else {}
 
     def floor(self, training: WordedPictures, held_out: WordedPictures) -> dict[str, float]:
-        """Of those held out: the others have trained the classifier."""
-        return self.measure(held_out, held_out)
+        """Of those held out that have not trained the classifier."""
+        return self.measure(held_out.unseen_ones(), held_out)
 
 
 def all_right(pictures: WordedPictures) -> np.ndarray:
