@@ -2,7 +2,8 @@
 
 Hair and eyes of the assignment, by the shipped colour classifier, which trained no generator:
 
-- all pairs that the data has, so many pictures each, beside real pictures held out;
+- all pairs that the data has, so many pictures each, beside real pictures that were held out from
+  the generator, as far as that is known, and from the classifier;
 - the assignment's five texts as its grid of 25;
 - a pair that the data lacks;
 - faces, the words drawn as the data has them;
@@ -17,6 +18,7 @@ import argparse
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import comb
 from pathlib import Path
 from typing import Any
 
@@ -40,14 +42,15 @@ from edgegan.runtime.options import add_cascade_option, whole_number
 from edgegan.runtime.score import score_images
 from edgegan.runtime.tags import NONE
 from edgegan.runtime.words import Words
-from edgegan.trainer.data import pack, read_pictures
-from edgegan.trainer.evaluate import open_generator
-from edgegan.trainer.evaluate_words import Conditional, look_at, translated
+from edgegan.trainer.data import pack
+from edgegan.trainer.evaluate import MeasuredGenerator, Pictures, open_generator
+from edgegan.trainer.evaluate_words import Conditional, look_at, read_batches, translated
 from edgegan.trainer.features import Extractor
 from edgegan.trainer.features.colour_classifier import ColourFeatures
 from edgegan.trainer.metrics.faces import summarise
 from edgegan.trainer.options import add_data_options
-from edgegan.trainer.split import HELD_OUT, VALIDATION, split
+from edgegan.trainer.split import HELD_OUT, split
+from edgegan.trainer.standing import Standing
 from edgegan.trainer.word_classifier import Namer, shipped_namer
 from edgegan.trainer.word_metrics import WordedPictures
 from edgegan.trainer.word_metrics.right_words import all_right
@@ -72,13 +75,23 @@ LACKING_IMAGES = 400
 GRIDS = 40  # of the assignment's texts
 FACE_GRIDS = 100
 WORST = 5  # pairs, that the report names
-IMAGE_SIZE = 64  # of the real pictures
+ENOUGH_RIGHT = 0.8  # of a pair
+CHANCE = 0.05  # below this a difference is told from chance
+IMAGE_SIZE = 64  # of the real pictures, where there is no generator
+
+
+Pairs = dict[str, dict[str, float]]  # the share that is right, and of how many, by text
 
 
 @dataclass(frozen=True)
 class Judge:
-    """What measures: real pictures held out, in the words of the data, and who sees pictures."""
+    """What measures: real pictures held out, in the words of the data, and who sees pictures.
 
+    ``name`` is that of the real pictures, ``digest`` of the whole set.
+    """
+
+    name: str
+    digest: str
     words: Words
     real: WordedPictures
     extract: Extractor
@@ -104,16 +117,34 @@ def main(argv: list[str] | None = None) -> int:
         UserError: a generator or the pictures cannot be read, or their words are others.
     """
     options = _parse(argv)
-    judge = make_judge(options.data, options.skip_bad, find_cascade(options.cascade))
-    results: dict[str, dict[str, Any]] = {
-        "real pictures held out": {**right_words(judge.real, judge.words), "variety": 1.0}
+    opened = {
+        name: None if name.endswith(".png") else open_generator(name, seed=0)
+        for name in options.generators
     }
-    for name in options.generators:
+    cascade = find_cascade(options.cascade)
+    judges = {
+        which: make_judge(options.data, options.skip_bad, cascade, which)
+        for which in dict.fromkeys(map(compared_with, opened.values()))
+    }
+    conditionals = {
+        name: conditional_of(generator, judges[compared_with(generator)])
+        for name, generator in opened.items()
+        if generator
+    }
+    results: dict[str, dict[str, Any]] = {
+        judge.name: {**right_words(judge.real, judge.words), "variety": 1.0}
+        for judge in judges.values()
+    }
+    for name, generator in opened.items():
         measure.progress(name)
-        if name.endswith(".png"):
-            results[name] = measure_picture(Path(name), judge)
+        judge = judges[compared_with(generator)]
+        if generator:
+            found = measure_generator(conditionals[name], judge, options.each)
+            standing = Standing.of(generator.known, judge.digest)
+            found.update(compared_with=judge.name, standing=standing.value)
         else:
-            results[name] = measure_generator(open_conditional(name, judge), judge, options.each)
+            found = measure_picture(Path(name), judge)
+        results[name] = found
     report = {
         "benchmark": "words",
         "machine": measure.machine(available_cores()),
@@ -127,34 +158,46 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def make_judge(source: Path, skip_bad: bool, cascade: Path) -> Judge:
+def compared_with(generator: MeasuredGenerator | None) -> Pictures:
+    """The real pictures that something is compared with: a picture's, where there is no generator.
+
+    They are held out from the generator, as edgegan evaluate has it, and from the classifier.
+    """
+    which = generator.pictures if generator else Pictures(IMAGE_SIZE)
+    return replace(which, held_out=min(which.held_out, HELD_OUT))
+
+
+def make_judge(source: Path, skip_bad: bool, cascade: Path, which: Pictures) -> Judge:
     """What measures by the pictures of a set, of which it looks at those that are held out.
 
     Raises:
         UserError: they cannot be read, or have words that the colour classifier does not know.
     """
-    pictures = pack(source, IMAGE_SIZE, skip_bad, with_words=True)
+    pictures = pack(source, which.image_size, skip_bad, which.crop_from, with_words=True)
     words = pictures.words
     namer = shipped_namer(words) if words else None
     if words is None or namer is None:
         raise UserError(f"{source} has words that the colour classifier does not know")
     choices = pictures.choices()
-    held_out = split(pictures, HELD_OUT, VALIDATION).held_out
+    held_out = split(pictures, which.held_out, validation=0).held_out
     held_out = held_out[(choices[held_out] != NONE).all(axis=1)]
+    if not len(held_out):
+        raise UserError(f"{source} has no picture with words held out, expected more pictures")
     extract = ColourFeatures()
-    seen = look_at([read_pictures(pictures, held_out)], choices[held_out], extract, namer)
+    seen = look_at(read_batches(pictures, held_out), choices[held_out], extract, namer)
     real = replace(seen, origins=pictures.groups()[held_out])
-    return Judge(words, real, extract, namer, Detector(cascade))
+    name = f"{which}: {len(held_out)} held out"
+    return Judge(name, pictures.digest, words, real, extract, namer, Detector(cascade))
 
 
-def open_conditional(name: str, judge: Judge) -> Conditional:
-    """The conditional generator of that name; raises UserError where its words are others."""
-    generator = open_generator(name, seed=0).conditional
-    if generator is None:
-        raise UserError(f"{name} takes no words, expected a conditional generator")
-    if (translated(judge.words.combinations, judge.words, generator.words) == NONE).any():
-        raise UserError(f"{name} lacks words that the data has")
-    return generator
+def conditional_of(generator: MeasuredGenerator, judge: Judge) -> Conditional:
+    """How it draws what words say; raises UserError where its words are others."""
+    conditional = generator.conditional
+    if conditional is None:
+        raise UserError(f"{generator.name} takes no words, expected a conditional generator")
+    if (translated(judge.words.combinations, judge.words, conditional.words) == NONE).any():
+        raise UserError(f"{generator.name} lacks words that the data has")
+    return conditional
 
 
 def measure_generator(generator: Conditional, judge: Judge, each: int) -> dict[str, Any]:
@@ -215,7 +258,7 @@ def measure_picture(path: Path, judge: Judge) -> dict[str, Any]:
 
 
 def right_words(pictures: WordedPictures, words: Words, pairs: bool = True) -> dict[str, Any]:
-    """The share of pictures with both words right, each word, and the least and all pairs."""
+    """The share of pictures with both words right, each word, and all pairs, of how many each."""
     right = all_right(pictures)
     each = (pictures.named == pictures.choices).mean(axis=0)
     found: dict[str, Any] = {
@@ -223,11 +266,36 @@ def right_words(pictures: WordedPictures, words: Words, pairs: bool = True) -> d
         **{group.name: float(share) for group, share in zip(words.groups, each)},
     }
     if pairs:
-        found["pairs"] = {
-            words.describe(choice): float(right[(pictures.choices == choice).all(axis=1)].mean())
-            for choice in np.unique(pictures.choices, axis=0)
-        }
+        found["pairs"] = {}
+        for choice in np.unique(pictures.choices, axis=0):
+            of_pair = right[(pictures.choices == choice).all(axis=1)]
+            share = {"right": float(of_pair.mean()), "pictures": len(of_pair)}
+            found["pairs"][words.describe(choice)] = share
     return found
+
+
+def below(pairs: Pairs, real: Pairs) -> list[str]:
+    """Pairs that are right less often than ENOUGH_RIGHT and, where there are some, real ones."""
+    return [
+        text
+        for text, share in pairs.items()
+        if share["right"] < ENOUGH_RIGHT
+        and (text not in real or share["right"] < real[text]["right"])
+    ]
+
+
+def by_chance(share: dict[str, float], real: dict[str, float]) -> float:
+    """The probability that no more of a pair are right, were real ones right no more often.
+
+    Fisher's exact test, one-sided: 0 to 1.
+    """
+    right, of_real = (round(side["right"] * side["pictures"]) for side in (share, real))
+    count, of_all = int(share["pictures"]), int(share["pictures"] + real["pictures"])
+    ways = [
+        comb(right + of_real, k) * comb(of_all - right - of_real, count - k)
+        for k in range(right + 1)
+    ]
+    return sum(ways) / comb(of_all, count)
 
 
 def tiles_of_grid(picture: np.ndarray) -> np.ndarray:
@@ -255,7 +323,6 @@ def _together(parts: Sequence[WordedPictures]) -> WordedPictures:
 
 def _print(report: dict[str, Any]) -> None:
     results = report["results"]
-    real = next(iter(results.values()))["pairs"]
     print("The words of a conditional generator's pictures\n")
     machine = report["machine"]
     versions = ", ".join(f"{name} {found}" for name, found in report["versions"].items())
@@ -280,14 +347,29 @@ def _print(report: dict[str, Any]) -> None:
     titles = ("", "both right", "hair", "eyes", "variety", "five texts of 25", "least", "variety")
     print(tables.markdown((*titles, LACKING, "faces of 25"), rows))
     for name, found in results.items():
-        if "pairs" not in found or found["pairs"] is real:
-            continue
-        pairs = found["pairs"]
-        below = [text for text, share in pairs.items() if share < min(0.8, real.get(text, 0))]
-        worst = sorted(pairs, key=pairs.__getitem__)[:WORST]
-        told = ", ".join(f"{text} {pairs[text]:.0%} (real {real[text]:.0%})" for text in worst)
-        print(f"\n{name}: the worst of {len(pairs)} pairs: {told}")
-        print(f"{len(below)} below 80 % and below real pictures")
+        if "compared_with" in found:
+            print(f"\n{name}, by real pictures {Standing(found['standing']).clause}:")
+            print(pair_lines(found["pairs"], results[found["compared_with"]]["pairs"]))
+
+
+def pair_lines(pairs: Pairs, real: Pairs) -> str:
+    """The pairs that are right most seldom, and those below what is asked for, beside real ones."""
+
+    def tell(text: str) -> str:
+        told = f"{text} {pairs[text]['right']:.0%}"
+        if text not in real:
+            return f"{told} (no real one)"
+        return f"{told} (real {real[text]['right']:.0%} of {real[text]['pictures']})"
+
+    worst = sorted(pairs, key=lambda text: pairs[text]["right"])[:WORST]
+    less = below(pairs, real)
+    sure = sum(text not in real or by_chance(pairs[text], real[text]) < CHANCE for text in less)
+    lines = [
+        f"the worst of {len(pairs)} pairs: {', '.join(map(tell, worst))}",
+        f"{len(less)} below {ENOUGH_RIGHT:.0%} and below real pictures, {sure} of them by more "
+        f"than chance (Fisher's exact test, {CHANCE:.0%})",
+    ]
+    return "\n".join([*lines, *(f"- {tell(text)}" for text in less)])
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:

@@ -89,7 +89,10 @@ class Conditional:
         latent = draw_latents(seed, 1, self.latent_size, self.distribution)
         parts = np.split(choices, range(BATCH, len(choices), BATCH))
         return np.concatenate(
-            [self.draw(latent.repeat(len(part), axis=0), self.words.one_hot(part)) for part in parts]
+            [
+                self.draw(latent.repeat(len(part), axis=0), self.words.one_hot(part))
+                for part in parts
+            ]
         )
 
 

@@ -21,10 +21,10 @@ from edgegan.runtime.errors import UserError, say
 from edgegan.runtime.files import atomic_write, classifiers_folder, make_folder
 from edgegan.runtime.words import Words
 from edgegan.trainer.checkpoint import network_arrays, set_network_arrays
-from edgegan.trainer.classifier import BATCH_SIZE, Classifier, Examples, train
+from edgegan.trainer.classifier import Classifier, Examples, train
 
-STEPS = 400  # a minute on two cores; hair and eyes of the assignment's set: 78 % both right
-MOST_EXAMPLES = 5000  # on either side of the classification accuracy: three passes of them
+STEPS = 300  # a minute on a core
+MOST_EXAMPLES = 5000  # more teach no more in so few steps
 VERSION = 1  # of the network and its training; another one trains all again
 
 

@@ -35,9 +35,7 @@ def first_with(choices: np.ndarray, word: tuple[int, int]) -> np.ndarray:
     return np.flatnonzero(choices[:, group] == number)[:PICTURES]
 
 
-def frechet_within(
-    generated: Sequence[np.ndarray], real: Sequence[np.ndarray]
-) -> dict[str, float]:
+def frechet_within(generated: Sequence[np.ndarray], real: Sequence[np.ndarray]) -> dict[str, float]:
     """The mean over words, by the column's key; none where there is no word.
 
     Args:
