@@ -26,6 +26,7 @@ import numpy as np
 
 from benchmarks import measure
 from edgegan.runtime import tables
+from edgegan.runtime.colour_classifier import Namer, shipped_namer
 from edgegan.runtime.cores import available_cores
 from edgegan.runtime.detector import Detector, find_cascade
 from edgegan.runtime.errors import UserError, add_debug_option, run_command
@@ -51,7 +52,6 @@ from edgegan.trainer.metrics.faces import summarise
 from edgegan.trainer.options import add_data_options
 from edgegan.trainer.split import HELD_OUT, split
 from edgegan.trainer.standing import Standing
-from edgegan.trainer.word_classifier import Namer, shipped_namer
 from edgegan.trainer.word_metrics import WordedPictures
 from edgegan.trainer.word_metrics.right_words import all_right
 from edgegan.trainer.word_metrics.variety import variety

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from edgegan.runtime.colour_classifier import resize
+from edgegan.runtime.colour_classifier import Namer, resize, shipped_namer
 from edgegan.runtime.errors import UserError
 from edgegan.runtime.files import write_bytes
 from edgegan.runtime.grid import encode_png, tight_grid
@@ -27,8 +27,6 @@ from edgegan.trainer.features import Extractor
 from edgegan.trainer.split import HELD_OUT, split
 from edgegan.trainer.word_classifier import (
     MOST_EXAMPLES,
-    Namer,
-    shipped_namer,
     trained_on_generated,
     trained_on_real,
 )

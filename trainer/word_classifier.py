@@ -15,8 +15,6 @@ from pathlib import Path
 
 import numpy as np
 
-from edgegan.runtime.colour_classifier import Namer as Namer  # both are looked for here, too
-from edgegan.runtime.colour_classifier import shipped_namer as shipped_namer
 from edgegan.runtime.errors import UserError, say
 from edgegan.runtime.files import atomic_write, classifiers_folder, make_folder
 from edgegan.runtime.words import Words
