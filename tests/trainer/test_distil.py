@@ -17,7 +17,6 @@ import pytest
 
 from edgegan.export import pipeline, translation
 from edgegan.export.to_onnx import main as export_main
-from edgegan.runtime.errors import run_command
 from edgegan.runtime.files import locked
 from edgegan.runtime.generator import Generator, from_bytes
 from edgegan.runtime.latent import Stream, draw_latents
@@ -70,22 +69,6 @@ def apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def teacher(make_generator: Callable[..., Path]) -> Path:
     """An exported generator of 16 x 16 pictures from 16 normal numbers."""
     return make_generator()
-
-
-@pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
-    """A command as a shell runs it: exit status, and what it wrote to stdout and stderr."""
-
-    def run(
-        main: Callable[[list[str] | None], int], *arguments: str | Path
-    ) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["command", *map(str, arguments)])
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            run_command(main)
-        return ended.value.code, *capfd.readouterr()
-
-    return run
 
 
 @pytest.fixture

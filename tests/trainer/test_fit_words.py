@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +10,6 @@ import numpy as np
 import pytest
 
 from edgegan.export.to_onnx import main as export_main
-from edgegan.runtime.errors import run_command
 from edgegan.runtime.generate import main as generate_main
 from edgegan.runtime.generator import Generator
 from edgegan.runtime.run_folder import BEST, LAST
@@ -25,20 +23,6 @@ pytestmark = pytest.mark.usefixtures("apart")
 Command = Callable[..., tuple[int, str, str]]
 Answer = tuple[int, str, str]
 SETTINGS = [word for override in [*TINY, "evaluate_every=2"] for word in ("--set", override)]
-
-
-@pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
-    """A command as a shell runs it: exit status, and what it wrote to stdout and stderr."""
-
-    def run(main: Callable[[list[str] | None], int], *arguments: str | Path) -> Answer:
-        monkeypatch.setattr(sys, "argv", ["command", *map(str, arguments)])
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            run_command(main)
-        return ended.value.code, *capfd.readouterr()
-
-    return run
 
 
 @pytest.fixture

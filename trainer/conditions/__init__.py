@@ -68,3 +68,19 @@ class Condition(ABC):
     def generator_loss(self, turn: ConditionedTurn) -> list[NDArray]:
         """What is added to the generator's loss, each float32 (1,)."""
         return []
+
+
+@dataclass(frozen=True)
+class MatchingCondition(Condition):
+    """A condition of which the score depends: pictures and words that do not match score low.
+
+    Attributes:
+        wrong_pairs: whether a real picture with words that it does not have counts as a generated
+            one (matching-aware, Reed et al. 2016, section 4.2, https://arxiv.org/abs/1605.05396).
+    """
+
+    wrong_pairs: bool = False
+
+    @property
+    def shows_wrong_pairs(self) -> bool:
+        return self.wrong_pairs

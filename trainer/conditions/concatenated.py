@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgegan.trainer import layers
 from edgegan.trainer.conditioned_networks import Follow, Head
-from edgegan.trainer.conditions import Condition
+from edgegan.trainer.conditions import MatchingCondition
 from edgegan.trainer.framework import NDArray, mx, nn
 from edgegan.trainer.networks import Maps, TrunkDiscriminator
 
@@ -24,19 +24,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Concatenated(Condition):
-    """Words as planes before the last layers.
-
-    Attributes:
-        wrong_pairs: whether a real picture with words that it does not have counts as a generated
-            one (matching-aware, Reed et al. 2016, section 4.2, GAN-CLS).
-    """
-
-    wrong_pairs: bool = False
-
-    @property
-    def shows_wrong_pairs(self) -> bool:
-        return self.wrong_pairs
+class Concatenated(MatchingCondition):
+    """Words as planes before the last layers."""
 
     def head(
         self, architecture: TrunkDiscriminator, image_size: int, groups: Sequence[int]
@@ -47,7 +36,7 @@ class Concatenated(Condition):
 class _Head(Head):
     def __init__(self, architecture: TrunkDiscriminator, maps: Maps, words: int) -> None:
         super().__init__(prefix="")
-        self._maps, self._words = maps, words
+        self._maps = maps
         norm = architecture.norm_of_weights
         self.score = nn.HybridSequential(prefix="")
         self.score.add(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgegan.trainer import layers
 from edgegan.trainer.conditioned_networks import Follow, Head
-from edgegan.trainer.conditions import Condition
+from edgegan.trainer.conditions import MatchingCondition
 from edgegan.trainer.framework import NDArray, nn
 from edgegan.trainer.networks import Maps, TrunkDiscriminator
 
@@ -23,19 +23,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Projection(Condition):
-    """Words as a direction among the trunk's features.
-
-    Attributes:
-        wrong_pairs: whether a real picture with words that it does not have counts as a generated
-            one (matching-aware, Reed et al. 2016, section 4.2, https://arxiv.org/abs/1605.05396).
-    """
-
-    wrong_pairs: bool = False
-
-    @property
-    def shows_wrong_pairs(self) -> bool:
-        return self.wrong_pairs
+class Projection(MatchingCondition):
+    """Words as a direction among the trunk's features."""
 
     def head(
         self, architecture: TrunkDiscriminator, image_size: int, groups: Sequence[int]
