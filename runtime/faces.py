@@ -83,11 +83,11 @@ class TextFaces(Faces):
         assert words is not None  # conditions_of raised where there are none
         return words
 
-    def choices(self) -> np.ndarray:
-        """The words of each face, int64 (count, groups): of its text, and else the seed's."""
-        condition = self._asked(self.count, 0)
-        conditions = self.generator.conditions(self.seed, self.count, condition=condition)
-        return self.words.choices_of(conditions)
+    def asked(self) -> np.ndarray:
+        """The words that each face's text names, int64 (count, groups), -1 where it names none."""
+        parsed = [self.words.parse(text.text) for text in self.texts]
+        rows = [[-1 if number is None else number for number in choice] for choice in parsed]
+        return np.repeat(np.array(rows), self.each, axis=0)
 
     def file_name(self, number: int) -> str:
         """Its text's name, and which face of that text it is, counted from 1."""

@@ -72,15 +72,17 @@ def _grid(images: np.ndarray, columns: int) -> np.ndarray:
 
 
 def _say_colours(images: np.ndarray, faces: TextFaces) -> None:
-    """Say how many images have the colours that they were drawn by, if all words are known ones."""
+    """Say how many images have the colours of their texts, if all words are known ones."""
     from edgegan.runtime.colour_classifier import shipped_namer
 
     name = shipped_namer(faces.words)
     if name is None:
         return
-    right = (name(images) == faces.choices()).all(axis=1)
-    which = "both colours" if len(faces.words.groups) > 1 else "their colour"
-    print(f"{right.sum()} of {len(right)} have {which} right, by the colour classifier")
+    asked = faces.asked()
+    right = ((name(images) == asked) | (asked < 0)).all(axis=1)
+    print(
+        f"{right.sum()} of {len(right)} have the colours of their texts, by the colour classifier"
+    )
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:

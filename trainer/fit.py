@@ -73,6 +73,9 @@ def _train(options: argparse.Namespace) -> None:
         _write_skipped(folder, batches.pictures)
     pictures = batches.describe(options.data)
     about = [device.describe(where), *pictures]
+    if start:
+        before = f"recipe {start.recipe.name}, step {start.facts['step']}"
+        about.insert(0, f"starting from: {options.start_from}, {before}")
     carry_out(run, about, options.minutes, options.dry_run, _resume_command(options))
 
 
