@@ -150,20 +150,31 @@ def read_tags(source: Path, found: PictureSet) -> Tags:
         raise UserError(f"{source} has {named[0].name} and {named[1].name}, expected one {TAGS}")
     if named:
         return _Table(source, named[0]).tags(pictures)
+    classes = _classes(pictures)
+    in_folders = len(set(classes) - {None}) >= 2
     if len(tables) == 1:
         table = _Table(source, tables[0])
-        if table.names_any_of(pictures):
+        if table.names_any_of(pictures) or not in_folders:  # where it names none it says so
             return table.tags(pictures)
-    classes = _classes(pictures)
-    if len(set(classes) - {None}) < 2:
-        folders = {part.casefold() for name in pictures for part in name.split("/")[:-1]}
-        but = " but parts such as train and test" if folders & PARTS else ""
-        raise UserError(
-            f"{source} has no {TAGS} in it, no other .csv with a header and no two folders of "
-            f"pictures{but}, expected one beside its pictures that tells their words"
-        )
+    if not in_folders:
+        raise _no_words(source, tables, pictures)
     words = [None if folder is None else (folder,) for folder in classes]
     return Tags(f"{source}, by its folders,", (CLASS,), words, [])
+
+
+def _no_words(source: Path, tables: list[Entry], pictures: list[str]) -> UserError:
+    """Of pictures in fewer than two folders, with several tables or none."""
+    if tables:
+        first, second = sorted(table.name for table in tables)[:2]
+        return UserError(f"{source} has {first} and {second}, expected one of them, or {TAGS}")
+    folders = {part.casefold() for name in pictures for part in name.split("/")[:-1]}
+    found = "one folder was" if folders else "no folder was"
+    if folders & PARTS:
+        found = "parts such as train and test were"
+    return UserError(
+        f"{source} has no words for its pictures: expected {TAGS}, another .csv with a header "
+        f"beside them, or a folder for each word ({found} found)"
+    )
 
 
 def _nearest_the_top(tables: list[Entry], pictures: list[str]) -> list[Entry]:
@@ -231,9 +242,8 @@ class _Table:
         self._folder, _, self._name = file.name.rpartition("/")
         text = self._text()
         lines = list(io.StringIO(text, newline=None))
-        self._first = lines[0].strip() if lines else ""
         self.names: tuple[str, ...] = FACE_GROUPS
-        self._header: tuple[int, list[str]] = (0, [""])  # its line, and its cells
+        self._header: tuple[int, list[str]] = (1, [""])  # its line, and its cells
         if _is_about_faces(lines):
             self.rows = list(self._rows_of_faces(lines))
         else:
@@ -250,11 +260,13 @@ class _Table:
 
     def tags(self, pictures: list[str]) -> Tags:
         """The words of these pictures, by their names within the set."""
+        number, header = self._header
         if not self.rows:
             expected = f"such as {EXAMPLE!r}, or a header with commas and a line a picture below"
-            raise self._malformed(self._first, 1, expected)
+            if any(header) and len(header) < 2:
+                expected = "columns with commas between, of which the first names the picture"
+            raise self._malformed(",".join(header), number, expected)
         names = _Names(pictures, self._folder)
-        number, header = self._header
         if names.find(header[0]) or Path(header[0]).suffix.lower() in SUFFIXES:
             expected = "a header above the pictures that names the groups, such as 'file,hair'"
             raise self._malformed(",".join(header), number, expected)
@@ -277,9 +289,11 @@ class _Table:
                     f"than in line {before.line}, expected one line a picture"
                 )
         if not lines:
+            first = self.rows[0]
+            such = f" such as {quoted(pictures[0])}" if pictures else ""
             raise UserError(
-                f"{self._origin} has words of {len(absent)} pictures, such as "
-                f"{quoted(self.rows[0].picture)}, none of which is there"
+                f"{self._origin} names {quoted(first.picture)} in line {first.line}, which is not "
+                f"there, nor is any other that it names: expected names of pictures{such}"
             )
         words = [lines[n].words if n in lines else None for n in range(len(pictures))]
         return Tags(self._origin, self.names, words, list(absent), self._file.name)
@@ -314,9 +328,9 @@ class _Table:
             where = f"line {reader.line_num} of {self._origin}"
             raise UserError(f"{where} is no line of a CSV file: {error}") from error
         (number, header), *others = [row for row in rows if any(row[1])] or [(1, [""])]
+        self._header = number, header
         if len(header) < 2 or not others:
             return (), []
-        self._header = number, header
         if not all(header[1:]):
             expected = "a header that names every column"
             raise self._malformed(",".join(header), number, expected)

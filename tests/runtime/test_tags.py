@@ -323,15 +323,27 @@ def test_a_table_without_its_header_is_refused(tmp_path: Path, table: str, first
 
 MANY = "".join(f"{number},word {number}\n" for number in range(1000))
 BAD = {
-    "nothing": ({}, ("no tags.csv in it", "no other .csv", "no two folders")),
-    "one folder": ({"cat/4.png": ""}, ("no tags.csv", "no two folders of pictures")),
+    "nothing": ({}, ("has no words for its pictures: expected tags.csv", "(no folder was found)")),
+    "one folder": ({"cat/4.png": ""}, ("has no words", "a folder for each word (one folder was")),
     "parts of a set alone": (
         {"train/4.png": "", "test/5.png": ""},
-        ("no tags.csv", "no two folders of pictures but parts such as train and test"),
+        ("has no words", "(parts such as train and test were found)"),
     ),
     "two tables": (
         {"a.csv": "f,x\n1,a\n2,b\n", "b.csv": "f,x\n1,a\n2,b\n"},
-        ("no tags.csv in it, no other .csv",),
+        ("has a.csv and b.csv, expected one of them, or tags.csv",),
+    ),
+    "another table of none": (
+        {"pets.csv": "file,x\ngone.png,a\nlost.png,b\n"},
+        ("pets.csv of", "names 'gone.png' in line 2, which is not there", "such as '1.png'"),
+    ),
+    "another table with other columns": (
+        {"pets.csv": "file;x\n1;a\n2;b\n"},
+        ("'file;x' in line 1 of its pets.csv", "commas between", "the first names the picture"),
+    ),
+    "another table of one column": (
+        {"pets.csv": "\nfile\n1\n2\n"},
+        ("'file' in line 2 of its pets.csv", "commas between", "the first names the picture"),
     ),
     "two tags.csv": (
         {"a/1.png": "", "b/1.png": "", "a/tags.csv": FACES, "b/tags.csv": FACES},
@@ -346,7 +358,7 @@ BAD = {
     ),
     "tags of none": (
         {"tags.csv": "8,red hair blue eyes\n9,red hair aqua eyes\n"},
-        ("tags.csv of", "2 pictures, such as '8', none of which is there"),
+        ("tags.csv of", "names '8' in line 1, which is not there", "such as '1.png'"),
     ),
     "no picture with words": (
         {"tags.csv": "1,long hair:1\tred eyes:2\n2,blue hair:1\tpink hair:2\n"},
@@ -441,6 +453,12 @@ def test_a_name_of_two_pictures_is_asked_for_in_whole(tmp_path: Path) -> None:
         source = folder_of(tmp_path / "faces", {**files, "tags.csv": table})
         with pytest.raises(UserError, match=rf"'{call}' in line 1, .* {first} or {second}"):
             words_by_name(source)
+
+
+def test_a_table_without_any_picture_is_told(tmp_path: Path) -> None:
+    source = zip_of(tmp_path / "faces", {"tags.csv": FACES})
+    with pytest.raises(UserError, match="names '1' in line 1, which is not there"):
+        words_by_name(source)
 
 
 def test_a_table_that_cannot_be_read_is_told(tmp_path: Path) -> None:

@@ -131,6 +131,6 @@ def test_pictures_without_words_are_refused_by_a_recipe_that_takes_some(
     fit: Command, tmp_path: Path, pets: Path
 ) -> None:
     answer = fit("--recipe", "acgan", *SETTINGS, data=pets / "cat")
-    expect_error(answer, "cat has no tags.csv", "no two folders")
+    expect_error(answer, "cat has no words for its pictures", "expected tags.csv")
     assert not (tmp_path / "run" / LAST).exists()
     expect_success(fit("--recipe", "dcgan", *SETTINGS, "--steps", "1", data=pets / "cat"))

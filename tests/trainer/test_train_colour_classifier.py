@@ -175,7 +175,7 @@ def test_the_file_computes_what_the_network_does(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("tags", "words"),
     [
-        ("", ("pictures.zip has no tags.csv in it", "expected one beside")),
+        ("", ("pictures.zip has no words for its pictures", "expected tags.csv")),
         ("0,red hair blue eyes\n", ("pictures.zip has no tag for picture 1 in its tags.csv",)),
         ("0,red hair\n", ("'0,red hair' in line 1 of its tags.csv", "expected such as")),
     ],
