@@ -268,8 +268,14 @@ class _Table:
             raise self._malformed(",".join(header), number, expected)
         names = _Names(pictures, self._folder)
         if names.find(header[0]) or Path(header[0]).suffix.lower() in SUFFIXES:
-            expected = "a header above the pictures that names the groups, such as 'file,hair'"
+            example = quoted(",".join(_example_of_header(len(header))))
+            expected = f"a header above the pictures that names the groups, such as {example}"
             raise self._malformed(",".join(header), number, expected)
+        if twice := _first_that_is_there_twice(header[1:]):
+            raise UserError(
+                f"line {number} of {self._origin} names the group {quoted(twice)} twice, expected "
+                "it once"
+            )
         lines: dict[int, _Row] = {}
         absent: dict[str, None] = {}
         for row in self.rows:
@@ -308,7 +314,9 @@ class _Table:
         except UnicodeDecodeError as error:
             line = line_of(content, error.start)
             byte = f"byte 0x{content[error.start]:02x} in line {line}"
-            raise UserError(f"{self._origin} has {byte}, expected UTF-8") from error
+            raise UserError(
+                f"{self._origin} has {byte}, expected UTF-8: save it as UTF-8"
+            ) from error
 
     def _rows_of_faces(self, lines: list[str]) -> Iterator[_Row]:
         for number, line in enumerate(lines, start=1):
@@ -346,6 +354,18 @@ class _Table:
             f"{self._source} has {quoted(line)} in line {number} of its {self._name}, "
             f"expected {expected}"
         )
+
+
+def _example_of_header(columns: int) -> list[str]:
+    """The names of so many columns, two or more."""
+    more = (f"group {number}" for number in range(len(FACE_GROUPS) + 1, columns))
+    return ["file", *FACE_GROUPS, *more][:columns]
+
+
+def _first_that_is_there_twice(names: list[str]) -> str | None:
+    """The first name that is, to a reader of texts, one that came before it."""
+    seen = list(map(plain, names))
+    return next((name for n, name in enumerate(names) if seen[n] in seen[:n]), None)
 
 
 def _is_about_faces(lines: list[str]) -> bool:

@@ -321,6 +321,22 @@ def test_a_table_without_its_header_is_refused(tmp_path: Path, table: str, first
         words_by_name(source)
 
 
+@pytest.mark.parametrize(
+    ("line", "header"),
+    [
+        ("a.png,cat", "file,hair"),
+        ("a.png,cat,red", "file,hair,eyes"),
+        ("a.png,cat,red,big", "file,hair,eyes,group 3"),
+    ],
+)
+def test_the_example_of_a_header_has_as_many_columns(
+    tmp_path: Path, line: str, header: str
+) -> None:
+    files = {**pictures("a.png", "b.png"), "tags.csv": f"{line}\n{line.replace('a', 'b')}\n"}
+    with pytest.raises(UserError, match=f"such as '{header}'$"):
+        words_by_name(folder_of(tmp_path / "set", files))
+
+
 MANY = "".join(f"{number},word {number}\n" for number in range(1000))
 BAD = {
     "nothing": ({}, ("has no words for its pictures: expected tags.csv", "(no folder was found)")),
@@ -370,7 +386,7 @@ BAD = {
     ),
     "not UTF-8": (
         {"tags.csv": "1,red hair blue eyes\n2,ros\xe9 hair blue eyes\n".encode("latin-1")},
-        ("tags.csv of", "byte 0xe9 in line 2, expected UTF-8"),
+        ("tags.csv of", "byte 0xe9 in line 2, expected UTF-8: save it as UTF-8"),
     ),
     "not UTF-8, in lines of old": (
         {"tags.csv": "1,red hair blue eyes\r2,ros\xe9 hair blue eyes\r".encode("latin-1")},
@@ -399,7 +415,7 @@ BAD = {
     ),
     "one group twice": (
         {"tags.csv": "file,hair,Hair\n1,a,b\n2,b,a\n"},
-        ("2 of hair, 2 of Hair", "no group twice"),
+        ("line 1 of tags.csv of", "names the group 'Hair' twice"),
     ),
     "a malformed line": (
         {"tags.csv": "1,red hair blue eyes\n\n2,red hair\n3,aqua hair pink eyes\n"},
