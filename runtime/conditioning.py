@@ -58,8 +58,8 @@ class Unconditional:
 
     def _no_words(self) -> UserError:
         return UserError(
-            f"{self._path} takes no words, expected a generator that was trained on pictures with "
-            "words"
+            f"{self._path} takes no words, expected a model that was trained with words, such as "
+            "the shipped cgan"
         )
 
 
