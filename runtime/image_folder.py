@@ -75,9 +75,9 @@ def _claim(folder: Path, faces: Faces) -> None:
         for name in {**job, **found}:
             if found.get(name) != job.get(name):
                 raise UserError(
-                    f"{folder} holds the images of another job: {JOB} in it has the {name} "
-                    f"{quoted(found.get(name))}, expected {quoted(job.get(name))}: choose another "
-                    "folder"
+                    f"{folder} holds the images of another job: {JOB} in it has "
+                    f"{_told(name, found.get(name))}, expected {quoted(job.get(name))}: choose "
+                    "another folder"
                 )
     elif any(IMAGE_NAME.fullmatch(path.name) for path in folder.iterdir()):
         raise UserError(
@@ -87,6 +87,12 @@ def _claim(folder: Path, faces: Faces) -> None:
     else:
         write_bytes(record, (json.dumps(job, indent=2) + "\n").encode())
     remove_leftovers(folder)
+
+
+def _told(name: str, value: object) -> str:
+    """An entry of a job, within a sentence."""
+    found = quoted(value)
+    return f"{found} faces of each text" if name == "each" else f"the {name} {found}"
 
 
 def _is_whole(path: Path) -> bool:

@@ -127,9 +127,11 @@ def test_a_folder_of_other_texts_is_refused(generator: Generator, tmp_path: Path
     assert write(TEXTS) == 6
     (folder / "2_1.png").unlink()
     assert write(TEXTS) == 1
-    for texts, each in ((TEXTS[:2], 2), (TEXTS[::-1], 2), (TEXTS, 3)):
-        with pytest.raises(UserError, match=r"job\.json in it has the (texts|each) .*: choose"):
-            write(texts, each)
+    for texts in (TEXTS[:2], TEXTS[::-1]):
+        with pytest.raises(UserError, match=r"job\.json in it has the texts .*: choose"):
+            write(texts)
+    with pytest.raises(UserError, match=r"has 2 faces of each text, expected 3: choose another"):
+        write(TEXTS, 3)
     with pytest.raises(UserError, match=r"job\.json in it has the texts \[.*\], expected None"):
         generate.main(["--model", str(tmp_path / "words.onnx"), "--images", str(folder)])
     (folder / "job.json").unlink()
