@@ -214,10 +214,7 @@ def _pair_seeds_with_texts(options: argparse.Namespace) -> None:
     """
     seeds, texts = len(options.seeds), len(options.texts)
     if max(seeds, texts) < 2:
-        given = [f"--seeds is {options.seeds[0]} alone"] if options.seeds_given else []
-        given += [f"{text.place} is {quoted(text.text)} alone" for text in options.texts]
-        such = " of either" if texts else ", such as 3,8"
-        raise UserError(f"{' and '.join(given)}, expected two or more{such}")
+        raise _nowhere_to_go(options)
     if seeds == 1:
         options.seeds *= texts
     elif texts == 1:
@@ -227,6 +224,31 @@ def _pair_seeds_with_texts(options: argparse.Namespace) -> None:
             f"--seeds are {seeds} and {options.texts[0].place} {texts}, expected as many of both, "
             "or one of either"
         )
+
+
+def _nowhere_to_go(options: argparse.Namespace) -> UserError:
+    """Of one seed, one text, or one of each."""
+    seed = f"--seeds is {options.seeds[0]} alone"
+    if not options.texts:
+        return UserError(f"{seed}, expected two or more, such as 3,8")
+    (text,) = options.texts
+    if _is_file(text.text):
+        return UserError(
+            f"{text.place} is {quoted(text.text)}, which is a file, expected two texts or more: "
+            "interpolate reads none from a file"
+        )
+    found = f"{text.place} is {quoted(text.text)} alone"
+    if options.seeds_given:
+        return UserError(f"{seed} and {found}, expected two or more of either")
+    how = "with a comma between them" if text.place == "--texts" else "each with a --text"
+    return UserError(f"{found}, expected two texts or more, {how}")
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except OSError:  # as of a text that is too long for a name
+        return False
 
 
 if __name__ == "__main__":

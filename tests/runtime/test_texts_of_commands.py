@@ -336,8 +336,16 @@ def test_words_alone_are_walked_with_the_default_seed(model: Path, generator: Ge
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--texts", "red"], "--texts is 'red' alone, expected two or more"),
-        (["--text", "red"], "--text is 'red' alone, expected two or more"),
+        (
+            ["--texts", "red"],
+            "--texts is 'red' alone, expected two texts or more, with a comma between them",
+        ),
+        (
+            ["--text", "red"],
+            "--text is 'red' alone, expected two texts or more, each with a --text",
+        ),
+        (["--texts", "x" * 5000], "alone, expected two texts or more"),  # no name of a file
+        (["--texts", __file__], "which is a file, expected two texts or more: interpolate reads"),
         (["--seeds", "3"], "--seeds is 3 alone, expected two or more, such as 3,8"),
         (
             ["--seeds", "3", "--text", "red"],
