@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import re
 import shlex
 from contextlib import suppress
 from pathlib import Path
@@ -35,6 +36,7 @@ examples:
       --set generator.optimizer.learning_rate=1e-5
 """
 DEFAULT_RECIPE = "dcgan"
+DECIDES_GENERATOR = re.compile(r"generator\.(?!optimizer)|latent\.|image_size")  # keys of a recipe
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -115,9 +117,11 @@ def _start_from(start: Checkpoint, training: Training, name: Path) -> None:
     try:
         training.start_from(start.arrays, start.recipe)
     except UserError as error:
+        differ = recipe.differences(start.recipe, training.recipe)
+        found = [differ[key] for key in differ if DECIDES_GENERATOR.match(key)]
         raise UserError(
-            f"--start-from is {name}, which has another generator than was asked for ({error}): "
-            "expected its network, width, latent.size and image_size"
+            f"--start-from is {name}, which has another generator than was asked for: it has "
+            f"{next(iter(found), error)}"
         ) from error
 
 

@@ -381,13 +381,19 @@ def override(recipe: R, overrides: list[str]) -> R:
     return _of_kind(type(recipe), mapping, f"recipe {recipe.name}")
 
 
+def differences(recipe: AnyRecipe, other: AnyRecipe) -> dict[str, str]:
+    """The keys in which two recipes differ, each with both values in words."""
+    values, others = flat(recipe.to_mapping()), flat(other.to_mapping())
+    return {
+        key: f"{key} {values.get(key)}, not {others.get(key)}"
+        for key in [*values, *others]
+        if values.get(key) != others.get(key)
+    }
+
+
 def first_difference(recipe: AnyRecipe, other: AnyRecipe) -> str:
     """The first key in which two recipes differ, with both values; empty where none does."""
-    values, others = flat(recipe.to_mapping()), flat(other.to_mapping())
-    for key in [*values, *others]:
-        if values.get(key) != others.get(key):
-            return f"{key} {values.get(key)}, not {others.get(key)}"
-    return ""
+    return next(iter(differences(recipe, other).values()), "")
 
 
 def from_mapping(mapping: dict[str, Any], origin: str) -> Recipe:
