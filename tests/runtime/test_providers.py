@@ -103,6 +103,7 @@ def test_threads_draw_what_one_does(
 
 def in_a_forked_child(call: Callable[[], object]) -> str:
     """What a call returns in a child, or raises there."""
+    gc.collect()  # of other tests: mxnet's arrays cannot go in a child
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
