@@ -85,9 +85,7 @@ class TextFaces(Faces):
 
     def asked(self) -> np.ndarray:
         """The words that each face's text names, int64 (count, groups), -1 where it names none."""
-        parsed = [self.words.parse(text.text) for text in self.texts]
-        rows = [[-1 if number is None else number for number in choice] for choice in parsed]
-        return np.repeat(np.array(rows), self.each, axis=0)
+        return self.words.named(self._asked(self.count, 0))
 
     def file_name(self, number: int) -> str:
         """Its text's name, and which face of that text it is, counted from 1."""

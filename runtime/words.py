@@ -109,6 +109,11 @@ class Words:
         parts = np.split(conditions, self._starts[1:], axis=1)
         return np.stack([part.argmax(axis=1) for part in parts], axis=1)
 
+    def named(self, conditions: np.ndarray) -> np.ndarray:
+        """The same, and -1 of a group that is zeros: no word of it is named."""
+        used = np.add.reduceat(conditions != 0, self._starts, axis=1, dtype=np.int64)
+        return np.where(used > 0, self.choices_of(conditions), -1)
+
     @cached_property
     def _reader(self) -> Reader:
         from edgegan.runtime.texts import Reader  # where there are texts
@@ -193,8 +198,7 @@ class Words:
         """
         check_seed(seed)
         first = check_integer("first", first)
-        sums = np.add.reduceat(conditions != 0, self._starts, axis=1, dtype=np.int64)
-        given = np.where(sums > 0, self.choices_of(conditions), -1)
+        given = self.named(conditions)
         filled = conditions.copy()
         for wanted in np.unique(given[(given < 0).any(axis=1)], axis=0):
             rows = np.flatnonzero((given == wanted).all(axis=1))
