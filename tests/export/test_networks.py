@@ -24,6 +24,7 @@ from edgegan.runtime.run_folder import BEST, JUDGE
 from edgegan.trainer import recipe
 from edgegan.trainer.checkpoint import Checkpoint
 from edgegan.trainer.loop import Training
+from training_help import as_if_trained
 
 SMALL = ["image_size=16", "generator.width=3", "discriminator.width=3", "latent.size=6"]
 GENERATORS = [
@@ -61,18 +62,7 @@ DISCRIMINATORS = [
 def trained(*overrides: str) -> tuple[Training, Checkpoint]:
     """A training with weights and statistics as if it had gone on for long, and its checkpoint."""
     training = Training(recipe.load("dcgan", [*SMALL, *overrides]), 0, mx.cpu(), pictures=100)
-    random = np.random.default_rng(0)
-    arrays = training.state()
-    for name, array in arrays.items():
-        if name.startswith(("ema/", "discriminator/")) and "left_vector" not in name:
-            spread = random.uniform(0.5, 2, array.shape)
-            arrays[name] = np.float32(spread if "running_var" in name else array + 0.1 * spread)
-            if name.endswith("weight"):
-                deviation = 1.5 / np.sqrt(np.prod(array.shape[1:]))
-                arrays[name] = np.float32(random.normal(0, deviation, array.shape))
-    training.set_state(7, arrays)
-    facts = {"step": 7, "seed": 0, "images_seen": 448, "pictures": 9, "minutes": 1.0}
-    return training, Checkpoint(training.recipe, facts, training.state())
+    return training, as_if_trained(training)
 
 
 def write(folder: Path, source: Checkpoint, *options: str, name: str = BEST) -> Path:
