@@ -43,9 +43,10 @@ from edgegan.runtime.options import add_cascade_option, whole_number
 from edgegan.runtime.score import score_images
 from edgegan.runtime.tags import NONE
 from edgegan.runtime.words import Words
+from edgegan.trainer.conditional_generator import Conditional, look_at, read_batches
 from edgegan.trainer.data import pack
 from edgegan.trainer.evaluate import MeasuredGenerator, Pictures, open_generator
-from edgegan.trainer.evaluate_words import Conditional, look_at, read_batches, translated
+from edgegan.trainer.evaluate_words import translated
 from edgegan.trainer.features import Extractor
 from edgegan.trainer.features.colour_classifier import ColourFeatures
 from edgegan.trainer.metrics.faces import summarise

@@ -28,14 +28,9 @@ from edgegan.runtime.run_folder import EVALUATION, find_checkpoint
 from edgegan.runtime.score import score_images
 from edgegan.runtime.tables import aligned
 from edgegan.trainer import checkpoint, loop
+from edgegan.trainer.conditional_generator import Conditional
 from edgegan.trainer.data import PackedPictures, pack, read_pictures
-from edgegan.trainer.evaluate_words import (
-    Conditional,
-    Findings,
-    WordExaminer,
-    word_lines,
-    write_table,
-)
+from edgegan.trainer.evaluate_words import Findings, WordExaminer
 from edgegan.trainer.features import Extractor, find_extractors
 from edgegan.trainer.framework import mx
 from edgegan.trainer.metrics import find_columns, find_metrics
@@ -44,6 +39,7 @@ from edgegan.trainer.options import add_data_options
 from edgegan.trainer.recipe import VALUE_RANGES, AnyRecipe
 from edgegan.trainer.split import HELD_OUT, SPLIT_VERSION, split
 from edgegan.trainer.standing import Standing, training_pictures
+from edgegan.trainer.word_details import word_lines, write_table
 
 EXAMPLES = """\
 examples:

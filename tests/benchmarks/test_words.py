@@ -15,8 +15,8 @@ from edgegan.runtime.grid import BASELINE_HIDDEN, baseline_grid, write_png
 from edgegan.runtime.metadata import TrainingPictures
 from edgegan.runtime.words import Words
 from edgegan.trainer import evaluate
+from edgegan.trainer.conditional_generator import Conditional
 from edgegan.trainer.data import pack
-from edgegan.trainer.evaluate_words import Conditional
 from edgegan.trainer.split import split
 from training_help import encode
 

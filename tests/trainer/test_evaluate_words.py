@@ -19,18 +19,18 @@ from edgegan.runtime.latent import draw_latents
 from edgegan.runtime.run_folder import EVALUATION, WORDS
 from edgegan.runtime.tags import NONE
 from edgegan.runtime.words import Group, Words
-from edgegan.trainer import classifier, evaluate, evaluate_words, word_classifier
-from edgegan.trainer.classifier import IMAGE_SIZE
-from edgegan.trainer.data import PackedPictures, pack, read_pictures
-from edgegan.trainer.evaluate_words import (
-    BATCH,
-    Conditional,
-    Findings,
-    WordExaminer,
-    read_batches,
-    resized,
-    translated,
+from edgegan.trainer import (
+    classifier,
+    conditional_generator,
+    evaluate,
+    evaluate_words,
+    word_classifier,
+    word_details,
 )
+from edgegan.trainer.classifier import IMAGE_SIZE
+from edgegan.trainer.conditional_generator import BATCH, Conditional, read_batches, resized
+from edgegan.trainer.data import PackedPictures, pack, read_pictures
+from edgegan.trainer.evaluate_words import Findings, WordExaminer, translated
 from edgegan.trainer.split import HELD_OUT, split
 from edgegan.trainer.word_classifier import trained_on_real
 from edgegan.trainer.word_metrics import frechet_within
@@ -195,7 +195,7 @@ def test_a_table_is_one_face_in_all_words(packed: PackedPictures) -> None:
     def name(images: np.ndarray) -> np.ndarray:
         return np.zeros((len(images), 2), np.int64)
 
-    evaluate_words.draw_table(Conditional(packed.words, 4, "normal", draw), 3, name)
+    word_details.draw_table(Conditional(packed.words, 4, "normal", draw), 3, name)
     np.testing.assert_array_equal(
         np.concatenate(latents), draw_latents(3, 1, 4, "normal").repeat(6, axis=0)
     )
@@ -210,7 +210,7 @@ def test_pictures_are_resized_batch_by_batch(
         held.append(len(indices))
         return read_pictures(pictures, indices)
 
-    monkeypatch.setattr(evaluate_words, "read_pictures", read)
+    monkeypatch.setattr(conditional_generator, "read_pictures", read)
     indices = np.arange(60)[::-1]
     images = resized(read_batches(packed, indices), len(indices))
     assert held == [BATCH, BATCH, 60 - 2 * BATCH]
@@ -239,7 +239,7 @@ def test_real_pictures_that_taught_the_shipped_classifier_give_no_rate(
     texts = found.details["combinations"].values()
     assert sum(text["real_pictures"] for text in texts) == len(own)
     line = {"name": "g", **found.to_json(), "floor": {"words": found.floor}}
-    said = evaluate_words.word_lines([line])
+    said = word_details.word_lines([line])
     held_out = found.details["held_out"]
     assert f"of {len(own)} of {held_out} real pictures held out, from it too, " in said
 
@@ -272,7 +272,7 @@ def test_a_single_group_is_a_row() -> None:
         return np.minimum(images[:, 0, 0, :1] // 100, 1).astype(np.int64)
 
     generator = Conditional(words, 4, "normal", draw)
-    picture, shown = evaluate_words.draw_table(generator, 0, name_two)
+    picture, shown = word_details.draw_table(generator, 0, name_two)
     assert picture[0, ::4, 0].tolist() == [0, 100, 200]
     assert shown == {
         "rows": [""],
