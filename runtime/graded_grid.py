@@ -28,7 +28,7 @@ def add_options(parser: argparse.ArgumentParser, model: str, output: str) -> Non
     parser.add_argument(
         "--output",
         type=output_file("--output", ".png"),
-        required=True,
+        default=output,
         metavar="FILE",
         help=f"write the grid to this PNG ({output})",
     )
