@@ -161,15 +161,21 @@ class Run:
         if not self.finished:
             step = self.training.step_count
             lines = [f"stopped at step {step} of {self.total_steps}; to go on: {resume}"]
-        checkpoints = [f"{LAST} (step {self.training.step_count})"]
+        checkpoints, grade = [f"{LAST} (step {self.training.step_count})"], None
         if (self.folder / BEST).is_file():
             facts = read_header(self.folder / BEST).facts
             grade = best_of(facts)
             checkpoints.append(f"{BEST} (step {facts['step']}{f', {grade}' if grade else ''})")
         written = [*checkpoints, RECIPE, f"{GRIDS}/", "events for TensorBoard"]
+        lines.append(f"wrote {self.folder}: {', '.join(written)}")
+        if self.finished and grade and grade.faces is not None and not grade.passes:
+            lines.append(
+                f"grids with no more than {PASS_ABOVE} faces do not pass; to train on: "
+                f"{resume} --steps {2 * self.training.step_count}"
+            )
         exported = f"{self.folder.resolve().name}.onnx"
         export = shlex.join(["edgegan", "export", str(self.folder), "-o", exported])
-        return [*lines, f"wrote {self.folder}: {', '.join(written)}", f"next: {export}"]
+        return [*lines, f"next: {export}"]
 
     @property
     def _by_distance(self) -> bool:

@@ -394,6 +394,19 @@ def test_the_best_checkpoint_is_told_with_its_faces(
     assert "last.npz (step 15), best.npz (step 10, 9.00 faces of 25)" in out
     assert "best checkpoint: the one with the most and most various faces, as there are too" in out
     assert "not counted" not in out
+    assert "grids with no more than 20 faces do not pass; to train on: edgegan fit --resume" in out
+    assert out.splitlines()[-2].endswith("--steps 30")
+
+
+def test_a_run_whose_grids_pass_is_not_told_to_train_on(
+    fit: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "edgegan.trainer.fit.find_detector", lambda cascade: Finding(iter([3, 21, 4]))
+    )
+    _, out, _ = fit("--steps", "15", *SETTINGS)
+    assert "21.00 faces of 25" in out
+    assert "do not pass" not in out
 
 
 def test_a_dry_run_says_it_and_writes_nothing(fit: Command, tmp_path: Path) -> None:
