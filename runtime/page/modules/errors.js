@@ -18,7 +18,7 @@ const SHORT_ESCAPES = new Map([
  * What Python shows by its number: what is not printable, of all white space but the space.
  * Letters newer than this machine's edition of Unicode are among them, as in Python.
  */
-const UNPRINTABLE = /[^\P{C}]|[^\P{Z} ]/u;
+const UNPRINTABLE = /(?! )[\p{C}\p{Z}]/u;
 
 /** An error a user can cause: its message is one sentence, without a full stop. */
 export class UserError extends Error {

@@ -71,7 +71,5 @@ export function drawLatents(seed, count, size, distribution, first = 0n) {
  * @returns {UserError}
  */
 function wrongSeed(found) {
-  return new UserError(
-    `seed is ${quoted(found)}, expected a whole number from 0 to ${MAX_SEED}`,
-  );
+  return new UserError(`seed is ${quoted(found)}, expected a whole number from 0 to ${MAX_SEED}`);
 }

@@ -20,8 +20,9 @@ const W0_LOW = 0x7f4a7c15;
 const W1_HIGH = 0xbb67ae85;
 const W1_LOW = 0x84caa73b;
 
-/** The high and the low half of a product's two words, as `multiply` leaves them. */
-const product = new Uint32Array(4);
+/** The products of a round, as `multiply` leaves them. */
+const product0 = new Uint32Array(4);
+const product1 = new Uint32Array(4);
 
 /** What is drawn for a seed, a stream and an index. */
 export class Philox {
@@ -33,9 +34,8 @@ export class Philox {
   #block = new Uint32Array(8);
   #used = 4;
 
-  /** The counter's low 64 bits, counted up before each block; no draw reaches those between. */
-  #counterHigh = 0;
-  #counterLow = 0;
+  /** The counter's lowest 32 bits, counted up before each block: 2^34 numbers are enough here. */
+  #counter = 0;
   #index;
   #seed;
   #stream;
@@ -118,29 +118,24 @@ export class Philox {
 
   /** Compute the next block. */
   #fill() {
-    this.#counterLow = (this.#counterLow + 1) >>> 0;
-    if (this.#counterLow === 0) {
-      this.#counterHigh += 1;
-    }
-    let [high0, low0] = [this.#counterHigh, this.#counterLow];
+    this.#counter += 1;
+    let [high0, low0] = [0, this.#counter];
     let [high1, low1] = [0, 0];
     let [high2, low2] = [0, 0];
     let [high3, low3] = this.#index;
     let [keyHigh0, keyLow0] = this.#seed;
     let [keyHigh1, keyLow1] = [0, this.#stream];
     for (let round = 0; round < ROUNDS; round += 1) {
-      multiply(M0_HIGH, M0_LOW, high0, low0);
-      const [overHigh0, overLow0, restHigh0, restLow0] = product;
-      multiply(M1_HIGH, M1_LOW, high2, low2);
-      const [overHigh1, overLow1, restHigh1, restLow1] = product;
-      high0 = (overHigh1 ^ high1 ^ keyHigh0) >>> 0;
-      low0 = (overLow1 ^ low1 ^ keyLow0) >>> 0;
-      high1 = restHigh1;
-      low1 = restLow1;
-      high2 = (overHigh0 ^ high3 ^ keyHigh1) >>> 0;
-      low2 = (overLow0 ^ low3 ^ keyLow1) >>> 0;
-      high3 = restHigh0;
-      low3 = restLow0;
+      multiply(M0_HIGH, M0_LOW, high0, low0, product0);
+      multiply(M1_HIGH, M1_LOW, high2, low2, product1);
+      high0 = (product1[0] ^ high1 ^ keyHigh0) >>> 0;
+      low0 = (product1[1] ^ low1 ^ keyLow0) >>> 0;
+      high1 = product1[2];
+      low1 = product1[3];
+      high2 = (product0[0] ^ high3 ^ keyHigh1) >>> 0;
+      low2 = (product0[1] ^ low3 ^ keyLow1) >>> 0;
+      high3 = product0[2];
+      low3 = product0[3];
       keyLow0 += W0_LOW;
       keyHigh0 = (keyHigh0 + W0_HIGH + (keyLow0 >= TWO_32 ? 1 : 0)) >>> 0;
       keyLow0 >>>= 0;
@@ -162,15 +157,15 @@ function halves(number) {
 }
 
 /**
- * Multiply two numbers of 64 bits, given as halves: `product` is the four quarters of the result,
- * the highest first.
+ * Multiply two numbers of 64 bits, given as halves.
  *
  * @param {number} aHigh
  * @param {number} aLow
  * @param {number} bHigh
  * @param {number} bLow
+ * @param {Uint32Array} product takes the four quarters of the result, the highest first
  */
-function multiply(aHigh, aLow, bHigh, bLow) {
+function multiply(aHigh, aLow, bHigh, bLow, product) {
   const low = Math.imul(aLow, bLow) >>> 0;
   const cross0 = Math.imul(aLow, bHigh) >>> 0;
   const cross1 = Math.imul(aHigh, bLow) >>> 0;

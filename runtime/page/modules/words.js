@@ -5,9 +5,8 @@ import { checkSeed, Stream } from "./latents.js";
 import { Philox } from "./philox.js";
 import { Reader } from "./reader.js";
 
-/** @typedef {{ name: string, words: string[] }} Group a list of words of which a picture has one */
-
-/** @typedef {(number | null)[]} Choice the number of a word for each group; null where of none */
+/** @typedef {import("./reader.js").Group} Group */
+/** @typedef {import("./reader.js").Choice} Choice */
 
 /** The groups of a conditional generator, and how often its pictures had which words together. */
 export class Words {
@@ -111,9 +110,6 @@ export class Words {
    */
   draw(seed, index, given = this.groups.map(() => null)) {
     checkSeed(seed);
-    if (!given.includes(null)) {
-      return given.map(Number);
-    }
     const likeliest = this.#likeliest(given);
     let pictures = 0;
     const ends = likeliest.map((combination) => {
