@@ -81,6 +81,7 @@ TEST = [
     "pytest-xdist>=3.8,<4",
     "hypothesis>=6.141,<7",
     "html5lib>=1.1,<2",
+    "playwright>=1.60,<2; python_version >= '3.10'",  # drives a Chromium that is there already
     "ruff>=0.17,<0.18",
     "mypy>=1.19,<3",
     "types-PyYAML>=6,<7",
@@ -101,6 +102,7 @@ setup(
         "edgegan.trainer": ["student.yaml", "recipes/*.yaml"],
         "edgegan.trainer.report": ["page.html"],
         "edgegan.runtime": ["colour_classifier.onnx", "models/*"],
+        "edgegan.runtime.page": ["page.html", "style.css", "boot.js", "modules/*.js"],
     },
     install_requires=RUNTIME,
     extras_require={

@@ -28,6 +28,9 @@ REPORT = ("yaml", "tensorboard", "matplotlib", "jinja2")
 COMMANDS = {
     "generate": Command("edgegan.runtime.generate", "draw faces from a seed"),
     "interpolate": Command("edgegan.runtime.interpolate", "walk from one face to another"),
+    "page": Command(
+        "edgegan.runtime.page.build", "build a page that draws faces in a browser, one HTML file"
+    ),
     "score": Command("edgegan.runtime.score", "count the faces in pictures as the graders do"),
     "show": Command("edgegan.runtime.show", "say what a model, an ONNX file or a run is"),
     "cache": Command("edgegan.runtime.cache", "say what is in your cache, and clear it"),

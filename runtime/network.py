@@ -66,7 +66,7 @@ class Network:
             path, provider, 1 if each_alone else threads, device_id
         )
         self.provider = self._session.provider
-        self.sha256 = hashlib.sha256(self._session.content).hexdigest()
+        self.sha256 = hashlib.sha256(self.content).hexdigest()
         cores = threads or available_cores()
         self.workers = min(cores, BATCH) if each_alone and self.provider == "cpu" else 1
         self.metadata = ModelMetadata.from_strings(
@@ -87,6 +87,11 @@ class Network:
     def gives(self) -> str:
         """Name, type and shape of its output, such as "image tensor(uint8) N x 64 x 64 x 3"."""
         return _signature(self._session.get_outputs())
+
+    @property
+    def content(self) -> bytes:
+        """Its file as it was loaded; nothing after `close`."""
+        return self._session.content
 
     def run(self, *inputs: np.ndarray) -> np.ndarray:
         """Compute the output of one or more rows of input, whatever their number, row by row.

@@ -24,7 +24,8 @@ Fields = Mapping[int, Callable[[Value], object]]  # what checks each field that 
 # Numbers of fields in onnx.proto.
 MODEL_GRAPH, MODEL_OPSET_IMPORT = 7, 8
 OPSET_DOMAIN, OPSET_VERSION = 1, 2
-GRAPH_INITIALIZER = 5
+GRAPH_NODE, GRAPH_INITIALIZER = 1, 5
+NODE_INPUT, NODE_OUTPUT, NODE_OPERATOR = 1, 2, 4
 TENSOR_DIMS, TENSOR_DATA_TYPE = 1, 2
 # TensorProto.DataType, as far as our files have them.
 DATA_TYPES = {1: "float32", 2: "uint8", 3: "int8", 6: "int32", 7: "int64", 10: "float16"}
@@ -59,6 +60,14 @@ class GraphFacts(NamedTuple):
 
     opset: int
     weights: dict[str, int]
+
+
+class Node(NamedTuple):
+    """A node of a graph: its operator, and the names of what it takes and gives."""
+
+    operator: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
 
 
 def check_model(content: bytes, name: str | Path) -> None:
@@ -102,6 +111,25 @@ def read_facts(content: bytes) -> GraphFacts:
                 if inner == GRAPH_INITIALIZER:
                     counts.update(_count(_message(tensor)))
     return GraphFacts(opset, dict(counts.most_common()))
+
+
+def read_nodes(content: bytes) -> list[Node]:
+    """Read the nodes of a whole ONNX model, which onnxruntime has opened before."""
+    return [
+        _node(_message(node))
+        for number, graph in _fields(memoryview(content))
+        if number == MODEL_GRAPH
+        for inner, node in _fields(_message(graph))
+        if inner == GRAPH_NODE
+    ]
+
+
+def _node(message: memoryview) -> Node:
+    texts: dict[int, list[str]] = {NODE_INPUT: [], NODE_OUTPUT: [], NODE_OPERATOR: []}
+    for number, value in _fields(message):
+        if number in texts:
+            texts[number].append(_text(value))
+    return Node(texts[NODE_OPERATOR][-1], tuple(texts[NODE_INPUT]), tuple(texts[NODE_OUTPUT]))
 
 
 def _count(tensor: memoryview) -> dict[str, int]:
@@ -214,9 +242,9 @@ ATTRIBUTE: Fields = {
 }
 NODE: Fields = {
     **_all(_any, 9, 10),
-    **_all(_name, 1, 2, 3, 8),
+    **_all(_name, NODE_INPUT, NODE_OUTPUT, 3, 8),
     6: _text,
-    4: _operator,
+    NODE_OPERATOR: _operator,
     5: _each(ATTRIBUTE),
     7: _domain,
 }
@@ -228,7 +256,7 @@ GRAPH: Fields = {
     **_all(_any, 14, 16),
     2: _name,
     10: _text,
-    1: _each(NODE),
+    GRAPH_NODE: _each(NODE),
     GRAPH_INITIALIZER: _each(TENSOR),
     **_all(_each(DECLARED), 11, 12, 13),
     15: _sparse,

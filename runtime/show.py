@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgegan.runtime.errors import UserError, add_debug_option, run_command
-from edgegan.runtime.files import read_bytes
 from edgegan.runtime.metadata import DISCRIMINATOR, GENERATOR, PREFIX
 from edgegan.runtime.models import RUN, SHIPPED, Named, identify
 from edgegan.runtime.network import Network
@@ -73,8 +72,12 @@ def describe_onnx(path: Path) -> Rows:
     Raises:
         UserError: the file cannot be read, is damaged, or is none of ours.
     """
-    network = Network(path, "cpu", _part_of(path))
-    metadata, facts = network.metadata, read_facts(read_bytes(path))
+    return describe_network(Network(path, "cpu", _part_of(path)))
+
+
+def describe_network(network: Network) -> Rows:
+    """What the file of a network that was opened says of itself."""
+    metadata, facts = network.metadata, read_facts(network.content)
     low, high = metadata.value_range
     rows = [
         ("part", metadata.part),

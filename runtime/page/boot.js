@@ -27,6 +27,10 @@
       const source = `${linked}\n//# sourceURL=edgegan/${id.slice(2)}\n`;
       urls.set(id, URL.createObjectURL(new Blob([source], { type: "text/javascript" })));
     }
+    // So that the console, and tests, can use them: await edgegan("./model.js")
+    Object.assign(globalThis, {
+      edgegan: (/** @type {string} */ name) => import(/** @type {string} */ (urls.get(name))),
+    });
     await import(/** @type {string} */ (urls.get("./page.js")));
   };
 

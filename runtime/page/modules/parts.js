@@ -10,7 +10,7 @@ import { UserError } from "./errors.js";
  * A model of the page, and what its file says of itself.
  *
  * @typedef {object} ModelFacts
- * @property {string} id what the address calls it
+ * @property {string} id what the address calls it; no slash is in it
  * @property {string} title what people call it
  * @property {string} file the name of its file, for who downloads it
  * @property {number} bytes the size of that
@@ -51,7 +51,7 @@ export function models() {
  * @throws {UserError} the page is damaged
  */
 export async function licences() {
-  return JSON.parse(new TextDecoder().decode(await bytesOf("licences")));
+  return JSON.parse(new TextDecoder().decode(await bytesOf("/licences")));
 }
 
 /**
@@ -66,8 +66,7 @@ export async function bytesOf(id) {
   const { text, dataset } = script(`part:${id}`);
   let content;
   try {
-    const packed = Uint8Array.from(atob(text.trim()), (character) => character.charCodeAt(0));
-    const unpacked = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+    const unpacked = new Blob([fromBase64(text)]).stream().pipeThrough(new DecompressionStream("gzip"));
     content = new Uint8Array(await new Response(unpacked).arrayBuffer());
   } catch {
     throw damaged(id);
@@ -76,6 +75,17 @@ export async function bytesOf(id) {
     throw damaged(id);
   }
   return content;
+}
+
+/**
+ * @param {string} text
+ * @returns {Uint8Array<ArrayBuffer>}
+ */
+function fromBase64(text) {
+  const characters = atob(text);
+  const bytes = new Uint8Array(characters.length);
+  for (let place = 0; place < bytes.length; place++) bytes[place] = characters.charCodeAt(place);
+  return bytes;
 }
 
 /**
