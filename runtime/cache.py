@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -18,19 +19,20 @@ from edgegan.runtime.packed import (
     remove_unfinished,
     unfinished,
 )
+from edgegan.runtime.page import onnxruntime_web
 from edgegan.runtime.tables import aligned
 
 EXAMPLES = """\
 examples:
   edgegan cache
-  edgegan cache --clear       # all packed pictures
+  edgegan cache --clear       # all but the cascade
   edgegan cache --clear 30    # those that were not used for 30 days
 """
 DAY = 24 * 60 * 60
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Say what is in the cache, or clear it of packed pictures; returns 0.
+    """Say what is in the cache, or clear it; returns 0.
 
     Raises:
         UserError: bad options.
@@ -60,6 +62,10 @@ def contents() -> list[str]:
             status = path.stat()
             what = "a classifier of words, trained by edgegan evaluate"
             rows.append((what, "-", megabytes(status.st_size), _date(status.st_mtime)))
+    for folder in onnxruntime_web.cached():
+        with suppress(FileNotFoundError):
+            total = sum(path.stat().st_size for path in folder.iterdir())
+            rows.append((folder.name, "fetched", megabytes(total), _date(folder.stat().st_mtime)))
     cascade = cache_directory() / CASCADE_NAME
     if cascade.exists():
         status = cascade.stat()
@@ -71,7 +77,7 @@ def contents() -> list[str]:
 
 
 def clear(days: int) -> list[str]:
-    """Remove what was not used for so many days: a line for each packed set, and for classifiers.
+    """Remove what was not used for so many days, in a line for each packed set or other thing.
 
     What is in use stays, and so does the cascade, which may not be had again.
     """
@@ -85,6 +91,10 @@ def clear(days: int) -> list[str]:
         path.unlink(missing_ok=True)
     if trained:
         lines.append(f"removed: classifiers of words, {len(trained)}")
+    for folder in onnxruntime_web.cached():
+        if time.time() - folder.stat().st_mtime >= days * DAY:
+            shutil.rmtree(folder, ignore_errors=True)
+            lines.append(f"removed: {folder.name}")
     return lines or ["nothing to clear"]
 
 
@@ -111,7 +121,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="edgegan cache",
         description="Say what is in the user's cache: packed pictures, which training reads, "
-        "classifiers of words, and the cascade that finds faces. EDGEGAN_CACHE moves it.",
+        "classifiers of words, what edgegan page puts into its page, and the cascade that finds "
+        "faces. EDGEGAN_CACHE moves it.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -121,8 +132,8 @@ def _parser() -> argparse.ArgumentParser:
         const=0,
         type=whole_number("--clear", 0),
         metavar="DAYS",
-        help="remove the packed pictures and the classifiers that were not used for so many days "
-        "(all of them); they are made again when they are needed",
+        help="remove the packed pictures, the classifiers and what edgegan page fetched that were "
+        "not used for so many days (all of them); they are made again when they are needed",
     )
     add_debug_option(parser)
     return parser

@@ -44,8 +44,8 @@ IMPORT = re.compile(r'^(?:import|export)\s(?:[\w*{}\s,$]+\sfrom\s)?"\./([\w.-]+)
 ENDS_SCRIPT = re.compile(r"</script|<!--", re.IGNORECASE)
 
 SHIPPED_PICTURES = (
-    "drawn faces that are other people's work, for research use: 64 x 64 pictures with hair and eye "
-    "colours, the extra data of a course assignment"
+    "drawn faces that are other people's work, for research use: 64 x 64 pictures with the colours "
+    "of hair and eyes, the extra data of a course assignment"
 )
 
 
@@ -211,9 +211,7 @@ def _part(name: str, content: bytes) -> str:
     return _script(f"part:{name}", "text/plain", packed, noted.items())
 
 
-def _script(
-    name: str, kind: str, text: str, attributes: Iterable[tuple[str, object]] = ()
-) -> str:
+def _script(name: str, kind: str, text: str, attributes: Iterable[tuple[str, object]] = ()) -> str:
     """A script of that id that is not run; its text has to be none that ends it."""
     assert not ENDS_SCRIPT.search(text), f"{name} cannot stand in a page"
     noted = "".join(f' {key}="{value}"' for key, value in attributes)

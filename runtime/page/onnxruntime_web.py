@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from contextlib import suppress
 from pathlib import Path
 
 from edgegan.runtime.errors import UserError, say
@@ -28,10 +30,11 @@ def onnxruntime_web() -> dict[str, bytes]:
         UserError: they are not in the cache and cannot be fetched, or are others than the known.
     """
     folder = _folder()
-    try:
-        return {name: _known(name, read_bytes(folder / name)) for name in SHA256}
-    except UserError:
-        pass  # missing, or damaged
+    with suppress(UserError):  # missing, or damaged
+        contents = {name: _known(name, read_bytes(folder / name)) for name in SHA256}
+        with suppress(OSError):
+            os.utime(folder)  # when it was last used
+        return contents
     say(f"fetching {NAME} {VERSION} by npm (33 MB, once)")
     contents = _fetch()
     try:
@@ -42,8 +45,8 @@ def onnxruntime_web() -> dict[str, bytes]:
     return contents
 
 
-def cached_versions() -> list[Path]:
-    """The folders in the cache that hold a version of it, with its files alone."""
+def cached() -> list[Path]:
+    """The folders in the cache that hold a version of it; the time of each is its last use."""
     return sorted(path for path in cache_directory().glob(f"{NAME}-*") if path.is_dir())
 
 

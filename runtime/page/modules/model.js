@@ -68,7 +68,10 @@ export class Model {
   static async open(facts) {
     const [ort, content] = await Promise.all([onnxruntime(), bytesOf(facts.id)]);
     try {
-      const session = await ort.InferenceSession.create(content, { executionProviders: ["wasm"] });
+      const session = await ort.InferenceSession.create(content, {
+        executionProviders: ["wasm"],
+        logSeverityLevel: 4, // what fails is thrown, and what is only slow is no error
+      });
       return new Model(facts, session);
     } catch (error) {
       throw new UserError(`this browser cannot run ${facts.title}: ${firstLine(error)}`);
@@ -131,7 +134,9 @@ export class Model {
     const rows = latents.length / latentSize;
     if (!Number.isInteger(rows)) throw new TypeError(`expected latents of ${latentSize} numbers`);
     if ((conditions?.length ?? 0) !== rows * (this.words?.size ?? 0)) {
-      throw new TypeError("expected a condition for each latent, and none where there are no words");
+      throw new TypeError(
+        "expected a condition for each latent, and none where there are no words",
+      );
     }
     const pixels = new Uint8ClampedArray(rows * imageSize * imageSize * 3);
     for (let start = 0; start < rows; start += BATCH) {
@@ -228,12 +233,15 @@ async function load() {
   if (!globalThis.WebAssembly?.validate(SIMD)) {
     throw new UserError("this browser's WebAssembly has no SIMD, expected one of 2023 or newer");
   }
-  const [code, binary] = await Promise.all([bytesOf("/onnxruntime.mjs"), bytesOf("/onnxruntime.wasm")]);
+  const [code, binary] = await Promise.all([
+    bytesOf("/onnxruntime.mjs"),
+    bytesOf("/onnxruntime.wasm"),
+  ]);
   const url = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
   const ort = await import(url);
   ort.env.wasm.wasmBinary = binary;
   ort.env.wasm.numThreads = 1;
-  ort.env.logLevel = "error"; // of what is only slow it would warn
+  ort.env.logLevel = "fatal";
   return ort;
 }
 

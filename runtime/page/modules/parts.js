@@ -66,7 +66,9 @@ export async function bytesOf(id) {
   const { text, dataset } = script(`part:${id}`);
   let content;
   try {
-    const unpacked = new Blob([fromBase64(text)]).stream().pipeThrough(new DecompressionStream("gzip"));
+    const unpacked = new Blob([fromBase64(text)])
+      .stream()
+      .pipeThrough(new DecompressionStream("gzip"));
     content = new Uint8Array(await new Response(unpacked).arrayBuffer());
   } catch {
     throw damaged(id);
