@@ -1,0 +1,40 @@
+/** Elements of the page: found by their names, and made. */
+
+/**
+ * @template {HTMLElement} T
+ * @param {string} id
+ * @param {new () => T} kind
+ * @returns {T}
+ */
+export function byId(id, kind) {
+  const found = document.getElementById(id);
+  if (!(found instanceof kind)) {
+    throw new Error(`the page has no ${id}`);
+  }
+  return found;
+}
+
+/**
+ * @template {keyof HTMLElementTagNameMap} K
+ * @param {K} name
+ * @param {Partial<HTMLElementTagNameMap[K]>} properties
+ * @param {...(Node | string)} children
+ * @returns {HTMLElementTagNameMap[K]}
+ */
+export function make(name, properties = {}, ...children) {
+  const made = Object.assign(document.createElement(name), properties);
+  made.append(...children);
+  return made;
+}
+
+/**
+ * The radio buttons of a name.
+ *
+ * @param {string} name
+ * @returns {HTMLInputElement[]}
+ */
+export function radios(name) {
+  return [...document.querySelectorAll(`input[type=radio][name=${name}]`)].filter(
+    (found) => found instanceof HTMLInputElement,
+  );
+}

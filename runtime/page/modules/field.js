@@ -1,0 +1,69 @@
+/** A field that somebody types into, with one sentence beside it where what was typed is wrong. */
+
+import { UserError } from "./errors.js";
+import { errorSentence } from "./languages.js";
+
+/** @typedef {HTMLInputElement | HTMLTextAreaElement} Field */
+
+/**
+ * Act on what was typed when the field is left or Enter is pressed.
+ *
+ * @param {HTMLInputElement} field
+ * @param {HTMLElement} place of the sentence
+ * @param {(text: string) => void} act throws a UserError where the text is wrong
+ */
+export function whenTyped(field, place, act) {
+  field.addEventListener("change", () => tried(field, place, () => act(field.value)));
+}
+
+/**
+ * Act, and say beside the field what is wrong.
+ *
+ * @param {Field} field
+ * @param {HTMLElement} place
+ * @param {() => void | Promise<void>} act throws a UserError where what the field holds is wrong
+ */
+export async function tried(field, place, act) {
+  try {
+    await act();
+    right(field, place);
+  } catch (error) {
+    if (!(error instanceof UserError)) {
+      throw error;
+    }
+    field.setAttribute("aria-invalid", "true");
+    place.dataset.error = error.message;
+    place.textContent = errorSentence(error.message);
+  }
+}
+
+/**
+ * Show in a field what holds now, unless somebody is to mend what is wrong there.
+ *
+ * @param {Field} field
+ * @param {HTMLElement} place
+ * @param {string} text
+ */
+export function fill(field, place, text) {
+  if (place.dataset.error === undefined || field.dataset.shown !== text) {
+    right(field, place);
+    field.value = text;
+  }
+  field.dataset.shown = text;
+}
+
+/** Say in the language of now what is wrong in fields. */
+export function sayErrorsAgain() {
+  for (const place of document.querySelectorAll("[data-error]")) {
+    if (place instanceof HTMLElement) {
+      place.textContent = errorSentence(place.dataset.error ?? "");
+    }
+  }
+}
+
+/** @param {Field} field @param {HTMLElement} place */
+function right(field, place) {
+  field.removeAttribute("aria-invalid");
+  delete place.dataset.error;
+  place.textContent = "";
+}

@@ -1,0 +1,71 @@
+/** Drawing another, and saving what is shown. */
+
+import { byId, make } from "./element.js";
+import { enlarge } from "./enlarge.js";
+import { save } from "./files.js";
+import { say } from "./languages.js";
+import { fileName } from "./names.js";
+import { keepsNoise } from "./noise_panel.js";
+import { encodePng } from "./png.js";
+import { sheet } from "./sheet.js";
+import { isSmooth } from "./stage.js";
+import { NOISE_OF_SEED, randomSeed } from "./state.js";
+
+const FACTORS = [1, 4, 8];
+const COLUMNS = 5;
+const GAP = 2; // pixels between faces as drawn
+
+/** @param {import("./studio.js").Studio} studio @returns {() => void} what shows the state anew */
+export function savePanel(studio) {
+  const sizes = byId("saved-size", HTMLSelectElement);
+  const said = byId("said", HTMLElement);
+
+  byId("draw", HTMLButtonElement).addEventListener("click", () => {
+    said.textContent = "";
+    if (!keepsNoise()) {
+      studio.change({ ...NOISE_OF_SEED, seed: randomSeed(), face: 0n, wordSeed: null });
+    } else if (studio.state.choice.includes(null)) {
+      studio.change({ wordSeed: randomSeed() });
+    } else {
+      said.textContent = say("same");
+    }
+  });
+  byId("save", HTMLButtonElement).addEventListener("click", async () => {
+    const { state, pictures } = studio;
+    const factor = savedFactor();
+    const large = shownNow(studio, pictures).map((face) => enlarge(face, factor, isSmooth()));
+    const whole = large.length > 1 ? sheet(large, COLUMNS, GAP * factor) : large[0];
+    const name = fileName(studio, `${state.view}.png`);
+    save(name, "image/png", await encodePng(whole));
+    said.textContent = say("saved", { file: name });
+  });
+
+  return () => {
+    const { imageSize } = studio.facts;
+    const chosen = String(savedFactor());
+    const options = FACTORS.map((factor) => {
+      const size = imageSize * factor;
+      const textContent = say(factor === 1 ? "sizeAsDrawn" : "sizeOption", { size });
+      return make("option", { value: String(factor), textContent });
+    });
+    sizes.replaceChildren(...options);
+    sizes.value = chosen;
+  };
+}
+
+/** @returns {number} how many times as large as drawn a face is saved */
+export function savedFactor() {
+  return Number(byId("saved-size", HTMLSelectElement).value || FACTORS[0]);
+}
+
+/**
+ * Of a walk the picture that it is at.
+ *
+ * @template T
+ * @param {import("./studio.js").Studio} studio
+ * @param {T[]} pictures
+ */
+function shownNow({ state }, pictures) {
+  const place = Number(byId("walk-place", HTMLInputElement).value);
+  return state.view === "walk" ? [pictures[place]] : pictures;
+}

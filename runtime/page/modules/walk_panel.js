@@ -1,0 +1,174 @@
+/** The walk from the face shown to another: where it ends, playing it, and saving it. */
+
+import { show } from "./canvas.js";
+import { describedFace } from "./described.js";
+import { byId } from "./element.js";
+import { enlarge } from "./enlarge.js";
+import { fill, whenTyped } from "./field.js";
+import { save } from "./files.js";
+import { say } from "./languages.js";
+import { parseSeed } from "./latents.js";
+import { fileName } from "./names.js";
+import { encodeAnimation } from "./png.js";
+import { savedFactor } from "./save_panel.js";
+import { conditionAt, isSmooth } from "./stage.js";
+import { FRAMES, faceOfSeed, numberIn, textOf } from "./state.js";
+import { readSentence } from "./words_panel.js";
+
+/** @typedef {import("./state.js").Face} Face */
+/** @typedef {import("./studio.js").Studio} Studio */
+
+const FRAMES_PER_SECOND = 20; // as edgegan interpolate has them
+
+/** @param {Studio} studio @returns {() => void} what shows the state anew */
+export function walkPanel(studio) {
+  const face = byId("face", HTMLCanvasElement);
+  const panel = byId("walk-panel", HTMLElement);
+  const place = byId("walk-place", HTMLInputElement);
+  const play = byId("walk-play", HTMLButtonElement);
+  const seed = byId("walk-seed", HTMLInputElement);
+  const seedError = byId("walk-seed-error", HTMLElement);
+  const sentence = byId("walk-sentence", HTMLInputElement);
+  const sentenceError = byId("walk-sentence-error", HTMLElement);
+  const sentenceField = byId("walk-sentence-field", HTMLElement);
+  const frames = byId("walk-frames", HTMLInputElement);
+  const framesError = byId("walk-frames-error", HTMLElement);
+  const end = byId("walk-end", HTMLCanvasElement);
+  const said = byId("said", HTMLElement);
+  const calm = matchMedia("(prefers-reduced-motion: reduce)");
+
+  let started = -1; // the time at which the first frame is, or was; -1 while it stands still
+  /** @type {import("./png.js").Picture[]} */
+  let shown = [];
+
+  const showPlace = () => {
+    const picture = studio.pictures[Number(place.value)];
+    if (studio.state.view === "walk" && picture !== undefined) {
+      show(face, picture, isSmooth());
+    }
+  };
+  const showPlaying = () => {
+    play.textContent = say(started < 0 ? "walkPlay" : "walkPause");
+    const values = { number: Number(place.value) + 1, count: studio.pictures.length };
+    place.setAttribute("aria-valuetext", say("walkFrame", values));
+  };
+  const stop = () => {
+    started = -1;
+    showPlaying();
+  };
+  const tick = (/** @type {number} */ time) => {
+    if (started < 0 || studio.state.view !== "walk") {
+      stop();
+      return;
+    }
+    const frame = Math.floor(((time - started) / 1000) * FRAMES_PER_SECOND);
+    const next = String(there(Math.max(0, frame), studio.pictures.length));
+    if (next !== place.value) {
+      place.value = next;
+      showPlace();
+    }
+    requestAnimationFrame(tick);
+  };
+  const start = () => {
+    if (started < 0) {
+      requestAnimationFrame(tick);
+    }
+    started = performance.now() - (1000 * Number(place.value)) / FRAMES_PER_SECOND;
+    showPlaying();
+  };
+
+  play.addEventListener("click", () => (started < 0 ? start() : stop()));
+  place.addEventListener("input", () => {
+    stop();
+    showPlace();
+  });
+  const changeEnd = (/** @type {Partial<Face>} */ changes) => {
+    const { state } = studio;
+    studio.change({ to: { ...(state.to ?? state), ...changes } });
+  };
+  whenTyped(seed, seedError, (text) => {
+    const { choice, mixes } = studio.state.to ?? studio.state;
+    changeEnd({ ...faceOfSeed(parseSeed(text.trim()), studio.words), choice, mixes });
+  });
+  whenTyped(sentence, sentenceError, (text) => {
+    if (studio.words !== null) {
+      const choice = readSentence(studio.words, text);
+      changeEnd({ choice, mixes: choice.map(() => null) });
+    }
+  });
+  whenTyped(frames, framesError, (text) => {
+    studio.change({ frames: numberIn("frames", text.trim(), FRAMES) });
+  });
+  on("walk-random", () =>
+    studio.change({
+      to: studio.anotherEnd(
+        studio.state.to === null ? studio.state : { ...studio.state, ...studio.state.to },
+      ),
+    }),
+  );
+  on("walk-same", () => {
+    const { seed: ofStart, face: number, wordSeed, noise, steps } = studio.state;
+    changeEnd({ seed: ofStart, face: number, wordSeed, noise, steps });
+  });
+  on("walk-swap", () => {
+    const { to, seed: ofStart, face: number, wordSeed, noise, steps, choice, mixes } = studio.state;
+    const from = { seed: ofStart, face: number, wordSeed, noise, steps, choice, mixes };
+    studio.change({ ...(to ?? from), to: from });
+  });
+  on("walk-save", async () => {
+    said.textContent = say("saving");
+    const name = fileName(studio, "walk.png");
+    const { pictures } = studio;
+    const large = pictures.map((picture) => enlarge(picture, savedFactor(), isSmooth()));
+    const back = large.slice(1, -1).reverse(); // so that it goes round without a leap
+    save(name, "image/png", await encodeAnimation([...large, ...back], FRAMES_PER_SECOND));
+    said.textContent = say("saved", { file: name });
+  });
+
+  return () => {
+    const { state, words, pictures } = studio;
+    panel.hidden = state.view !== "walk";
+    if (panel.hidden || state.to === null) {
+      stop();
+      shown = [];
+      return;
+    }
+    place.max = String(pictures.length - 1);
+    fill(seed, seedError, String(state.to.seed));
+    sentenceField.hidden = words === null;
+    fill(sentence, sentenceError, words === null ? "" : textOf(words, state.to.choice));
+    fill(frames, framesError, String(state.frames));
+    const last = pictures.length - 1;
+    show(end, pictures[last], isSmooth());
+    const name = describedFace(state.to, words, conditionAt(studio, last));
+    end.ariaLabel = say("walkEnd", { face: name });
+    face.ariaLabel = byId("caption", HTMLElement).textContent ?? "";
+    if (pictures !== shown) {
+      shown = pictures;
+      place.value = "0";
+      if (!calm.matches) {
+        start();
+      }
+    }
+    showPlace();
+    showPlaying();
+  };
+}
+
+/**
+ * Which of so many frames is shown, there and back again.
+ *
+ * @param {number} frame counted from the start
+ * @param {number} count
+ * @returns {number}
+ */
+export function there(frame, count) {
+  const round = 2 * (count - 1);
+  const place = frame % round;
+  return place < count ? place : round - place;
+}
+
+/** @param {string} id @param {() => void} act */
+function on(id, act) {
+  byId(id, HTMLButtonElement).addEventListener("click", act);
+}
