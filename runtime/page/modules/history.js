@@ -5,19 +5,23 @@
 
 /** @typedef {{text: string, state: State, picture: Picture}} Entry its state as text, and a face of it */
 
-const MOST = 60;
+export const MOST_ENTRIES = 60;
 
 export class History {
   /** @type {Entry[]} */
   entries = [];
 
   /**
-   * Put a state first; where it was there before, it moves.
+   * Put a state first; one that is there stays where it is.
    *
    * @param {Entry} entry
+   * @returns {boolean} whether it was put there
    */
   add(entry) {
-    const others = this.entries.filter(({ text }) => text !== entry.text);
-    this.entries = [entry, ...others].slice(0, MOST);
+    if (this.entries.some(({ text }) => text === entry.text)) {
+      return false;
+    }
+    this.entries = [entry, ...this.entries].slice(0, MOST_ENTRIES);
+    return true;
   }
 }

@@ -4,9 +4,9 @@ import { paint } from "./canvas.js";
 import { describedNoise } from "./described.js";
 import { MIDDLE } from "./drawing.js";
 import { byId, make } from "./element.js";
-import { History } from "./history.js";
+import { History, MOST_ENTRIES } from "./history.js";
 import { say, wordName } from "./languages.js";
-import { textOf, write } from "./state.js";
+import { faceOf, textOf, write } from "./state.js";
 
 /** @typedef {import("./history.js").Entry} Entry */
 /** @typedef {import("./studio.js").Studio} Studio */
@@ -16,20 +16,29 @@ export function historyPanel(studio) {
   const list = byId("history", HTMLElement);
   const empty = byId("history-empty", HTMLElement);
   const past = new History();
+  let language = "";
 
   return () => {
+    const { state, words, pictures } = studio;
+    const text = write(state, words);
     if (studio.recorded) {
-      const { state, words, pictures } = studio;
-      const picture = pictures[state.view === "near" ? MIDDLE : 0];
-      past.add({
-        text: write(state, words),
-        state,
-        picture: { ...picture, rgb: picture.rgb.slice() },
-      });
+      const { rgb, ...size } = pictures[state.view === "near" ? MIDDLE : 0];
+      const entry = { text, state, picture: { ...size, rgb: rgb.slice() } };
+      if (past.add(entry)) {
+        list.prepend(itemOf(studio, entry)); // the others stay, and so does the focus
+        list.children[MOST_ENTRIES]?.remove();
+      }
     }
-    studio.recorded = false;
+    if (language !== document.documentElement.lang) {
+      language = document.documentElement.lang;
+      list.replaceChildren(...past.entries.map((entry) => itemOf(studio, entry)));
+    }
     empty.hidden = past.entries.length > 0;
-    list.replaceChildren(...past.entries.map((entry) => itemOf(studio, entry)));
+    for (const [place, entry] of past.entries.entries()) {
+      const [go, walk] = list.children[place].children;
+      go.ariaCurrent = String(entry.text === text);
+      walk.toggleAttribute("hidden", entry.state.model !== state.model);
+    }
   };
 }
 
@@ -43,12 +52,7 @@ function itemOf(studio, entry) {
   go.addEventListener("click", () => studio.change(entry.state));
   const walk = make("button", { type: "button", className: "small" }, say("historyWalk"));
   walk.ariaLabel = say("historyWalkTo", { face });
-  walk.hidden = entry.state.model !== studio.state.model;
-  walk.addEventListener("click", () => {
-    const { seed, face: number, wordSeed, noise, steps, choice, mixes } = entry.state;
-    const to = { seed, face: number, wordSeed, noise, steps, choice, mixes };
-    studio.change({ view: "walk", to });
-  });
+  walk.addEventListener("click", () => studio.change({ view: "walk", to: faceOf(entry.state) }));
   return make("li", {}, go, walk);
 }
 

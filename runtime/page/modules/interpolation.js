@@ -31,6 +31,9 @@ export function lerp(start, end, fractions) {
  * Generative Networks" (2016, https://arxiv.org/abs/1609.04468), uses it. The latents keep their
  * own lengths. Where they are parallel, opposite or zero, the result is lerp's.
  *
+ * Of latents that are nearly opposite, within a tenth of a radian, which random ones are not, the
+ * last bit of a number can differ from numpy's, as numpy's does from processor to processor.
+ *
  * @type {Interpolate}
  */
 export function slerp(start, end, fractions) {

@@ -104,5 +104,10 @@ export function inEnglish(text) {
  * @returns {string}
  */
 export function factName(text) {
-  return language === "en" ? text : (FACTS[text] ?? text);
+  if (language === "en") {
+    return text;
+  }
+  const known = FACTS.find(([pattern]) => pattern.test(text));
+  const translated = known === undefined ? text : text.replace(...known);
+  return translated.replace(/[a-z]+/g, wordName);
 }

@@ -51,6 +51,7 @@ export function checkSeed(seed) {
  * @param {bigint | number} first `first + count` is at most 2^64
  * @returns {Float32Array} (count, size): one latent after the other
  * @throws {UserError} the seed is not 0 to MAX_SEED
+ * @throws {RangeError} a latent is not 0 to 2^64 - 1
  */
 export function drawLatents(seed, count, size, distribution, first = 0n) {
   checkSeed(seed);

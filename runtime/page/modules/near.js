@@ -1,4 +1,4 @@
-/** Words that are like one that somebody wrote, as Python's difflib.get_close_matches finds them. */
+/** Words that are like one that somebody wrote, as Python's get_close_matches finds them. */
 
 const SMALLEST_RATIO = 0.5;
 const MOST_MATCHES = 3;

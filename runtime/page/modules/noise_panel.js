@@ -32,6 +32,8 @@ export function noisePanel(studio) {
   const drop = byId("noise-drop", HTMLButtonElement);
   const previous = byId("previous-face", HTMLButtonElement);
 
+  const keeping = byId("noise-keeping", HTMLElement);
+
   const ofSeed = { ...NOISE_OF_SEED, wordSeed: null };
   whenTyped(seed, seedError, (typed) => {
     studio.change({ ...ofSeed, seed: parseSeed(typed.trim()) });
@@ -80,6 +82,7 @@ export function noisePanel(studio) {
     const { state } = studio;
     fill(seed, seedError, String(state.seed));
     fill(number, numberError, String(state.face));
+    keeping.hidden = studio.words === null; // without words the same face would come again
     previous.disabled = state.face === 0n;
     const noise = now();
     paint(picture, noiseToPicture(noise));

@@ -5,7 +5,7 @@ import { byId, radios } from "./element.js";
 import { UserError } from "./errors.js";
 import { sayErrorsAgain } from "./field.js";
 import { historyPanel } from "./history_panel.js";
-import { currentLanguage, errorSentence, languageOf, say, speak } from "./languages.js";
+import { errorSentence, languageOf, say, speak } from "./languages.js";
 import { modelPanel } from "./model_panel.js";
 import { nearPanel } from "./near_panel.js";
 import { noisePanel } from "./noise_panel.js";
@@ -17,20 +17,26 @@ import { Studio } from "./studio.js";
 import { walkPanel } from "./walk_panel.js";
 import { wordsPanel } from "./words_panel.js";
 
+const NEEDED = ["WebAssembly", "DecompressionStream", "CompressionStream"];
+
+/** Why there is nothing, or nothing new, to see; null where there is. @type {unknown} */
+let reason = null;
+
+/** What shows all anew; until the first picture it says why there is none. */
+let show = () => {
+  byId("failure", HTMLElement).textContent = sentenceOf(reason);
+  byId("failure", HTMLElement).hidden = reason === null;
+  byId("opening", HTMLElement).hidden = reason !== null;
+};
+
 async function start() {
-  for (const lacking of ["WebAssembly", "DecompressionStream", "CompressionStream"]) {
-    if (!(lacking in globalThis)) {
-      fail(say("tooOld", { lacking }));
-      return;
-    }
+  const lacking = NEEDED.find((name) => !(name in globalThis));
+  if (lacking !== undefined) {
+    throw new UserError(`this browser has no ${lacking}, expected one of 2023 or newer`);
   }
   const facts = models();
   const studio = new Studio(facts);
-  const trouble = byId("trouble", HTMLElement);
-  const app = byId("app", HTMLElement);
-  const language = byId("language", HTMLSelectElement);
-
-  const showAll = [
+  const panels = [
     modelPanel(studio, facts),
     wordsPanel(studio),
     noisePanel(studio),
@@ -42,70 +48,71 @@ async function start() {
     historyPanel(studio),
     aboutPanel(studio),
   ];
-  const show = () => {
-    app.hidden = false; // first, since what is hidden has no size
+  const showPanels = () => {
     byId("notice", HTMLElement).hidden = true;
-    for (const showOne of showAll) {
-      showOne();
+    byId("app", HTMLElement).hidden = false; // before all else: what is hidden has no size
+    byId("trouble", HTMLElement).textContent = sentenceOf(reason);
+    for (const showPanel of panels) {
+      showPanel();
     }
   };
+  const { changes, error } = fromAddress(studio);
+  let atStart = error;
   studio.addEventListener("drawn", () => {
-    trouble.textContent = "";
+    [reason, atStart] = [atStart, null];
+    show = showPanels;
+    unsay();
     show();
   });
   studio.addEventListener("trouble", () => {
-    if (studio.numbers === null) {
-      fail(sentenceOf(studio.reason));
-      return;
-    }
-    show();
-    trouble.textContent = sentenceOf(studio.reason);
-  });
-  language.addEventListener("change", () => {
-    speak(language.value === "en" ? "en" : "zh-Hant");
-    sayErrorsAgain();
+    reason = studio.reason;
     show();
   });
-  for (const radio of radios("look")) {
-    radio.addEventListener("change", show);
-  }
-  let resizing = 0;
-  window.addEventListener("resize", () => {
-    cancelAnimationFrame(resizing);
-    resizing = requestAnimationFrame(show);
-  });
-
-  const { changes, message } = fromAddress(studio);
   await studio.change(changes);
-  if (message !== null) {
-    trouble.textContent = errorSentence(message);
+}
+
+/** @param {unknown} error @returns {string} a sentence; empty where there is no error */
+function sentenceOf(error) {
+  if (error === null) {
+    return "";
   }
-}
-
-/**
- * Say in place of a blank page why there is nothing.
- *
- * @param {string} sentence
- */
-function fail(sentence) {
-  const failure = byId("failure", HTMLElement);
-  failure.textContent = sentence;
-  failure.hidden = false;
-  byId("opening", HTMLElement).hidden = true;
-}
-
-/** @param {unknown} reason */
-function sentenceOf(reason) {
-  const message = reason instanceof Error ? reason.message : String(reason);
-  if (/memory|allocat/i.test(message) || reason instanceof RangeError) {
+  const message = error instanceof Error ? error.message : String(error);
+  if (/memory|allocat/i.test(message) || error instanceof RangeError) {
     return say("noMemory");
   }
-  return reason instanceof UserError ? errorSentence(message) : say("fault", { message });
+  return error instanceof UserError ? errorSentence(message) : say("fault", { message });
 }
 
-speak(languageOf(navigator.languages));
-byId("language", HTMLSelectElement).value = currentLanguage();
-window.addEventListener("unhandledrejection", ({ reason }) => {
-  byId("trouble", HTMLElement).textContent = sentenceOf(reason);
+/** Take back what was said of a picture before. */
+function unsay() {
+  for (const said of document.querySelectorAll(".said")) {
+    said.textContent = "";
+  }
+}
+
+/** @param {unknown} error */
+function fail(error) {
+  reason = error;
+  show();
+}
+
+const language = byId("language", HTMLSelectElement);
+language.value = languageOf(navigator.languages);
+const speakChosen = () => speak(language.value === "en" ? "en" : "zh-Hant");
+speakChosen();
+language.addEventListener("change", () => {
+  speakChosen();
+  sayErrorsAgain();
+  unsay();
+  show();
 });
-start().catch((reason) => fail(sentenceOf(reason)));
+for (const radio of radios("look")) {
+  radio.addEventListener("change", () => show());
+}
+let resizing = 0;
+window.addEventListener("resize", () => {
+  cancelAnimationFrame(resizing);
+  resizing = requestAnimationFrame(() => show());
+});
+window.addEventListener("unhandledrejection", (event) => fail(event.reason));
+start().catch(fail);

@@ -44,6 +44,7 @@ export class Philox {
    * @param {bigint} seed 0 to 2^64 - 1
    * @param {number} stream a whole number, 0 to 2^32 - 1
    * @param {bigint} index 0 to 2^64 - 1
+   * @throws {RangeError} seed or index is another
    */
   constructor(seed, stream, index) {
     this.#seed = halves(seed);
@@ -74,8 +75,9 @@ export class Philox {
   /**
    * Draw from the standard normal distribution, by the ziggurat method.
    *
-   * exp and log1p may differ from numpy's by a last bit: one in 2^50 draws comes out otherwise by
-   * it, and what does still rounds to the same float32.
+   * A machine's exp and log1p may differ from numpy's by the last bit of a float64. Fewer than one
+   * draw in 10^15 comes out otherwise by it, and fewer than one of the tail's in 10^8 rounds to
+   * another float32.
    *
    * @returns {number}
    */
@@ -88,7 +90,7 @@ export class Philox {
       const steps = (this.high & 0x1fffffff) * 2 ** 23 + (this.low >>> 9);
       const x = negative ? -steps * WIDTHS[layer] : steps * WIDTHS[layer];
       if (steps < LIMITS[layer]) {
-        return x; // of 1,000 draws 988 end here
+        return x; // 988 of 1,000 draws end here
       }
       if (layer === 0) {
         return tailNegative ? -this.#tail() : this.#tail();
@@ -149,10 +151,14 @@ export class Philox {
 }
 
 /**
- * @param {bigint} number of 64 bits
+ * @param {bigint} number 0 to 2^64 - 1
  * @returns {[number, number]} its high and its low 32 bits
+ * @throws {RangeError} it is another
  */
 function halves(number) {
+  if (number >> 64n) {
+    throw new RangeError(`found ${number}, expected a whole number from 0 to 2^64 - 1`);
+  }
   return [Number(number >> 32n), Number(number & 0xffffffffn)];
 }
 

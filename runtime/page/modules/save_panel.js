@@ -22,7 +22,7 @@ export function savePanel(studio) {
 
   byId("draw", HTMLButtonElement).addEventListener("click", () => {
     said.textContent = "";
-    if (!keepsNoise()) {
+    if (studio.words === null || !keepsNoise()) {
       studio.change({ ...NOISE_OF_SEED, seed: randomSeed(), face: 0n, wordSeed: null });
     } else if (studio.state.choice.includes(null)) {
       studio.change({ wordSeed: randomSeed() });
@@ -31,11 +31,12 @@ export function savePanel(studio) {
     }
   });
   byId("save", HTMLButtonElement).addEventListener("click", async () => {
-    const { state, pictures } = studio;
+    const { view } = studio.state;
+    const pictures = view === "walk" ? [studio.pictures[walkPlace()]] : studio.pictures;
     const factor = savedFactor();
-    const large = shownNow(studio, pictures).map((face) => enlarge(face, factor, isSmooth()));
+    const large = pictures.map((face) => enlarge(face, factor, isSmooth()));
     const whole = large.length > 1 ? sheet(large, COLUMNS, GAP * factor) : large[0];
-    const name = fileName(studio, `${state.view}.png`);
+    const name = fileName(studio, view === "walk" ? `walk${walkPlace()}.png` : `${view}.png`);
     save(name, "image/png", await encodePng(whole));
     said.textContent = say("saved", { file: name });
   });
@@ -58,14 +59,7 @@ export function savedFactor() {
   return Number(byId("saved-size", HTMLSelectElement).value || FACTORS[0]);
 }
 
-/**
- * Of a walk the picture that it is at.
- *
- * @template T
- * @param {import("./studio.js").Studio} studio
- * @param {T[]} pictures
- */
-function shownNow({ state }, pictures) {
-  const place = Number(byId("walk-place", HTMLInputElement).value);
-  return state.view === "walk" ? [pictures[place]] : pictures;
+/** @returns {number} the picture of a walk that is shown */
+function walkPlace() {
+  return Number(byId("walk-place", HTMLInputElement).value);
 }

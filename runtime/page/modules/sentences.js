@@ -91,14 +91,14 @@ export const SENTENCES = {
   mixWithOf: ["{group}: mixed with", "{group}：混合"],
   nothing: ["nothing", "不混合"],
   mixPart: ["{group}: part of the second word", "{group}：第二個詞的比例"],
-  percent: ["{percent} %", "{percent} %"],
+  percent: ["{percent}\u00a0%", "{percent}\u00a0%"],
 
   noise: ["Noise", "雜訊"],
   seed: ["Seed", "種子"],
   faceNumber: ["Face number", "第幾張臉"],
   randomSeed: ["Random seed", "隨機種子"],
-  previousFace: ["Previous face", "上一張臉"],
-  nextFace: ["Next face", "下一張臉"],
+  previousFace: ["Previous", "上一張"],
+  nextFace: ["Next", "下一張"],
   noiseOfNext: ["The next drawing has", "下次繪製使用"],
   noiseRandom: ["new noise", "新的雜訊"],
   noiseFixed: ["this noise, other random words", "目前的雜訊，重抽隨機詞語"],
@@ -156,10 +156,6 @@ export const SENTENCES = {
   aboutLicences: ["Licences", "授權"],
   saveModel: ["Save the model, {file} ({size} MB)", "儲存模型 {file}（{size} MB）"],
 
-  tooOld: [
-    "This browser is too old for this page: it has no {lacking}. Expected one of 2023 or newer.",
-    "瀏覽器版本太舊，缺少 {lacking}，無法使用本頁；請改用 2023 年以後的瀏覽器。",
-  ],
   noMemory: [
     "There is not enough memory: close other pages and open this one again.",
     "記憶體不足：請關閉其他頁面後重新開啟本頁。",
@@ -305,5 +301,38 @@ export const ERRORS = [
   [/^(.+) takes no words$/, "$1 不用詞語"],
 ];
 
-/** What models' files say of themselves. @type {Record<string, string>} */
-export const FACTS = {};
+/**
+ * What models' files say of themselves, as patterns, with their groups' places in Chinese.
+ *
+ * @type {[RegExp, string][]}
+ */
+export const FACTS = [
+  [/^part$/, "部分"],
+  [/^generator$/, "生成器"],
+  [/^recipe$/, "訓練配方"],
+  [/^objective$/, "訓練目標"],
+  [/^images seen$/, "看過的圖片數"],
+  [/^latent$/, "潛在向量"],
+  [/^(\d+) numbers, normal$/, "$1 個數，常態分布"],
+  [/^(\d+) numbers, uniform$/, "$1 個數，均勻分布"],
+  [/^words of (.+)$/, "$1的詞語"],
+  [/^combinations$/, "組合"],
+  [/^([\d,]+) of ([\d,]+), of ([\d,]+) pictures$/, "$2 種中有 $1 種，共 $3 張圖片"],
+  [/^pictures$/, "圖片"],
+  [/^(\d+) x (\d+) pixels$/, "$1 x $2 像素"],
+  [/^value range$/, "數值範圍"],
+  [/^black is (\S+), white is (\S+)$/, "黑為 $1，白為 $2"],
+  [/^input$/, "輸入"],
+  [/^output$/, "輸出"],
+  [/^(.+): pictures as bytes$/, "$1：位元組圖片"],
+  [/^weights$/, "權重"],
+  [/^(.+) in (int8|uint8), (.+) in (\w+), (.+) in (\w+)$/, "$1 個 $2、$3 個 $4、$5 個 $6"],
+  [/^opset$/, "opset"],
+  [/^trained on$/, "訓練資料"],
+  [
+    /^drawn faces that are other people's work, for research use: (\d+) x (\d+) pictures with .+$/,
+    "他人繪製的臉，供研究使用：課程作業的額外資料，$1 x $2 像素，附髮色與眼睛顏色",
+  ],
+  [/^the pictures whose packed set has the SHA-256 (\w+)$/, "打包後 SHA-256 為 $1 的圖片集"],
+  [/^not noted in its file$/, "檔案未註明"],
+];

@@ -7,6 +7,8 @@ import { copy } from "./files.js";
 import { say } from "./languages.js";
 import { read, write } from "./state.js";
 
+const PAUSE = 200; // milliseconds
+
 /** @param {import("./studio.js").Studio} studio @returns {() => void} what shows the state anew */
 export function sharePanel(studio) {
   const field = byId("state", HTMLInputElement);
@@ -21,48 +23,65 @@ export function sharePanel(studio) {
     studio.change(read(text, studio.known));
   });
   byId("copy-state", HTMLButtonElement).addEventListener("click", () => copyFrom(now(studio)));
-  byId("copy-address", HTMLButtonElement).addEventListener("click", () => copyFrom(location.href));
+  byId("copy-address", HTMLButtonElement).addEventListener("click", () =>
+    copyFrom(addressOf(now(studio))),
+  );
   field.addEventListener("focus", () => field.select());
 
   // The browser's own steps back and forward, and addresses that somebody types.
   window.addEventListener("popstate", () => {
-    const text = location.hash;
-    if (text.slice(1) !== now(studio)) {
+    const text = location.hash.slice(1);
+    if (text !== "" && text !== now(studio)) {
       tried(field, error, () => {
-        const wanted = text === "" ? write(studio.state, studio.words) : text;
-        studio.change(read(wanted, studio.known), false);
+        studio.change(read(text, studio.known));
       });
     }
   });
 
+  let putting = 0;
   return () => {
     const text = now(studio);
     fill(field, error, text);
-    if (location.hash.slice(1) !== text) {
-      const put = studio.recorded && location.hash !== "" ? "pushState" : "replaceState";
-      history[put](null, "", `#${text}`);
+    if (studio.recorded) {
+      // Once for all of a moment: browsers refuse too many changes of an address.
+      clearTimeout(putting);
+      putting = setTimeout(() => put(text), PAUSE);
     }
   };
 }
 
+/** @param {string} text */
+function put(text) {
+  if (location.hash === "") {
+    history.replaceState(null, "", `#${text}`);
+  } else if (location.hash.slice(1) !== text) {
+    history.pushState(null, "", `#${text}`);
+  }
+}
+
 /**
- * What the address asks for at the start, and the sentence about what is wrong with it.
+ * What the address asks for at the start, and what is wrong with it.
  *
  * @param {import("./studio.js").Studio} studio
- * @returns {{changes: Partial<import("./state.js").State>, message: string | null}}
+ * @returns {{changes: Partial<import("./state.js").State>, error: UserError | null}}
  */
 export function fromAddress(studio) {
   if (location.hash.length < 2) {
-    return { changes: {}, message: null };
+    return { changes: {}, error: null };
   }
   try {
-    return { changes: read(location.hash, studio.known), message: null };
+    return { changes: read(location.hash, studio.known), error: null };
   } catch (error) {
     if (!(error instanceof UserError)) {
       throw error;
     }
-    return { changes: {}, message: error.message };
+    return { changes: {}, error };
   }
+}
+
+/** @param {string} text @returns {string} the page's address with a state */
+function addressOf(text) {
+  return `${location.href.split("#", 1)[0]}#${text}`;
 }
 
 /** @param {import("./studio.js").Studio} studio */

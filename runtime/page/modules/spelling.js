@@ -1,4 +1,4 @@
-/** Words as they are compared, as edgegan.runtime.words.plain has them, and Python's white space. */
+/** Words as they are compared, as in edgegan.runtime.words, and Python's white space. */
 
 /** Spellings of one word, and what they are read as. */
 const SAME = new Map([

@@ -149,7 +149,7 @@ function stepNumber(place) {
 
 /** @param {KeyboardEvent} event @param {HTMLButtonElement[]} buttons */
 function moveFocus(event, buttons) {
-  const from = buttons.findIndex((button) => button === document.activeElement);
+  const from = buttons.findIndex((button) => button.matches(":focus"));
   const by = KEYS[event.key];
   if (from < 0 || by === undefined) {
     return;

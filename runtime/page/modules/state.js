@@ -79,8 +79,18 @@ export function faceOfSeed(seed, words) {
   return { seed, face: 0n, wordSeed: null, noise: null, steps: [], choice: none, mixes: none };
 }
 
+/** @param {Face} state @returns {Face} what a face is drawn of, of a whole state */
+export function faceOf({ seed, face, wordSeed, noise, steps, choice, mixes }) {
+  return { seed, face, wordSeed, noise, steps, choice, mixes };
+}
+
 /** What changes so that the noise is that of the seed again. */
 export const NOISE_OF_SEED = { noise: null, steps: [] };
+
+/** @param {Face} face @returns {Face} a random one with the same words */
+export function anotherFace({ choice, mixes }) {
+  return { ...faceOfSeed(randomSeed(), null), choice, mixes };
+}
 
 /** @returns {bigint} a seed that one can still read out to somebody */
 export function randomSeed() {

@@ -7,7 +7,7 @@
 
 import { numbersOf } from "./drawing.js";
 import { Model } from "./model.js";
-import { faceOfSeed, initial, moved, randomSeed } from "./state.js";
+import { anotherFace, initial, moved } from "./state.js";
 import { Words } from "./words.js";
 
 /** @typedef {import("./drawing.js").Numbers} Numbers */
@@ -91,27 +91,12 @@ export class Studio extends EventTarget {
     }
     wanted = { ...wanted, ...others };
     if (wanted.view === "walk" && wanted.to === null) {
-      wanted.to = this.anotherEnd(wanted);
+      wanted.to = anotherFace(wanted);
     }
     this.#wanted = wanted;
     this.#recording ||= recorded;
     this.#drawing ??= this.#drawAll();
     return this.#drawing;
-  }
-
-  /** @param {State} state @returns {import("./state.js").Face} a random face with the same words */
-  anotherEnd({ model, choice, mixes }) {
-    return { ...faceOfSeed(randomSeed(), this.#knownOf(model).words), choice, mixes };
-  }
-
-  /**
-   * Draw what is not shown in the middle of the page.
-   *
-   * @param {Numbers} numbers of the model of the state
-   * @returns {Promise<Picture[]>}
-   */
-  async picturesOf(numbers) {
-    return this.#picturesOf(this.state.model, numbers);
   }
 
   async #drawAll() {

@@ -12,8 +12,8 @@ import { fileName } from "./names.js";
 import { encodeAnimation } from "./png.js";
 import { savedFactor } from "./save_panel.js";
 import { conditionAt, isSmooth } from "./stage.js";
-import { FRAMES, faceOfSeed, numberIn, textOf } from "./state.js";
-import { readSentence } from "./words_panel.js";
+import { anotherFace, FRAMES, faceOf, faceOfSeed, numberIn } from "./state.js";
+import { readSentence, sentenceOf } from "./words_panel.js";
 
 /** @typedef {import("./state.js").Face} Face */
 /** @typedef {import("./studio.js").Studio} Studio */
@@ -99,21 +99,14 @@ export function walkPanel(studio) {
   whenTyped(frames, framesError, (text) => {
     studio.change({ frames: numberIn("frames", text.trim(), FRAMES) });
   });
-  on("walk-random", () =>
-    studio.change({
-      to: studio.anotherEnd(
-        studio.state.to === null ? studio.state : { ...studio.state, ...studio.state.to },
-      ),
-    }),
-  );
+  on("walk-random", () => studio.change({ to: anotherFace(studio.state.to ?? studio.state) }));
   on("walk-same", () => {
-    const { seed: ofStart, face: number, wordSeed, noise, steps } = studio.state;
-    changeEnd({ seed: ofStart, face: number, wordSeed, noise, steps });
+    const { choice, mixes } = studio.state.to ?? studio.state;
+    changeEnd({ ...faceOf(studio.state), choice, mixes });
   });
   on("walk-swap", () => {
-    const { to, seed: ofStart, face: number, wordSeed, noise, steps, choice, mixes } = studio.state;
-    const from = { seed: ofStart, face: number, wordSeed, noise, steps, choice, mixes };
-    studio.change({ ...(to ?? from), to: from });
+    const from = faceOf(studio.state);
+    studio.change({ ...(studio.state.to ?? from), to: from });
   });
   on("walk-save", async () => {
     said.textContent = say("saving");
@@ -136,7 +129,7 @@ export function walkPanel(studio) {
     place.max = String(pictures.length - 1);
     fill(seed, seedError, String(state.to.seed));
     sentenceField.hidden = words === null;
-    fill(sentence, sentenceError, words === null ? "" : textOf(words, state.to.choice));
+    fill(sentence, sentenceError, words === null ? "" : sentenceOf(words, state.to.choice));
     fill(frames, framesError, String(state.frames));
     const last = pictures.length - 1;
     show(end, pictures[last], isSmooth());

@@ -107,6 +107,7 @@ export class Words {
    *   most of it: all of it, where there was a picture that did
    * @returns {number[]} the number of a word for each group
    * @throws {UserError} the seed is not 0 to MAX_SEED
+   * @throws {RangeError} the index is not 0 to 2^64 - 1
    */
   draw(seed, index, given = this.groups.map(() => null)) {
     checkSeed(seed);
@@ -130,6 +131,7 @@ export class Words {
    *   is. Of a mixture the likeliest word counts as given.
    * @returns {Float32Array} (size,)
    * @throws {UserError} the seed is not 0 to MAX_SEED
+   * @throws {RangeError} the index is not 0 to 2^64 - 1
    */
   filled(seed, index, condition) {
     const given = this.#named(condition);

@@ -41,7 +41,7 @@ export function wordsPanel(studio) {
       groups.replaceChildren(...rows.map(({ part }) => part));
       shown = now;
     }
-    fill(sentence, error, words === null ? "" : textOf(words, state.choice));
+    fill(sentence, error, words === null ? "" : sentenceOf(words, state.choice));
     for (const [place, row] of rows.entries()) {
       showRow(row, state.choice[place], state.mixes[place]);
     }
@@ -66,6 +66,23 @@ export function readSentence(words, text) {
     }
     return choiceOf(words, english);
   }
+}
+
+/**
+ * Words as a sentence in the language of the page, which `readSentence` reads as just these.
+ *
+ * @param {Words} words
+ * @param {Choice} choice
+ * @returns {string}
+ */
+export function sentenceOf(words, choice) {
+  const text = textOf(words, choice);
+  const named = words.groups.flatMap(({ name, words: list }, group) => {
+    const number = choice[group];
+    return number === null ? [] : [wordName(list[number]) + wordName(name)];
+  });
+  const chinese = named.join("");
+  return inEnglish(chinese) === text ? chinese : text;
 }
 
 /** @param {Studio} studio @param {Group} group @param {number} place @returns {Row} */
