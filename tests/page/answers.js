@@ -23,6 +23,7 @@ const ANSWERS = {
     each(tables, (words, [seed, index, condition]) =>
       base64(words.filled(BigInt(seed), BigInt(index), floats(condition))),
     ),
+  known: ({ characters }) => characters.filter((character) => !/\p{Cn}/u.test(character)),
   latents: ({ draws, count, size, distribution }) =>
     draws.map(([seed, first]) =>
       base64(drawLatents(BigInt(seed), count, size, distribution, BigInt(first))),

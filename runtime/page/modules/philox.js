@@ -90,7 +90,7 @@ export class Philox {
       const steps = (this.high & 0x1fffffff) * 2 ** 23 + (this.low >>> 9);
       const x = negative ? -steps * WIDTHS[layer] : steps * WIDTHS[layer];
       if (steps < LIMITS[layer]) {
-        return x; // 988 of 1,000 draws end here
+        return x; // 985 of 1,000 draws end here
       }
       if (layer === 0) {
         return tailNegative ? -this.#tail() : this.#tail();
