@@ -24,6 +24,7 @@ from edgegan.__main__ import COMMANDS, main
 from edgegan.runtime import run_cgan, run_gan
 from edgegan.runtime.errors import FAULT, run_command
 from edgegan.runtime.grid import write_png
+from edgegan.runtime.page.onnxruntime_web import SHA256
 from training_help import TINY, write_pictures
 from words_help import make_conditional_generator
 
@@ -63,6 +64,8 @@ ARGUMENTS = [
     Argument("interpolate --seeds 1,2 --output {out}/walk.png --model {}", "in", ".onnx"),
     Argument("interpolate --seeds 1,2 --frames 2 --model {model} --output {}", "out", ".png"),
     Argument("interpolate --seeds 1,2 --frames 2 --model {model} --output {}", "out", ".gif"),
+    Argument("page -o {out}/page.html {}", "in", ".onnx"),
+    Argument("page {model} -o {}", "out", ".html"),
     Argument("score {}", "in", ".png"),
     Argument("score --seeds 1 --model {}", "in", ".onnx"),
     Argument("score {grid} --annotate {}", "out", ".png"),
@@ -305,7 +308,8 @@ def run(
 ) -> Callable[[list[str]], Answer]:
     """A command as a shell runs it, but in this process: its status and its stderr.
 
-    A cascade is looked for only where one is named, and a report is a page without curves.
+    A cascade is looked for only where one is named, a report is a page without curves, and the page
+    that draws is without what runs its models.
     """
     find = edgegan.runtime.detector.find_cascade
 
@@ -318,6 +322,8 @@ def run(
         monkeypatch.setattr(f"edgegan.runtime.{module}.Detector", NoFaces)
 
     monkeypatch.setattr("edgegan.trainer.report.__main__.render", lambda *_: "page")
+    nothing = dict.fromkeys(SHA256, b"")
+    monkeypatch.setattr("edgegan.runtime.page.build.onnxruntime_web", lambda: nothing)
 
     def command(words: list[str]) -> Answer:
         shutil.rmtree(place.folder / "out")
