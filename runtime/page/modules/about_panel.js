@@ -50,7 +50,7 @@ function licenceOf({ part, name, text }) {
   return make(
     "details",
     { className: "licence" },
-    make("summary", {}, `${part}: ${name}`),
+    make("summary", {}, `${factName(part)}: ${factName(name)}`),
     make("pre", { tabIndex: 0 }, text),
   );
 }

@@ -75,9 +75,19 @@ export function wordName(word) {
 export function errorSentence(message) {
   const known = ERRORS.find(([pattern]) => pattern.test(message));
   if (language === "en" || known === undefined) {
-    return `${message}.`;
+    return `${message.charAt(0).toUpperCase()}${message.slice(1)}.`;
   }
-  return `${message.replace(...known)}。`;
+  const parts = message.replace(...known).split(/('[^']*'|"[^"]*")/);
+  return `${parts.map((part, place) => (place % 2 === 0 ? listed(part) : part)).join("")}。`;
+}
+
+/** @param {string} text with lists of words in English @returns {string} with them in Chinese */
+function listed(text) {
+  return text
+    .replace(/\bfor (\S+) one of /g, "$1：")
+    .replace(/\bone of /g, "")
+    .replace(/ or /g, " 或 ")
+    .replace(/[a-z]+/g, wordName);
 }
 
 /**
@@ -107,7 +117,7 @@ export function factName(text) {
   if (language === "en") {
     return text;
   }
-  const known = FACTS.find(([pattern]) => pattern.test(text));
+  const known = FACTS.find(([pattern]) => text.search(pattern) >= 0);
   const translated = known === undefined ? text : text.replace(...known);
   return translated.replace(/[a-z]+/g, wordName);
 }

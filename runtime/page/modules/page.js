@@ -26,7 +26,7 @@ let reason = null;
 let show = () => {
   byId("failure", HTMLElement).textContent = sentenceOf(reason);
   byId("failure", HTMLElement).hidden = reason === null;
-  byId("opening", HTMLElement).hidden = reason !== null;
+  byId("notice", HTMLElement).classList.toggle("failed", reason !== null);
 };
 
 async function start() {

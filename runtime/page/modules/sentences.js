@@ -291,6 +291,10 @@ export const ERRORS = [
     "本頁的 $1 已損壞：請重新下載或重新建立",
   ],
   [
+    /^this browser has no (\w+), expected one of 2023 or newer$/,
+    "瀏覽器缺少 $1，請改用 2023 年以後的瀏覽器",
+  ],
+  [
     /^this browser's WebAssembly has no SIMD, .+$/,
     "瀏覽器的 WebAssembly 不支援 SIMD，請改用 2023 年以後的瀏覽器",
   ],
@@ -326,7 +330,6 @@ export const FACTS = [
   [/^output$/, "輸出"],
   [/^(.+): pictures as bytes$/, "$1：位元組圖片"],
   [/^weights$/, "權重"],
-  [/^(.+) in (int8|uint8), (.+) in (\w+), (.+) in (\w+)$/, "$1 個 $2、$3 個 $4、$5 個 $6"],
   [/^opset$/, "opset"],
   [/^trained on$/, "訓練資料"],
   [
@@ -335,4 +338,8 @@ export const FACTS = [
   ],
   [/^the pictures whose packed set has the SHA-256 (\w+)$/, "打包後 SHA-256 為 $1 的圖片集"],
   [/^not noted in its file$/, "檔案未註明"],
+  [/^what (\S+) is built of$/, "$1 所含的部分"],
+  [/^notices of (.+)$/, "$1 的聲明"],
+  [/^the tables that normal numbers are drawn by, of numpy$/, "抽取常態分布數值用的 numpy 表格"],
+  [/([\d,]*\d) in (\w+)/g, "$1 個 $2"],
 ];
