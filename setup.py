@@ -102,7 +102,7 @@ setup(
         "edgegan.trainer": ["student.yaml", "recipes/*.yaml"],
         "edgegan.trainer.report": ["page.html"],
         "edgegan.runtime": ["colour_classifier.onnx", "models/*"],
-        "edgegan.runtime.page": ["page.html", "style.css", "boot.js", "modules/*.js"],
+        "edgegan.runtime.page": ["*.html", "*.css", "*.js", "*.json", "modules/*.js"],
     },
     install_requires=RUNTIME,
     extras_require={

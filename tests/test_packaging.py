@@ -70,6 +70,7 @@ def test_wheel_has_all_code_and_data_under_one_name(wheel: Path) -> None:
     assert {
         "edgegan/py.typed",
         "edgegan/runtime/models/dcgan.onnx",
+        "edgegan/runtime/page/modules/page.js",
         "edgegan/trainer/recipes/dcgan.yaml",
         "edgegan/trainer/report/page.html",
     } <= installed
@@ -116,14 +117,25 @@ def test_names_of_the_working_directory_hide_nothing(
         "import edgegan; from edgegan import Generator\n"
         "print(edgegan.__file__, Generator.load('student').images(seed=7, count=1).shape)"
     )
+    found = run_python(installed, code, tmp_path)
+    assert found.startswith(str(installed.parent))
+    assert found.endswith("(1, 64, 64, 3)\n")
+
+
+def test_what_is_installed_has_its_licence(installed: Path, tmp_path: Path) -> None:
+    """As the page shows it."""
+    code = "from edgegan.runtime.page.licences import licences; print(licences()[0]['text'])"
+    assert run_python(installed, code, tmp_path).strip() == (ROOT / "LICENSE").read_text().strip()
+
+
+def run_python(installed: Path, code: str, folder: Path) -> str:
+    """What code prints in a folder, with the installed edgegan and this environment's libraries."""
     libraries = str(Path(np.__file__).parent.parent)  # edgegan is not there: a checkout is linked
-    found = subprocess.run(
+    return subprocess.run(
         [installed / "python", "-c", code],
-        cwd=tmp_path,
+        cwd=folder,
         env={**os.environ, "PYTHONPATH": libraries},
         capture_output=True,
         text=True,
         check=True,
     ).stdout
-    assert found.startswith(str(installed.parent))
-    assert found.endswith("(1, 64, 64, 3)\n")

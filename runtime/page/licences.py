@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import metadata
 from pathlib import Path
 
+from edgegan.runtime.errors import UserError
 from edgegan.runtime.files import read_bytes
 from edgegan.runtime.page.onnxruntime_web import NAME, VERSION
 from edgegan.runtime.without_telemetry import onnxruntime
@@ -40,7 +41,10 @@ def _own() -> str:
     """What is installed with the package or, in a checkout, stands at its top."""
     if (CHECKOUT / "setup.py").exists():
         return _text(CHECKOUT / "LICENSE")
-    return metadata.distribution("edgegan").read_text("licenses/LICENSE") or ""
+    text = metadata.distribution("edgegan").read_text("licenses/LICENSE")
+    if text is None:
+        raise UserError("edgegan is installed without its LICENSE: install it again")
+    return text
 
 
 def _text(path: Path) -> str:
