@@ -4,7 +4,7 @@ const SMALLEST_RATIO = 0.5;
 const MOST_MATCHES = 3;
 
 /**
- * The words that are most like another, at most three, the likest first.
+ * The words that are most like another, at most three, the most alike first.
  *
  * The ratio is that of Ratcliff and Obershelp ("Pattern Matching: The Gestalt Approach", Dr. Dobb's
  * Journal, July 1988): twice the letters that match of all letters of both. What difflib leaves out
