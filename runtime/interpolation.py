@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -66,7 +67,8 @@ def angle_between(start: np.ndarray, end: np.ndarray) -> float:
     _check_ends(start, end)
     start, end = start.astype(np.float64), end.astype(np.float64)
     x, y = start * np.linalg.norm(end), end * np.linalg.norm(start)
-    return float(2 * np.arctan2(np.linalg.norm(x - y), np.linalg.norm(x + y)))
+    # Not numpy's, whose last bit depends on the processor.
+    return 2 * math.atan2(np.linalg.norm(x - y), np.linalg.norm(x + y))
 
 
 def walk(waypoints: np.ndarray, frames: int, interpolate: Interpolate) -> np.ndarray:
