@@ -1,0 +1,80 @@
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { test } from "node:test";
+import { inEnglish, languageOf } from "../../../runtime/page/modules/languages.js";
+import { ERRORS, SENTENCES, WORDS } from "../../../runtime/page/modules/sentences.js";
+
+const SOURCE = new URL("../../../runtime/page/", import.meta.url);
+const sources = readdirSync(new URL("modules/", SOURCE))
+  .filter((name) => name !== "sentences.js")
+  .map((name) => readFileSync(new URL(`modules/${name}`, SOURCE), "utf8"));
+const html = readFileSync(new URL("page.html", SOURCE), "utf8");
+
+test("a browser's language is found, and English is the default", () => {
+  for (const [wanted, language] of [
+    [["zh-TW", "en"], "zh-Hant"],
+    [["zh"], "zh-Hant"],
+    [["de", "zh-HK"], "zh-Hant"],
+    [["en-GB", "zh-TW"], "en"],
+    [["fr"], "en"],
+    [[], "en"],
+  ]) {
+    assert.equal(languageOf(wanted), language);
+  }
+});
+
+test("every sentence has the same values in both languages, and is used", () => {
+  const all = [html, ...sources].join("\n");
+  for (const [name, [english, chinese]] of Object.entries(SENTENCES)) {
+    const values = (text) => [...text.matchAll(/\{(\w+)\}/g)].map(([, key]) => key).sort();
+    assert.deepEqual(values(english), values(chinese), name);
+    assert.match(all, new RegExp(`"${name}"`), `${name} is not used`);
+  }
+});
+
+test("every sentence that is asked for is there", () => {
+  const used = [
+    ...html.matchAll(/data-(?:text|label|placeholder)="(\w+)"/g),
+    ...sources.join("\n").matchAll(/\bsay\(\s*"(\w+)"/g),
+  ];
+  for (const [, name] of used) {
+    assert.ok(name in SENTENCES, name);
+  }
+});
+
+test("every error that a module can throw is known in Chinese", () => {
+  const thrown = sources
+    .flatMap((source) => [...source.matchAll(/new UserError\(\s*(["`])([\s\S]+?)\1,?\s*\)/g)])
+    .map(([, , sentence]) => sentence.replace(/\$\{(?:[^{}]|\{[^{}]*\})*\}/g, "1"));
+  assert.ok(thrown.length > 20);
+  const unlike = thrown.filter((sentence) => !sentence.startsWith("1 is no word of")); // put together
+  const like = [
+    "'geren' is no word of eyes: did you mean green? Expected one of blue, green",
+    "'x' is no word of hair or eyes, expected for hair one of blue; for eyes one of red",
+  ];
+  for (const sentence of [...unlike, ...like]) {
+    assert.ok(
+      ERRORS.some(([pattern]) => pattern.test(sentence)),
+      sentence,
+    );
+  }
+});
+
+test("Chinese sentences are read as the words of models", () => {
+  for (const [chinese, english] of [
+    ["藍髮紅眼", "blue hair red eyes"],
+    ["藍色的頭髮和紅色的眼睛", "blue hair red eyes"],
+    ["水藍色頭髮、粉紅色眼睛", "aqua hair pink eyes"],
+    ["金髮", "blonde hair"],
+    ["黑髮 紫瞳", "black hair purple eyes"],
+    ["blue hair", "blue hair"],
+  ]) {
+    assert.equal(inEnglish(chinese), english);
+  }
+});
+
+test("what the page calls words in Chinese is read as these words", () => {
+  for (const [english, chinese] of Object.entries(WORDS)) {
+    assert.equal(inEnglish(chinese), english);
+  }
+});

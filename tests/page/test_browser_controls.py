@@ -1,0 +1,635 @@
+"""Every control of the page, used in a real browser as people use it: by hand, or by keys alone."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from edgegan import Generator
+from edgegan.runtime.grid import tight_grid
+from edgegan.runtime.interpolation import lerp, slerp, walk
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Download, Page
+
+OPENED = "#app:not([hidden])"
+DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
+CALM: dict[str, Any] = {"reduced_motion": "reduce", "viewport": DESKTOP, "locale": "en-US"}
+WORDS = ("hair", "eyes")
+
+
+@pytest.fixture
+def opened(built_page: Path, open_page: Callable[..., Page]) -> Callable[..., Page]:
+    """An opener of the page in a state, which waits until it has drawn."""
+
+    def open_at(state: str = "", *, expected: str = "", script: str = "", **options: Any) -> Page:
+        address = built_page if not state else f"{built_page.as_uri()}#{state}"
+        page = open_page(address, expected=expected, script=script, **{**CALM, **options})
+        page.wait_for_selector(OPENED)
+        return page
+
+    return open_at
+
+
+def state_of(page: Page) -> dict[str, str]:
+    """What the field with the state holds, by its keys, as soon as the page stands still."""
+    page.wait_for_timeout(400)  # the address follows after a moment, and is compared too
+    text = page.input_value("#state")
+    assert page.evaluate("location.hash.slice(1)") == text
+    return page.evaluate("text => Object.fromEntries(new URLSearchParams(text))", text)
+
+
+def shown_after(page: Page, act: Callable[[], object]) -> str:
+    """The caption that comes after an act; it has to be another than before."""
+    before = page.inner_text("#caption")
+    act()
+    page.wait_for_function(
+        "before => document.querySelector('#caption').innerText !== before", arg=before
+    )
+    return page.inner_text("#caption")
+
+
+def saved(page: Page, button: str) -> tuple[str, bytes]:
+    """The name and the content of the file that a button saves."""
+    with page.expect_download() as waiting:
+        page.click(button)
+    download: Download = waiting.value
+    return download.suggested_filename, Path(download.path()).read_bytes()
+
+
+def picture(content: bytes) -> np.ndarray:
+    """uint8 (H, W, 3) of a file."""
+    return np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
+
+
+def face(generator: Generator, seed: int, number: int = 0, text: str | None = None) -> np.ndarray:
+    condition = None if text is None else generator.condition([text])
+    return generator.images(seed, 1, first=number, condition=condition)[0]
+
+
+@pytest.fixture(scope="module")
+def cgan() -> Generator:
+    return Generator.load("cgan", provider="cpu")
+
+
+@pytest.fixture(scope="module")
+def student() -> Generator:
+    return Generator.load("student", provider="cpu")
+
+
+def test_a_sentence_chooses_words(opened: Callable[..., Page], cgan: Generator) -> None:
+    page = opened("model=cgan&seed=7")
+    page.fill("#sentence", "Red eyes, BLUE hair.")
+    caption = shown_after(page, lambda: page.press("#sentence", "Enter"))
+    assert caption == "Face 0 of seed 7: blue hair, red eyes"
+    assert page.input_value("#sentence") == "blue hair red eyes"
+    chosen = [page.locator(f"#word-{n} option:checked").inner_text() for n in range(2)]
+    assert chosen == ["blue", "red"]
+    _, content = saved(page, "#save")
+    np.testing.assert_array_equal(picture(content), face(cgan, 7, 0, "blue hair red eyes"))
+
+
+def test_what_is_wrong_with_a_sentence_stands_beside_it(opened: Callable[..., Page]) -> None:
+    page = opened("model=cgan&seed=7&text=blue+hair")
+    page.fill("#sentence", "blue hair geren eyes")
+    page.press("#sentence", "Enter")
+    error = page.locator("#sentence-error")
+    assert error.inner_text().startswith("'geren' is no word of eyes: did you mean green? Expected")
+    assert page.get_attribute("#sentence", "aria-invalid") == "true"
+    assert page.input_value("#sentence") == "blue hair geren eyes"
+    page.select_option("#language", "zh-Hant")
+    assert error.inner_text().startswith("'geren' 不是 眼睛 的詞語：是否指 綠色？")
+    page.fill("#sentence", "藍髮綠眼")
+    page.press("#sentence", "Enter")
+    page.wait_for_function("!document.querySelector('#sentence').ariaInvalid")
+    assert error.inner_text() == ""
+    assert state_of(page)["text"] == "blue hair green eyes"
+    assert page.input_value("#sentence") == "藍色頭髮綠色眼睛"
+
+
+def test_a_word_for_each_group_or_a_random_one(
+    opened: Callable[..., Page], cgan: Generator
+) -> None:
+    page = opened("model=cgan&seed=3")
+    page.select_option("#word-0", label="pink")
+    page.wait_for_function("document.querySelector('#sentence').value === 'pink hair'")
+    _, content = saved(page, "#save")
+    np.testing.assert_array_equal(picture(content), face(cgan, 3, 0, "pink hair"))
+    page.select_option("#word-0", label="random")
+    page.wait_for_function("document.querySelector('#sentence').value === ''")
+    _, content = saved(page, "#save")
+    np.testing.assert_array_equal(picture(content), face(cgan, 3))
+
+
+def test_two_words_are_mixed_by_a_slider(opened: Callable[..., Page], cgan: Generator) -> None:
+    page = opened("model=cgan&seed=7&text=blue+hair+red+eyes")
+    assert page.is_hidden("#percent-0")
+    page.select_option("#mix-0", label="red")
+    page.wait_for_selector("#percent-0")
+    page.focus("#percent-0")
+    for _ in range(15):
+        page.keyboard.press("ArrowLeft")
+    caption = "hair, red eyes"
+    page.wait_for_function("document.querySelector('#caption').innerText.includes('35')")
+    assert page.inner_text("#caption").endswith(caption)
+    assert {"mix": "red hair", "percent": "35"}.items() <= state_of(page).items()
+    blue, red = cgan.condition(["blue hair red eyes", "red hair red eyes"])
+    expected = cgan.images_of(cgan.latents(7, 1), lerp(blue, red, np.array([0.35])))[0]
+    np.testing.assert_array_equal(picture(saved(page, "#save")[1]), expected)
+
+
+def test_seed_and_face_number(opened: Callable[..., Page], student: Generator) -> None:
+    page = opened("model=student")
+    assert page.is_disabled("#previous-face")
+    page.fill("#seed", "9223372036854775807")
+    shown_after(page, lambda: page.press("#seed", "Enter"))
+    page.fill("#face-number", "41")
+    shown_after(page, lambda: page.press("#face-number", "Enter"))
+    shown_after(page, lambda: page.click("#next-face"))
+    shown_after(page, lambda: page.click("#next-face"))
+    caption = shown_after(page, lambda: page.click("#previous-face"))
+    assert caption == "Face 42 of seed 9223372036854775807"
+    np.testing.assert_array_equal(picture(saved(page, "#save")[1]), face(student, 2**63 - 1, 42))
+    shown_after(page, lambda: page.click("#random-seed"))
+    assert page.input_value("#face-number") == "0"
+    for field, wrong in (("#seed", "-1"), ("#seed", "2e3"), ("#face-number", "x")):
+        page.fill(field, wrong)
+        page.press(field, "Enter")
+        assert f"is '{wrong}', expected a whole number" in page.inner_text(f"{field}-error")
+
+
+def test_the_next_drawing_has_new_noise_or_the_same(opened: Callable[..., Page]) -> None:
+    page = opened("model=cgan&seed=7")
+    shown_after(page, lambda: page.click("#draw"))
+    drawn = state_of(page)
+    assert drawn["seed"] != "7"
+    page.check("input[name=noise][value=fixed]")
+    page.click("#draw")
+    page.wait_for_function("document.querySelector('#state').value.includes('wordseed')")
+    again = state_of(page)
+    assert again["seed"] == drawn["seed"]
+    page.select_option("#word-0", label="blue")
+    page.select_option("#word-1", label="red")
+    page.wait_for_function("document.querySelector('#sentence').value === 'blue hair red eyes'")
+    page.click("#draw")
+    assert page.inner_text("#said").startswith("Noise and words are both kept")
+
+
+def test_a_grid_is_pythons_and_each_face_can_be_chosen(
+    opened: Callable[..., Page], cgan: Generator
+) -> None:
+    page = opened("model=cgan&seed=5&text=green+eyes")
+    shown_after(page, lambda: page.check("input[name=view][value=grid]", force=True))
+    name, content = saved(page, "#save")
+    images = cgan.images(5, 25, condition=cgan.condition(["green eyes"]))
+    np.testing.assert_array_equal(picture(content), tight_grid(images, 5, 5, 2))
+    assert name == "cgan-seed5-face0-grid.png"
+    tiles = page.locator("#tiles button")
+    assert tiles.count() == 25
+    assert tiles.nth(7).get_attribute("aria-label").startswith("Show face 7 alone: ")
+    shown_after(page, lambda: tiles.nth(7).click())
+    assert {"face": "7"}.items() <= state_of(page).items()
+    np.testing.assert_array_equal(picture(saved(page, "#save")[1]), images[7])
+
+
+def test_neighbours_are_clicked_through_and_back(opened: Callable[..., Page]) -> None:
+    page = opened("model=student&seed=5&view=near")
+    tiles = page.locator("#tiles button")
+    shown_after(page, lambda: tiles.nth(13).click())
+    assert state_of(page)["near"] == "13-20"
+    page.focus("#near-angle")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("document.querySelector('#near-angle-value').value === '25°'")
+    shown_after(page, lambda: tiles.nth(0).click())
+    assert state_of(page)["near"] == "13-20,1-25"
+    assert page.inner_text("#noise-own") == "The noise is 2 steps away from the seed's."
+    shown_after(page, lambda: page.click("#near-back"))
+    shown_after(page, lambda: page.click("#noise-drop"))
+    assert "near" not in state_of(page)
+    shown_after(page, lambda: tiles.nth(12).click())
+    assert "view" not in state_of(page)
+
+
+def test_a_walk_is_pythons_and_saved_as_an_animation(
+    opened: Callable[..., Page], cgan: Generator
+) -> None:
+    page = opened("model=cgan&seed=3&text=blue+hair+red+eyes")
+    page.check("input[name=view][value=walk]", force=True)
+    page.wait_for_selector("#walk-panel")
+    page.fill("#walk-seed", "8")
+    shown_after(page, lambda: page.press("#walk-seed", "Enter"))
+    page.fill("#walk-sentence", "red hair green eyes")
+    shown_after(page, lambda: page.press("#walk-sentence", "Enter"))
+    page.fill("#walk-frames", "9")
+    page.press("#walk-frames", "Enter")
+    page.wait_for_function("document.querySelector('#walk-place').max === '8'")
+    latents = walk(np.concatenate([cgan.latents(3, 1), cgan.latents(8, 1)]), 9, slerp)
+    texts = cgan.condition(["blue hair red eyes", "red hair green eyes"])
+    images = cgan.images_of(latents, walk(texts, 9, lerp))
+
+    name, content = saved(page, "#walk-save")
+    animation = Image.open(io.BytesIO(content))
+    assert name == "cgan-seed3-face0-walk.png"
+    assert (animation.n_frames, animation.info["duration"], animation.info["loop"]) == (16, 50, 0)
+    there_and_back = [*range(9), *range(7, 0, -1)]
+    for frame, number in enumerate(there_and_back):
+        animation.seek(frame)
+        np.testing.assert_array_equal(np.asarray(animation.convert("RGB")), images[number])
+
+    page.focus("#walk-place")
+    page.keyboard.press("ArrowRight")
+    assert page.get_attribute("#walk-place", "aria-valuetext") == "picture 2 of 9"
+    np.testing.assert_array_equal(picture(saved(page, "#save")[1]), images[1])
+    before = state_of(page)
+    page.click("#walk-swap")
+    page.wait_for_function("document.querySelector('#seed').value === '8'")
+    assert "seed=3" in state_of(page)["to"] != before["to"]
+    page.click("#walk-same")
+    page.wait_for_function("document.querySelector('#walk-seed').value === '8'")
+    page.click("#walk-random")
+    page.wait_for_function("document.querySelector('#walk-seed').value !== '8'")
+    page.fill("#walk-frames", "1")
+    page.press("#walk-frames", "Enter")
+    assert "from 2 to 120" in page.inner_text("#walk-frames-error")
+
+
+@pytest.mark.parametrize("motion", ["reduce", "no-preference"])
+def test_a_walk_plays_by_itself_only_for_those_who_like_motion(
+    opened: Callable[..., Page], motion: str
+) -> None:
+    page = opened("model=student&view=walk&seed=3&to=seed%3D8", reduced_motion=motion)
+    button = page.locator("#walk-play")
+    if motion == "reduce":
+        assert button.inner_text() == "Play"
+        assert page.input_value("#walk-place") == "0"
+        button.click()
+    page.wait_for_function("document.querySelector('#walk-place').value > 3")
+    assert button.inner_text() == "Pause"
+    button.click()
+    place = page.input_value("#walk-place")
+    page.wait_for_timeout(300)
+    assert (button.inner_text(), page.input_value("#walk-place")) == ("Play", place)
+
+
+def test_noise_goes_out_and_comes_back_as_picture_and_text(
+    opened: Callable[..., Page], student: Generator, tmp_path: Path
+) -> None:
+    page = opened("model=student&seed=11")
+    page.click("#noise-details summary")
+    name, content = saved(page, "#noise-save")
+    assert name == "student-seed11-face0-noise.png"
+    image, text = tmp_path / "noise.png", tmp_path / "noise.txt"
+    image.write_bytes(content)
+    text.write_bytes(saved(page, "#noise-save-text")[1])
+    for file in (image, text):
+        page = opened("model=student&seed=1&text=" if file is image else "model=student&seed=1")
+        page.set_input_files("#noise-file", file)
+        page.wait_for_function("document.querySelector('#caption').innerText.includes('own')")
+        np.testing.assert_array_equal(picture(saved(page, "#save")[1]), face(student, 11))
+        assert page.inner_text("#noise-own") == "The noise is your own, not the seed's."
+    changed = text.read_text().replace("128.", "128.A", 1)
+    page.click("#noise-details summary")
+    page.fill("#noise-text", changed)
+    page.click("#noise-use")
+    assert page.inner_text("#noise-error") != ""
+    page.fill("#noise-text", text.read_text())
+    page.click("#noise-use")
+    page.wait_for_function("document.querySelector('#noise-error').innerText === ''")
+    # Pillow's PNG has other filters, and a channel more.
+    Image.open(image).convert("RGBA").save(image, optimize=True)
+    page.set_input_files("#noise-file", image)
+    np.testing.assert_array_equal(picture(saved(page, "#save")[1]), face(student, 11))
+    Image.new("RGB", (64, 64)).save(image)
+    page.set_input_files("#noise-file", image)
+    page.wait_for_function("document.querySelector('#noise-error').innerText !== ''")
+    assert page.inner_text("#noise-error").startswith("The picture is no noise")
+
+
+def test_noise_of_another_model_is_refused(opened: Callable[..., Page]) -> None:
+    page = opened("model=cgan")
+    page.click("#noise-details summary")
+    text = page.input_value("#noise-text")
+    page.select_option("#model", "student")
+    page.wait_for_function("document.querySelector('#noise-text').value.startsWith('128.')")
+    page.fill("#noise-text", text)
+    page.click("#noise-use")
+    expected = "The noise has 64 numbers, expected 128: it is that of another model."
+    assert page.inner_text("#noise-error") == expected
+
+
+def test_texts_are_copied(opened: Callable[..., Page], built_page: Path) -> None:
+    page = opened("model=student&seed=12", permissions=["clipboard-read", "clipboard-write"])
+    clipboard = "navigator.clipboard.readText()"
+    page.click("#copy-state")
+    page.wait_for_function("document.querySelector('#copied').innerText === 'Copied.'")
+    assert page.evaluate(clipboard) == "model=student&seed=12"
+    page.click("#copy-address")
+    page.wait_for_function(f"{clipboard}.then((text) => text.startsWith('file:'))")
+    assert page.evaluate(clipboard) == f"{built_page.as_uri()}#model=student&seed=12"
+    page.click("#noise-details summary")
+    page.click("#noise-copy")
+    page.wait_for_function("document.querySelector('#noise-said').innerText === 'Copied.'")
+    assert page.evaluate(clipboard) == page.input_value("#noise-text")
+
+
+def test_a_pasted_state_is_drawn(opened: Callable[..., Page], cgan: Generator) -> None:
+    page = opened("model=student&seed=1")
+    page.fill("#state", "https://example.org/p.html#model=cgan&text=blue+hair+red+eyes&seed=7")
+    caption = shown_after(page, lambda: page.press("#state", "Enter"))
+    assert caption == "Face 0 of seed 7: blue hair, red eyes"
+    expected = face(cgan, 7, 0, "blue hair red eyes")
+    np.testing.assert_array_equal(picture(saved(page, "#save")[1]), expected)
+    page.fill("#state", "model=nobody")
+    page.press("#state", "Enter")
+    assert page.inner_text("#state-error") == "Model is 'nobody', expected one of student, cgan."
+    assert page.inner_text("#caption") == caption
+
+
+@pytest.mark.parametrize("view", ["face", "grid", "near", "walk"])
+def test_the_state_comes_back_from_the_address(opened: Callable[..., Page], view: str) -> None:
+    page = opened("model=cgan&text=blue+hair&mix=red+hair&percent=30&seed=7&face=4&near=3-20")
+    page.check(f"input[name=view][value={view}]", force=True)
+    page.wait_for_timeout(300)
+    state_of(page)
+    address, content = page.evaluate("location.hash"), saved(page, "#save")[1]
+    other = opened(address[1:])
+    assert saved(other, "#save")[1] == content
+    assert other.is_checked(f"input[name=view][value={view}]")
+
+
+def test_the_browsers_back_goes_to_the_picture_before(opened: Callable[..., Page]) -> None:
+    page = opened("model=student&seed=1")
+    shown_after(page, lambda: page.click("#next-face"))
+    state_of(page)
+    assert shown_after(page, page.go_back) == "Face 0 of seed 1"
+    assert shown_after(page, page.go_forward) == "Face 1 of seed 1"
+
+
+def test_a_wrong_address_is_said_and_draws_all_the_same(opened: Callable[..., Page]) -> None:
+    page = opened("model=student&seed=abc")
+    assert page.inner_text("#trouble").startswith("Seed is 'abc', expected a whole number")
+    assert page.inner_text("#caption") == "Face 0 of seed 0"
+
+
+def test_history_goes_back_and_walks_to_what_was_drawn(opened: Callable[..., Page]) -> None:
+    page = opened("model=cgan&seed=1&text=blue+hair+red+eyes")
+    shown_after(page, lambda: page.click("#next-face"))
+    shown_after(page, lambda: page.select_option("#word-0", label="green"))
+    faces = page.locator(".past-face")
+    assert faces.count() == 3
+    caption = shown_after(page, lambda: faces.nth(2).click())
+    assert caption == "Face 0 of seed 1: blue hair, red eyes"
+    assert faces.count() == 3
+    assert faces.nth(2).get_attribute("aria-current") == "true"
+    assert page.evaluate("document.activeElement.className") == "past-face"
+    shown_after(page, lambda: page.click("#history li:first-child button.small"))
+    state = state_of(page)
+    assert state["view"] == "walk"
+    assert state["to"] == "text=green+hair+red+eyes&seed=1&face=1"
+    page.select_option("#model", "student")
+    page.wait_for_function("document.querySelector('#model-hint').innerText.includes('0.87')")
+    assert page.locator("#history button.small:visible").count() == 1
+
+
+def test_the_look_and_the_size_of_saved_faces(
+    opened: Callable[..., Page], student: Generator
+) -> None:
+    page = opened("model=student&seed=2")
+    page.check("input[name=look][value=pixels]")
+    assert page.evaluate("document.querySelector('#face').classList.contains('pixels')")
+    page.select_option("#saved-size", "4")
+    expected = face(student, 2).repeat(4, axis=0).repeat(4, axis=1)
+    np.testing.assert_array_equal(picture(saved(page, "#save")[1]), expected)
+    page.check("input[name=look][value=smooth]")
+    page.select_option("#saved-size", "8")
+    smooth = picture(saved(page, "#save")[1])
+    assert smooth.shape == (512, 512, 3)
+    assert len(np.unique(smooth.reshape(-1, 3), axis=0)) > 64 * 64
+
+
+def test_models_and_their_files(opened: Callable[..., Page]) -> None:
+    from edgegan.runtime.models import shipped_models
+
+    page = opened("model=cgan&text=blue+hair&seed=7")
+    page.select_option("#model", "student")
+    page.wait_for_selector("#words-panel", state="hidden")
+    assert state_of(page) == {"model": "student", "seed": "7"}
+    assert page.is_hidden("#noise-keeping")
+    page.click("#about summary")
+    page.wait_for_selector(".licence")
+    name, content = saved(page, "#save-model")
+    assert name == "student.onnx"
+    assert content == shipped_models()["student"].read_bytes()
+    page.locator(".licence summary").first.click()
+    assert "Permission is hereby granted" in page.locator(".licence pre").first.inner_text()
+    about = page.inner_text("#about-text")
+    for said in ("trained on", "course assignment", "the same everywhere, byte for byte"):
+        assert said in about
+
+
+def test_everything_is_reached_by_keys_alone(opened: Callable[..., Page]) -> None:
+    page = opened("model=cgan&seed=7&view=grid")
+    page.click("#noise-details summary")
+    page.click("#about summary")
+    page.wait_for_selector(".licence")
+    focusable = (
+        "button:not([tabindex='-1']):not(:disabled), input:not([type=file]), select, summary"
+    )
+    wanted = page.evaluate(
+        """selector => [...document.querySelectorAll(selector + ", textarea")]
+          .filter((one) => one.checkVisibility() && !(one.type === "radio" && !one.checked))
+          .map((one) => one.id || one.className || one.name + one.value + one.textContent)""",
+        focusable,
+    )
+    page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
+    found = []
+    for _ in range(len(wanted) + 20):
+        page.keyboard.press("Tab")
+        found.append(
+            page.evaluate(
+                """() => { const one = document.activeElement;
+                return one.id || one.className || one.name + one.value + one.textContent }"""
+            )
+        )
+    assert set(wanted) <= set(found)
+
+
+def test_faces_are_chosen_by_keys_alone(opened: Callable[..., Page]) -> None:
+    page = opened("model=student&seed=7")
+    page.focus("input[name=view][value=face]")
+    shown_after(page, lambda: page.keyboard.press("ArrowRight"))
+    page.keyboard.press("Tab")
+    for key in ("ArrowRight", "ArrowDown", "ArrowDown", "ArrowLeft", "ArrowUp", "ArrowUp"):
+        page.keyboard.press(key)
+    page.keyboard.press("ArrowUp")  # there is none above
+    page.keyboard.press("End")
+    page.keyboard.press("ArrowLeft")
+    caption = shown_after(page, lambda: page.keyboard.press("Enter"))
+    assert caption == "Face 23 of seed 7"
+
+
+def test_every_control_has_a_name(opened: Callable[..., Page]) -> None:
+    for locale in ("en-US", "zh-TW"):
+        for view in ("face", "grid", "near", "walk"):
+            page = opened(f"model=cgan&seed=7&view={view}&mix=red+hair&percent=30", locale=locale)
+            nameless = page.evaluate(
+                """() => [...document.querySelectorAll(
+                    "button, input, select, textarea, canvas[role], [role=group]")]
+                  .filter((one) => one.checkVisibility())
+                  .filter((one) => !(one.ariaLabel || one.textContent.trim()
+                    || [...(one.labels ?? [])].some((label) => label.textContent.trim())))
+                  .map((one) => one.outerHTML)"""
+            )
+            assert nameless == []
+            assert page.get_attribute("#caption", "aria-live") == "polite"
+
+
+def test_nothing_stays_english_in_chinese(opened: Callable[..., Page]) -> None:
+    for view in ("face", "grid", "near", "walk"):
+        page = opened(f"model=cgan&seed=7&view={view}", locale="zh-TW")
+        page.click("#about summary")
+        page.wait_for_selector(".licence")
+        page.wait_for_timeout(100)
+        page.evaluate("document.querySelectorAll('pre, .language').forEach((one) => one.remove())")
+        text = re.sub(
+            r"[a-z_]*gan|PNG|Python|MB|onnx\S*|numpy|MIT|BSD", "", page.inner_text("body")
+        )
+        text = re.sub(r"non_saturating|opset|latent|condition|image|u?int\d+|float32|N x", "", text)
+        assert re.findall(r"[A-Za-z]{3,}", text) == []
+        assert page.evaluate("document.documentElement.lang") == "zh-Hant"
+        page.select_option("#language", "en")
+        assert page.inner_text("#draw") == "Draw another"
+
+
+@pytest.mark.parametrize("view", ["face", "grid", "near", "walk"])
+@pytest.mark.parametrize("locale", ["en-US", "zh-TW"])
+def test_a_phone_shows_all_of_it(opened: Callable[..., Page], view: str, locale: str) -> None:
+    state = f"model=cgan&seed=7&view={view}&mix=red+hair+blue+eyes&percent=30,40&near=3-20"
+    page = opened(state, locale=locale, viewport=PHONE)
+    page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true })")
+    page.wait_for_selector(".licence")
+    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+    outside = page.evaluate(
+        """() => [...document.querySelectorAll("button, input, select, textarea, canvas, p")]
+          .filter((one) => one.checkVisibility() && !one.closest(".history"))
+          .filter((one) => { const { left, right } = one.getBoundingClientRect();
+            return left < 0 || right > innerWidth })
+          .map((one) => one.outerHTML)"""
+    )
+    assert outside == []
+
+
+def luminance(colour: str) -> float:
+    """The relative luminance of "rgb(1, 2, 3)" (WCAG 2.2)."""
+    parts = np.array([float(n) for n in re.findall(r"[\d.]+", colour)[:3]]) / 255
+    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_can_be_read_in_light_and_dark(opened: Callable[..., Page], scheme: str) -> None:
+    page = opened("model=cgan&seed=abc", color_scheme=scheme)
+    colours = page.evaluate(
+        """() => ["#caption", ".hint:not(:empty)", "#draw", "#save", "#trouble", "legend", "#seed",
+            ".segments label:has(:checked)", ".segments label:not(:has(:checked))"]
+          .map((name) => {
+            const one = document.querySelector(name);
+            let behind = one;
+            while (getComputedStyle(behind).backgroundColor === "rgba(0, 0, 0, 0)")
+              behind = behind.parentElement;
+            return [name, getComputedStyle(one).color, getComputedStyle(behind).backgroundColor];
+          })"""
+    )
+    for name, text, behind in colours:
+        low, high = sorted((luminance(text), luminance(behind)))
+        assert (high + 0.05) / (low + 0.05) >= 4.5, f"{name}: {text} on {behind}"
+    assert (luminance(colours[0][2]) < 0.1) is (scheme == "dark")
+
+
+def test_nothing_flickers_while_faces_follow_each_other(opened: Callable[..., Page]) -> None:
+    page = opened("model=student&seed=7")
+    blank = page.evaluate(
+        """async () => {
+          const canvas = document.querySelector("#face");
+          let blank = 0;
+          let frames = 0;
+          for (; frames < 40; frames++) {
+            if (frames % 2 === 0) document.querySelector("#next-face").click();
+            await new Promise(requestAnimationFrame);
+            const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, 1);
+            if (data.some((value, place) => place % 4 === 3 && value !== 255)) blank++;
+          }
+          return blank;
+        }"""
+    )
+    assert blank == 0
+
+
+@pytest.mark.parametrize(
+    ("script", "sentence"),
+    [
+        ("delete globalThis.DecompressionStream", "This browser has no DecompressionStream"),
+        ("delete globalThis.WebAssembly", "This browser has no WebAssembly"),
+        ("WebAssembly.validate = () => false", "This browser's WebAssembly has no SIMD"),
+        (
+            "WebAssembly.Memory = function () { throw new RangeError('could not allocate memory') };"
+            "WebAssembly.instantiate = async () => { throw new RangeError('Out of memory') }",
+            "There is not enough memory",
+        ),
+    ],
+)
+def test_a_browser_that_cannot_gets_a_sentence(
+    built_page: Path, open_page: Callable[..., Page], script: str, sentence: str
+) -> None:
+    page = open_page(built_page, script=script, expected="emory", **CALM)
+    page.wait_for_selector("#failure:not([hidden])")
+    assert page.inner_text("#failure").startswith(sentence)
+    page.select_option("#language", "zh-Hant")
+    assert re.search(r"[\u4e00-\u9fff]", page.inner_text("#failure"))
+    assert page.is_hidden("#app")
+
+
+@pytest.mark.parametrize("what", ["part:student", "models", "part:/onnxruntime.wasm"])
+def test_a_damaged_page_gets_a_sentence(
+    built_page: Path, open_page: Callable[..., Page], tmp_path: Path, what: str
+) -> None:
+    page_text = built_page.read_text(encoding="utf-8")
+    start = page_text.index(">", page_text.index(f'id="{what}"')) + 40
+    damaged = tmp_path / "damaged.html"
+    damaged.write_text(f"{page_text[:start]}~~~~{page_text[start + 4 :]}", encoding="utf-8")
+    page = open_page(damaged, **CALM)
+    page.wait_for_selector("#failure:not([hidden])")
+    assert page.inner_text("#failure").startswith("This page is damaged at ")
+
+
+def test_without_scripts_the_page_says_so(browser: Any, built_page: Path) -> None:
+    context = browser.new_context(java_script_enabled=False, offline=True)
+    page = context.new_page()
+    page.goto(built_page.as_uri())
+    assert "JavaScript" in page.inner_text("noscript")
+    context.close()
+
+
+@pytest.mark.parametrize("size", ["desktop", "phone"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("locale", ["en-US", "zh-TW"])
+def test_screenshots_are_kept(
+    opened: Callable[..., Page], tmp_path: Path, size: str, scheme: str, locale: str
+) -> None:
+    folder = Path(os.environ.get("EDGEGAN_SCREENSHOTS", tmp_path))
+    folder.mkdir(parents=True, exist_ok=True)
+    viewport = DESKTOP if size == "desktop" else PHONE
+    for view in ("face", "grid", "near", "walk"):
+        state = f"model=cgan&text=blue+hair&seed=7&view={view}"
+        page = opened(state, viewport=viewport, color_scheme=scheme, locale=locale)
+        path = folder / f"{view}-{size}-{scheme}-{locale}.png"
+        page.screenshot(path=path, full_page=True)
+        assert len(np.unique(picture(path.read_bytes()).reshape(-1, 3), axis=0)) > 1_000
