@@ -16,6 +16,8 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from edgegan.runtime.errors import UserError, add_debug_option, run_command
 from edgegan.runtime.files import check_not_read, write_bytes
 from edgegan.runtime.metadata import GENERATOR, TrainingPictures
@@ -41,6 +43,9 @@ FOLDER = Path(__file__).parent
 HEAD, PARTS = "<!-- build: head -->", "<!-- build: parts -->"
 # As boot.js finds them too: at the beginning of a line, so that comments name modules freely.
 IMPORT = re.compile(r'^(?:import|export)\s(?:[\w*{}\s,$]+\sfrom\s)?"\./([\w.-]+)"', re.MULTILINE)
+# What stands for bytes: all that is printed in ASCII but what means something in HTML.
+CHARACTERS = "".join(character for character in map(chr, range(33, 127)) if character not in '"&<')
+BITS = 13  # in two of them
 ENDS_SCRIPT = re.compile(r"</script|<!--", re.IGNORECASE)
 
 SHIPPED_PICTURES = (
@@ -205,10 +210,26 @@ def _hash(text: str) -> str:
 
 
 def _part(name: str, content: bytes) -> str:
-    """A script that holds bytes: gzip in base64, which parts.js unpacks and checks."""
-    packed = base64.b64encode(gzip.compress(content, mtime=0)).decode()
-    noted = {"data-bytes": len(content), "data-sha256": hashlib.sha256(content).hexdigest()}
-    return _script(f"part:{name}", "text/plain", packed, noted.items())
+    """A script that holds bytes: gzip as text, which parts.js unpacks and checks."""
+    packed = gzip.compress(content, mtime=0)
+    noted = {
+        "data-packed": len(packed),
+        "data-bytes": len(content),
+        "data-sha256": hashlib.sha256(content).hexdigest(),
+    }
+    return _script(f"part:{name}", "text/plain", as_text(packed), noted.items())
+
+
+def as_text(content: bytes) -> str:
+    """Bytes as text, 13 bits in two characters of 91, the higher one first.
+
+    That is 8 % shorter than base64. The last bits are filled up with zeros.
+    """
+    bits = np.unpackbits(np.frombuffer(content, np.uint8))
+    groups = np.pad(bits, (0, -len(bits) % BITS)).reshape(-1, BITS)
+    numbers = groups @ (1 << np.arange(BITS)[::-1])
+    characters = np.frombuffer(CHARACTERS.encode(), np.uint8)
+    return characters[np.stack(divmod(numbers, len(CHARACTERS)), axis=1)].tobytes().decode()
 
 
 def _script(name: str, kind: str, text: str, attributes: Iterable[tuple[str, object]] = ()) -> str:

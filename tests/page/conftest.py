@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
 # Root has no sandbox, and machines that test have no GPU.
 SWITCHES = ["--no-sandbox", "--disable-gpu"]
+MOST_MILLISECONDS = 120_000  # machines that test are busy
 
 
 @pytest.fixture(scope="session")
@@ -84,6 +85,7 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
         context = browser.new_context(offline=is_file, **options)
         contexts.append(context)
         page = context.new_page()
+        page.set_default_timeout(MOST_MILLISECONDS)
         page.add_init_script(script)
 
         def hear(text: str) -> None:
