@@ -43,13 +43,14 @@ export async function tried(field, place, act) {
  * @param {Field} field
  * @param {HTMLElement} place
  * @param {string} text
+ * @param {string} [meaning] what is the same in every language
  */
-export function fill(field, place, text) {
-  if (place.dataset.error === undefined || field.dataset.shown !== text) {
+export function fill(field, place, text, meaning = text) {
+  if (place.dataset.error === undefined || field.dataset.shown !== meaning) {
     right(field, place);
     field.value = text;
   }
-  field.dataset.shown = text;
+  field.dataset.shown = meaning;
 }
 
 /** Say in the language of now what is wrong in fields. */

@@ -13,7 +13,7 @@ import { encodeAnimation } from "./png.js";
 import { savedFactor } from "./save_panel.js";
 import { conditionAt, isSmooth } from "./stage.js";
 import { anotherFace, FRAMES, faceOf, faceOfSeed, numberIn } from "./state.js";
-import { readSentence, sentenceOf } from "./words_panel.js";
+import { fillSentence, readSentence } from "./words_panel.js";
 
 /** @typedef {import("./state.js").Face} Face */
 /** @typedef {import("./studio.js").Studio} Studio */
@@ -129,7 +129,7 @@ export function walkPanel(studio) {
     place.max = String(pictures.length - 1);
     fill(seed, seedError, String(state.to.seed));
     sentenceField.hidden = words === null;
-    fill(sentence, sentenceError, words === null ? "" : sentenceOf(words, state.to.choice));
+    fillSentence(sentence, sentenceError, words, state.to.choice);
     fill(frames, framesError, String(state.frames));
     const last = pictures.length - 1;
     show(end, pictures[last], isSmooth());

@@ -41,7 +41,7 @@ export function wordsPanel(studio) {
       groups.replaceChildren(...rows.map(({ part }) => part));
       shown = now;
     }
-    fill(sentence, error, words === null ? "" : sentenceOf(words, state.choice));
+    fillSentence(sentence, error, words, state.choice);
     for (const [place, row] of rows.entries()) {
       showRow(row, state.choice[place], state.mixes[place]);
     }
@@ -69,13 +69,27 @@ export function readSentence(words, text) {
 }
 
 /**
+ * Show words in a field as a sentence.
+ *
+ * @param {HTMLInputElement} field
+ * @param {HTMLElement} error its place
+ * @param {Words | null} words
+ * @param {Choice} choice
+ */
+export function fillSentence(field, error, words, choice) {
+  if (words !== null) {
+    fill(field, error, sentenceOf(words, choice), textOf(words, choice));
+  }
+}
+
+/**
  * Words as a sentence in the language of the page, which `readSentence` reads as just these.
  *
  * @param {Words} words
  * @param {Choice} choice
  * @returns {string}
  */
-export function sentenceOf(words, choice) {
+function sentenceOf(words, choice) {
   const text = textOf(words, choice);
   const named = words.groups.flatMap(({ name, words: list }, group) => {
     const number = choice[group];
