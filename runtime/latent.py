@@ -47,6 +47,7 @@ class Stream(IntEnum):
     PARITY_CONDITION = 21
     CALIBRATION_CONDITION = 22
     DISTILLATION_CONDITION = 23
+    NEIGHBOUR = 24  # directions to what is like a face, on the page in a browser
 
 
 def check_seed(value: int) -> int:

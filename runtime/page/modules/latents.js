@@ -6,7 +6,7 @@ import { Philox } from "./philox.js";
 export const MAX_SEED = 2n ** 63n - 1n;
 
 /** What randomness is drawn for: numbers that never change. */
-export const Stream = Object.freeze({ LATENT: 0, CONDITION: 16 });
+export const Stream = Object.freeze({ LATENT: 0, CONDITION: 16, NEIGHBOUR: 24 });
 
 /** @typedef {"normal" | "uniform"} Distribution */
 

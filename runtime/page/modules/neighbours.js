@@ -5,6 +5,7 @@
  * steps came before it) of a seed is the same on every machine.
  */
 
+import { Stream } from "./latents.js";
 import { Philox } from "./philox.js";
 
 /**
@@ -13,7 +14,6 @@ import { Philox } from "./philox.js";
  */
 
 export const NEIGHBOURS = 24; // of one face, numbered from 1
-export const NEIGHBOUR_STREAM = 24;
 
 /**
  * Take a step: turn the latent by the angle, towards a direction that is drawn.
@@ -29,7 +29,7 @@ export const NEIGHBOUR_STREAM = 24;
  */
 export function neighbour(latent, { number, degrees }, seed, depth, distribution) {
   const index = BigInt(depth * NEIGHBOURS + number);
-  const draws = new Philox(seed, NEIGHBOUR_STREAM, index);
+  const draws = new Philox(seed, Stream.NEIGHBOUR, index);
   const direction = Float64Array.from(latent, () => draws.standardNormal());
   const square = dot(latent, latent);
   if (square === 0) {
