@@ -9,8 +9,6 @@
 
 /** @typedef {import("./png.js").Picture} Picture */
 
-const TAPS = 4;
-
 /**
  * @param {Picture} picture
  * @param {number} factor whole, at least 1
@@ -19,9 +17,9 @@ const TAPS = 4;
  */
 export function enlarge({ width, height, rgb }, factor, smooth) {
   const weights = smooth ? cubicWeights(factor) : nearestWeights(factor);
-  const wide = stretched(Float32Array.from(rgb), height, width, 3, factor, weights);
+  const wide = stretched(new Float32Array(rgb), height, width, 3, factor, weights);
   const large = stretched(wide, 1, height, 3 * width * factor, factor, weights);
-  return { width: width * factor, height: height * factor, rgb: Uint8ClampedArray.from(large) };
+  return { width: width * factor, height: height * factor, rgb: new Uint8ClampedArray(large) };
 }
 
 /**
@@ -39,13 +37,16 @@ function stretched(values, before, size, after, factor, weights) {
   const result = new Float32Array(before * size * factor * after);
   let to = 0;
   for (let outer = 0; outer < before; outer++) {
+    // Where a value stands: beyond an edge it goes on as it is.
+    const placeOf = (/** @type {number} */ at) =>
+      (outer * size + Math.min(size - 1, Math.max(0, at))) * after;
     for (let place = 0; place < size * factor; place++) {
       const phase = place % factor;
       const start = Math.floor(place / factor) + (2 * phase + 1 < factor ? -2 : -1);
-      const [a, b, c, d] = Array.from({ length: TAPS }, (_, tap) => {
-        const inside = Math.min(size - 1, Math.max(0, start + tap)); // an edge goes on as it is
-        return (outer * size + inside) * after;
-      });
+      const a = placeOf(start);
+      const b = placeOf(start + 1);
+      const c = placeOf(start + 2);
+      const d = placeOf(start + 3);
       const [p, q, r, s] = weights[phase];
       for (let inner = 0; inner < after; inner++) {
         result[to++] =
