@@ -27,6 +27,7 @@ export async function tried(field, place, act) {
   try {
     await act();
     right(field, place);
+    delete field.dataset.filled; // it may be put in the page's own words
   } catch (error) {
     if (!(error instanceof UserError)) {
       throw error;
@@ -38,7 +39,8 @@ export async function tried(field, place, act) {
 }
 
 /**
- * Show in a field what holds now, unless somebody is to mend what is wrong there.
+ * Show in a field what holds now, where that has changed: else what somebody is typing stays, and
+ * what is wrong there too, to be mended.
  *
  * @param {Field} field
  * @param {HTMLElement} place
@@ -46,9 +48,11 @@ export async function tried(field, place, act) {
  * @param {string} [meaning] what is the same in every language
  */
 export function fill(field, place, text, meaning = text) {
-  if (place.dataset.error === undefined || field.dataset.shown !== meaning) {
+  const { filled, shown } = field.dataset;
+  if (shown !== meaning || (filled !== text && place.dataset.error === undefined)) {
     right(field, place);
     field.value = text;
+    field.dataset.filled = text;
   }
   field.dataset.shown = meaning;
 }
