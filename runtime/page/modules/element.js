@@ -28,6 +28,16 @@ export function make(name, properties = {}, ...children) {
 }
 
 /**
+ * Have a button do something.
+ *
+ * @param {string} id
+ * @param {() => void} act
+ */
+export function onClick(id, act) {
+  byId(id, HTMLButtonElement).addEventListener("click", act);
+}
+
+/**
  * The radio buttons of a name.
  *
  * @param {string} name

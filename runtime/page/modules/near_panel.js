@@ -12,7 +12,7 @@ export function nearPanel(studio) {
 
   angle.addEventListener("input", () => studio.change({ degrees: Number(angle.value) }, false));
   angle.addEventListener("change", () => studio.change({ degrees: Number(angle.value) }));
-  back.addEventListener("click", () => studio.change({ steps: studio.state.steps.slice(0, -1) }));
+  back.addEventListener("click", () => studio.change({ steps: studio.wanted.steps.slice(0, -1) }));
 
   return () => {
     const { state } = studio;

@@ -2,12 +2,12 @@
 
 import { paint } from "./canvas.js";
 import { latentOf } from "./drawing.js";
-import { byId, radios } from "./element.js";
+import { byId, onClick, radios } from "./element.js";
 import { UserError } from "./errors.js";
 import { fill, tried, whenTyped } from "./field.js";
 import { copy, save } from "./files.js";
 import { say } from "./languages.js";
-import { parseSeed } from "./latents.js";
+import { MAX_SEED, parseSeed } from "./latents.js";
 import { fileName } from "./names.js";
 import { noiseFromPicture, noiseFromText, noiseToPicture, noiseToText } from "./noise.js";
 import { decodePng, encodePng } from "./png.js";
@@ -42,8 +42,14 @@ export function noisePanel(studio) {
     studio.change({ ...ofSeed, face: parseFace(typed.trim()) });
   });
   onClick("random-seed", () => studio.change({ ...ofSeed, seed: randomSeed(), face: 0n }));
-  onClick("previous-face", () => studio.change({ ...ofSeed, face: studio.state.face - 1n }));
-  onClick("next-face", () => studio.change({ ...ofSeed, face: studio.state.face + 1n }));
+  const step = (/** @type {bigint} */ by) => {
+    const face = studio.wanted.face + by;
+    if (face >= 0n && face <= MAX_SEED) {
+      studio.change({ ...ofSeed, face });
+    }
+  };
+  onClick("previous-face", () => step(-1n));
+  onClick("next-face", () => step(1n));
   onClick("noise-drop", () => studio.change(NOISE_OF_SEED));
 
   const now = () => latentOf(studio.facts, studio.state);
@@ -52,7 +58,7 @@ export function noisePanel(studio) {
     studio.change({
       noise,
       steps: [],
-      view: studio.state.view === "grid" ? "face" : studio.state.view,
+      view: studio.wanted.view === "grid" ? "face" : studio.wanted.view,
     });
   };
   onClick("noise-save", async () => {
@@ -112,9 +118,4 @@ async function noiseOfFile(file) {
   return isText
     ? noiseFromText(new TextDecoder().decode(bytes))
     : noiseFromPicture(await decodePng(bytes));
-}
-
-/** @param {string} id @param {() => void} act */
-function onClick(id, act) {
-  byId(id, HTMLButtonElement).addEventListener("click", act);
 }

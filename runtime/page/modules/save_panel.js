@@ -1,6 +1,6 @@
 /** Drawing another, and saving what is shown. */
 
-import { byId, make } from "./element.js";
+import { byId, make, onClick } from "./element.js";
 import { enlarge } from "./enlarge.js";
 import { save } from "./files.js";
 import { say } from "./languages.js";
@@ -20,17 +20,17 @@ export function savePanel(studio) {
   const sizes = byId("saved-size", HTMLSelectElement);
   const said = byId("said", HTMLElement);
 
-  byId("draw", HTMLButtonElement).addEventListener("click", () => {
+  onClick("draw", () => {
     said.textContent = "";
     if (studio.words === null || !keepsNoise()) {
       studio.change({ ...NOISE_OF_SEED, seed: randomSeed(), face: 0n, wordSeed: null });
-    } else if (studio.state.choice.includes(null)) {
+    } else if (studio.wanted.choice.includes(null)) {
       studio.change({ wordSeed: randomSeed() });
     } else {
       said.textContent = say("same");
     }
   });
-  byId("save", HTMLButtonElement).addEventListener("click", async () => {
+  onClick("save", async () => {
     const { view } = studio.state;
     const pictures = view === "walk" ? [studio.pictures[walkPlace()]] : studio.pictures;
     const factor = savedFactor();

@@ -1,6 +1,6 @@
 /** The whole state as a text and in the address: copied, pasted, and gone back to. */
 
-import { byId } from "./element.js";
+import { byId, onClick } from "./element.js";
 import { UserError } from "./errors.js";
 import { fill, tried, whenTyped } from "./field.js";
 import { copy } from "./files.js";
@@ -22,10 +22,8 @@ export function sharePanel(studio) {
   whenTyped(field, error, (text) => {
     studio.change(read(text, studio.known));
   });
-  byId("copy-state", HTMLButtonElement).addEventListener("click", () => copyFrom(now(studio)));
-  byId("copy-address", HTMLButtonElement).addEventListener("click", () =>
-    copyFrom(addressOf(now(studio))),
-  );
+  onClick("copy-state", () => copyFrom(now(studio)));
+  onClick("copy-address", () => copyFrom(addressOf(now(studio))));
   field.addEventListener("focus", () => field.select());
 
   // The browser's own steps back and forward, and addresses that somebody types.

@@ -5,7 +5,7 @@ import { describedFace, describedWords } from "./described.js";
 import { MIDDLE, TILES } from "./drawing.js";
 import { byId, make, radios } from "./element.js";
 import { say } from "./languages.js";
-import { VIEWS } from "./state.js";
+import { NOISE_OF_SEED, VIEWS } from "./state.js";
 
 /** @typedef {import("./studio.js").Studio} Studio */
 
@@ -138,7 +138,7 @@ function choose(studio, place) {
   } else if (state.view === "near" || place === 0) {
     studio.change({ view: "face" });
   } else {
-    studio.change({ view: "face", face: numberAt(studio, place).face, noise: null, steps: [] });
+    studio.change({ view: "face", face: numberAt(studio, place).face, ...NOISE_OF_SEED });
   }
 }
 

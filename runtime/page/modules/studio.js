@@ -23,6 +23,9 @@ export class Studio extends EventTarget {
   /** @type {State} what is shown */
   state;
 
+  /** @type {State} what was asked for last, to which changes are made; mostly what is shown */
+  wanted;
+
   /** @type {Picture[]} the pictures of the state */
   pictures = [];
 
@@ -38,8 +41,6 @@ export class Studio extends EventTarget {
   #facts;
   /** @type {Map<string, Promise<Model>>} */
   #opened = new Map();
-  /** @type {State} */
-  #wanted;
   #recording = false;
   /** @type {Promise<void> | null} */
   #drawing = null;
@@ -54,7 +55,7 @@ export class Studio extends EventTarget {
       words: words === null ? null : Words.fromJson(words),
     }));
     this.state = initial(this.known[0]);
-    this.#wanted = this.state;
+    this.wanted = this.state;
   }
 
   /** @returns {ModelFacts} of the model of the state */
@@ -65,6 +66,11 @@ export class Studio extends EventTarget {
   /** @returns {Words | null} of the model of the state */
   get words() {
     return this.#knownOf(this.state.model).words;
+  }
+
+  /** @returns {boolean} whether another model was asked for, whose words may be others */
+  get changesModel() {
+    return this.wanted.model !== this.state.model;
   }
 
   /** @param {string} id @returns {ModelFacts} */
@@ -85,7 +91,7 @@ export class Studio extends EventTarget {
    */
   change(changes, recorded = true) {
     const { model, ...others } = changes;
-    let wanted = this.#wanted;
+    let wanted = this.wanted;
     if (model !== undefined && model !== wanted.model) {
       wanted = moved(wanted, this.#knownOf(wanted.model), this.#knownOf(model));
     }
@@ -93,7 +99,7 @@ export class Studio extends EventTarget {
     if (wanted.view === "walk" && wanted.to === null) {
       wanted.to = anotherFace(wanted);
     }
-    this.#wanted = wanted;
+    this.wanted = wanted;
     this.#recording ||= recorded;
     this.#drawing ??= this.#drawAll();
     return this.#drawing;
@@ -101,19 +107,22 @@ export class Studio extends EventTarget {
 
   async #drawAll() {
     await null; // so that it has not ended when `change` notes that it goes on
-    while (this.#wanted !== this.state || this.numbers === null) {
-      const state = this.#wanted;
+    while (this.wanted !== this.state || this.numbers === null) {
+      const state = this.wanted;
       try {
         const { words } = this.#knownOf(state.model);
         const numbers = numbersOf(this.factsOf(state.model), words, state);
         const pictures = await this.#picturesOf(state.model, numbers);
-        this.recorded = this.#recording && state === this.#wanted;
+        this.recorded = this.#recording && state === this.wanted;
         Object.assign(this, { state, numbers, pictures });
         this.#recording &&= !this.recorded;
         this.dispatchEvent(new Event("drawn"));
       } catch (error) {
+        if (state !== this.wanted) {
+          continue; // what was asked for since may be drawn
+        }
         this.reason = error;
-        this.#wanted = this.state;
+        this.wanted = this.state;
         this.#recording = false;
         this.dispatchEvent(new Event("trouble"));
         break;

@@ -2,7 +2,7 @@
 
 import { show } from "./canvas.js";
 import { describedFace } from "./described.js";
-import { byId } from "./element.js";
+import { byId, onClick } from "./element.js";
 import { enlarge } from "./enlarge.js";
 import { fill, whenTyped } from "./field.js";
 import { save } from "./files.js";
@@ -83,15 +83,15 @@ export function walkPanel(studio) {
     showPlace();
   });
   const changeEnd = (/** @type {Partial<Face>} */ changes) => {
-    const { state } = studio;
-    studio.change({ to: { ...(state.to ?? state), ...changes } });
+    const { wanted } = studio;
+    studio.change({ to: { ...(wanted.to ?? wanted), ...changes } });
   };
   whenTyped(seed, seedError, (text) => {
-    const { choice, mixes } = studio.state.to ?? studio.state;
+    const { choice, mixes } = studio.wanted.to ?? studio.wanted;
     changeEnd({ ...faceOfSeed(parseSeed(text.trim()), studio.words), choice, mixes });
   });
   whenTyped(sentence, sentenceError, (text) => {
-    if (studio.words !== null) {
+    if (studio.words !== null && !studio.changesModel) {
       const choice = readSentence(studio.words, text);
       changeEnd({ choice, mixes: choice.map(() => null) });
     }
@@ -99,16 +99,18 @@ export function walkPanel(studio) {
   whenTyped(frames, framesError, (text) => {
     studio.change({ frames: numberIn("frames", text.trim(), FRAMES) });
   });
-  on("walk-random", () => studio.change({ to: anotherFace(studio.state.to ?? studio.state) }));
-  on("walk-same", () => {
-    const { choice, mixes } = studio.state.to ?? studio.state;
-    changeEnd({ ...faceOf(studio.state), choice, mixes });
+  onClick("walk-random", () =>
+    studio.change({ to: anotherFace(studio.wanted.to ?? studio.wanted) }),
+  );
+  onClick("walk-same", () => {
+    const { choice, mixes } = studio.wanted.to ?? studio.wanted;
+    changeEnd({ ...faceOf(studio.wanted), choice, mixes });
   });
-  on("walk-swap", () => {
-    const from = faceOf(studio.state);
-    studio.change({ ...(studio.state.to ?? from), to: from });
+  onClick("walk-swap", () => {
+    const from = faceOf(studio.wanted);
+    studio.change({ ...(studio.wanted.to ?? from), to: from });
   });
-  on("walk-save", async () => {
+  onClick("walk-save", async () => {
     said.textContent = say("saving");
     const name = fileName(studio, "walk.png");
     const { pictures } = studio;
@@ -159,9 +161,4 @@ export function there(frame, count) {
   const round = 2 * (count - 1);
   const place = frame % round;
   return place < count ? place : round - place;
-}
-
-/** @param {string} id @param {() => void} act */
-function on(id, act) {
-  byId(id, HTMLButtonElement).addEventListener("click", act);
 }

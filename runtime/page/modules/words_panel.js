@@ -27,7 +27,7 @@ export function wordsPanel(studio) {
   let shown = "";
 
   whenTyped(sentence, error, (text) => {
-    if (studio.words !== null) {
+    if (studio.words !== null && !studio.changesModel) {
       studio.change({ choice: readSentence(studio.words, text) });
     }
   });
@@ -122,16 +122,21 @@ function rowOf(studio, group, place) {
   );
 
   word.addEventListener("change", () => {
-    studio.change({ choice: withPlace(studio.state.choice, place, numberOf(word)) });
+    if (!studio.changesModel) {
+      studio.change({ choice: withPlace(studio.wanted.choice, place, numberOf(word)) });
+    }
   });
   const mix = (/** @type {boolean} */ recorded) => {
+    if (studio.changesModel) {
+      return;
+    }
     const number = numberOf(second);
     const mixed = number === null ? null : { word: number, percent: Number(percent.value) };
     output.textContent = say("percent", { percent: percent.value });
-    studio.change({ mixes: withPlace(studio.state.mixes, place, mixed) }, recorded);
+    studio.change({ mixes: withPlace(studio.wanted.mixes, place, mixed) }, recorded);
   };
   second.addEventListener("change", () => {
-    if (studio.state.mixes[place] === null) {
+    if (studio.wanted.mixes[place] === null) {
       percent.value = "50";
     }
     mix(true);
