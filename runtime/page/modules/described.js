@@ -12,11 +12,9 @@ import { say, wordName } from "./languages.js";
  * @returns {string} "blue hair, red eyes"; of mixtures the parts
  */
 export function describedWords(words, condition) {
-  let end = 0;
-  const groups = words.groups.map(({ name, words: list }) => {
-    const start = end;
-    end += list.length;
-    const part = condition.subarray(start, end);
+  const parts = words.parts(condition);
+  const groups = words.groups.map(({ name, words: list }, group) => {
+    const part = parts[group];
     const used = list.flatMap((word, place) =>
       part[place] === 0 ? [] : [{ word: wordName(word), percent: Math.round(100 * part[place]) }],
     );
@@ -35,7 +33,7 @@ export function describedWords(words, condition) {
  * @param {Face} face
  * @returns {string} where its noise is from
  */
-export function describedNoise({ seed, face, noise, steps }) {
+function describedNoise({ seed, face, noise, steps }) {
   const values = { seed, face, steps: steps.length };
   if (noise !== null) {
     return say(steps.length > 0 ? "captionOwnNear" : "captionOwn");

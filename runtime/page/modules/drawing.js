@@ -62,17 +62,12 @@ export function latentOf({ latentSize, distribution }, face) {
  */
 export function conditionOf(words, face, index = face.face) {
   const named = words.oneHot(face.choice.map((number) => number ?? -1));
-  const first = words.filled(face.wordSeed ?? face.seed, index, named);
-  const second = words.oneHot(face.mixes.map((mix) => mix?.word ?? -1));
-  let end = 0;
-  const parts = words.groups.map((group, place) => {
-    const start = end;
-    end += group.words.length;
-    const part = first.subarray(start, end);
-    const mix = face.mixes[place];
-    return mix === null ? part : lerp(part, second.subarray(start, end), [mix.percent / 100]);
-  });
-  return joined(parts);
+  const first = words.parts(words.filled(face.wordSeed ?? face.seed, index, named));
+  const second = words.parts(words.oneHot(face.mixes.map((mix) => mix?.word ?? -1)));
+  const mixed = face.mixes.map((mix, group) =>
+    mix === null ? first[group] : lerp(first[group], second[group], [mix.percent / 100]),
+  );
+  return joined(mixed);
 }
 
 /** @param {ModelFacts} facts @param {Words | null} words @param {Face} face @returns {Numbers} */

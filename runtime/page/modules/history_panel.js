@@ -1,15 +1,17 @@
 /** What was drawn before: to go back to, and to walk to. */
 
 import { paint } from "./canvas.js";
-import { describedNoise } from "./described.js";
-import { MIDDLE } from "./drawing.js";
+import { describedFace } from "./described.js";
+import { conditionOf, MIDDLE } from "./drawing.js";
 import { byId, make } from "./element.js";
 import { History, MOST_ENTRIES } from "./history.js";
-import { say, wordName } from "./languages.js";
-import { faceOf, textOf, write } from "./state.js";
+import { say } from "./languages.js";
+import { faceOf, write } from "./state.js";
 
 /** @typedef {import("./history.js").Entry} Entry */
 /** @typedef {import("./studio.js").Studio} Studio */
+
+const NAMES = { face: "viewFace", grid: "viewGrid", near: "viewNear", walk: "viewWalk" };
 
 /** @param {Studio} studio @returns {() => void} what shows the state anew */
 export function historyPanel(studio) {
@@ -59,8 +61,6 @@ function itemOf(studio, entry) {
 /** @param {Studio} studio @param {Entry} entry */
 function nameOf(studio, { state }) {
   const words = studio.known.find(({ id }) => id === state.model)?.words ?? null;
-  const noise = describedNoise(state);
-  const text = words === null ? "" : textOf(words, state.choice).split(" ").map(wordName).join(" ");
-  const named = text === "" ? noise : say("captionWords", { face: noise, words: text });
-  return `${named}, ${studio.factsOf(state.model).title}`;
+  const face = describedFace(state, words, words && conditionOf(words, state));
+  return `${face}, ${say(NAMES[state.view])}, ${studio.factsOf(state.model).title}`;
 }

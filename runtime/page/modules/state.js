@@ -148,37 +148,6 @@ export function read(text, models) {
 }
 
 /**
- * Words as a text that Words.parse reads as just these.
- *
- * @param {Words} words
- * @param {Choice} choice
- * @returns {string} empty where none is chosen
- */
-export function textOf(words, choice) {
-  const named = words.groups.flatMap(({ name, words: list }, group) => {
-    const number = choice[group];
-    return number === null ? [] : [{ name, word: list[number] }];
-  });
-  if (named.length === 0) {
-    return "";
-  }
-  const text = named
-    .map(({ name, word }) => (words.groups.length > 1 ? `${word} ${name}` : word))
-    .join(" ");
-  try {
-    const found = words.parse(text);
-    if (found.every((number, group) => number === choice[group])) {
-      return text;
-    }
-  } catch (error) {
-    if (!(error instanceof UserError)) {
-      throw error;
-    }
-  }
-  return JSON.stringify(Object.fromEntries(named.map(({ name, word }) => [name, word])));
-}
-
-/**
  * Read a sentence; an empty one leaves all groups open.
  *
  * @param {Words} words
@@ -244,11 +213,8 @@ export function numberIn(name, text, { least, most, usual }) {
  */
 function writeFace(fields, face, words) {
   if (words !== null) {
-    const text = textOf(words, face.choice);
-    const mix = textOf(
-      words,
-      face.mixes.map((second) => second?.word ?? null),
-    );
+    const text = words.describe(face.choice);
+    const mix = words.describe(face.mixes.map((second) => second?.word ?? null));
     const percents = face.mixes.flatMap((second) => (second === null ? [] : [second.percent]));
     for (const [key, value] of [
       ["text", text],

@@ -83,18 +83,34 @@ export class Words {
    * A choice as text that `parse` reads: "blue hair red eyes"; of one group the word alone. Where
    * words are such that this would be read in another way, the text is a mapping in JSON.
    *
-   * @param {readonly number[]} choice
-   * @returns {string}
+   * @param {Readonly<Choice>} choice
+   * @returns {string} empty where it names no word
    */
   describe(choice) {
-    const named = this.groups.map(({ name, words }, index) => [name, words[choice[index]]]);
-    const [[, only]] = named;
-    const text = named.length > 1 ? named.map(([name, word]) => `${word} ${name}`).join(" ") : only;
-    if (this.#means(text, choice)) {
+    const named = this.groups.flatMap(({ name, words }, group) => {
+      const number = choice[group];
+      return number === null ? [] : [[name, words[number]]];
+    });
+    const text = named
+      .map(([name, word]) => (this.groups.length > 1 ? `${word} ${name}` : word))
+      .join(" ");
+    if (named.length === 0 || this.#means(text, choice)) {
       return text;
     }
     const pairs = named.map((pair) => pair.map((part) => JSON.stringify(part)).join(": "));
     return `{${pairs.join(", ")}}`;
+  }
+
+  /**
+   * The numbers of each group of a condition.
+   *
+   * @param {Float32Array} condition (size,)
+   * @returns {Float32Array[]} parts of it, not copies
+   */
+  parts(condition) {
+    return this.groups.map(({ words }, group) =>
+      condition.subarray(this.#starts[group], this.#starts[group] + words.length),
+    );
   }
 
   /**
@@ -147,10 +163,9 @@ export class Words {
    * @returns {Choice}
    */
   #named(condition) {
-    return this.groups.map(({ words }, group) => {
-      const part = condition.subarray(this.#starts[group], this.#starts[group] + words.length);
-      return part.some((value) => value !== 0) ? part.indexOf(Math.max(...part)) : null;
-    });
+    return this.parts(condition).map((part) =>
+      part.some((value) => value !== 0) ? part.indexOf(Math.max(...part)) : null,
+    );
   }
 
   /**
@@ -169,7 +184,7 @@ export class Words {
 
   /**
    * @param {string} text
-   * @param {readonly number[]} choice
+   * @param {Readonly<Choice>} choice
    * @returns {boolean}
    */
   #means(text, choice) {

@@ -4,7 +4,7 @@ import { byId, make } from "./element.js";
 import { UserError } from "./errors.js";
 import { fill, whenTyped } from "./field.js";
 import { inEnglish, say, wordName } from "./languages.js";
-import { choiceOf, textOf } from "./state.js";
+import { choiceOf } from "./state.js";
 
 /** @typedef {import("./state.js").Mix} Mix */
 /** @typedef {import("./studio.js").Studio} Studio */
@@ -78,7 +78,7 @@ export function readSentence(words, text) {
  */
 export function fillSentence(field, error, words, choice) {
   if (words !== null) {
-    fill(field, error, sentenceOf(words, choice), textOf(words, choice));
+    fill(field, error, sentenceOf(words, choice), words.describe(choice));
   }
 }
 
@@ -90,7 +90,7 @@ export function fillSentence(field, error, words, choice) {
  * @returns {string}
  */
 function sentenceOf(words, choice) {
-  const text = textOf(words, choice);
+  const text = words.describe(choice);
   const named = words.groups.flatMap(({ name, words: list }, group) => {
     const number = choice[group];
     return number === null ? [] : [wordName(list[number]) + wordName(name)];

@@ -10,7 +10,6 @@ import {
   initial,
   moved,
   read,
-  textOf,
   write,
 } from "../../../runtime/page/modules/state.js";
 import { Words } from "../../../runtime/page/modules/words.js";
@@ -74,7 +73,7 @@ test("the text is what people write themselves", () => {
 test("every text of words means just these", () => {
   for (const hair of [null, 0, 1, 2]) {
     for (const eyes of [null, 0, 1, 2]) {
-      assert.deepEqual(choiceOf(words, textOf(words, [hair, eyes])), [hair, eyes]);
+      assert.deepEqual(choiceOf(words, words.describe([hair, eyes])), [hair, eyes]);
     }
   }
 });
