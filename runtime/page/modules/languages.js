@@ -7,11 +7,6 @@ import { CHINESE, ERRORS, FACTS, SENTENCES, WORDS } from "./sentences.js";
 /** @type {Language} */
 let language = "en";
 
-/** @returns {Language} */
-export function currentLanguage() {
-  return language;
-}
-
 /**
  * The language that a browser asks for: Chinese of any kind, else English.
  *
@@ -86,8 +81,11 @@ function listed(text) {
   return text
     .replace(/\bfor (\S+) one of /g, "$1：")
     .replace(/\bone of /g, "")
-    .replace(/ or /g, " 或 ")
-    .replace(/[a-z]+/g, wordName);
+    .replaceAll(" or ", " 或 ")
+    .replaceAll(", ", "、")
+    .replaceAll("; ", "；")
+    .replace(/[a-z]+/g, wordName)
+    .replace(/(?<=\p{Script=Han}) (?=\p{Script=Han})/gu, "");
 }
 
 /**

@@ -97,7 +97,9 @@ export function noisePanel(studio) {
       state.noise !== null
         ? say("noiseOwn")
         : state.steps.length > 0
-          ? say("noiseNear", { steps: state.steps.length })
+          ? say(state.steps.length === 1 ? "noiseNear1" : "noiseNear", {
+              steps: state.steps.length,
+            })
           : "";
     drop.hidden = own.textContent === "";
   };

@@ -19,7 +19,7 @@ export const SENTENCES = {
   captionFace: ["Face {face} of seed {seed}", "種子 {seed} 的第 {face} 張臉"],
   captionNear: [
     "A neighbour, {steps} steps from face {face} of seed {seed}",
-    "種子 {seed} 的第 {face} 張臉走 {steps} 步後的相近臉",
+    "從種子 {seed} 的第 {face} 張臉走 {steps} 步得到的相近臉",
   ],
   captionNear1: [
     "A neighbour of face {face} of seed {seed}",
@@ -55,7 +55,7 @@ export const SENTENCES = {
   nearBack: ["One step back", "退回一步"],
 
   walkTo: ["Where it ends", "終點"],
-  walkPlace: ["Place on the way", "路上的位置"],
+  walkPlace: ["Place on the way", "漸變進度"],
   walkFrame: ["picture {number} of {count}", "第 {number} 張，共 {count} 張"],
   walkPlay: ["Play", "播放"],
   walkPause: ["Pause", "暫停"],
@@ -63,7 +63,7 @@ export const SENTENCES = {
   walkSave: ["Save as animated PNG", "儲存為動態 PNG"],
   walkSame: ["The start's noise", "與起點相同的雜訊"],
   walkRandom: ["Another end", "換一個終點"],
-  walkFrames: ["Pictures on the way", "路上的圖片數"],
+  walkFrames: ["Pictures on the way", "漸變的圖片數"],
   walkEnd: ["The face where the walk ends: {face}", "漸變終點的臉：{face}"],
   walkSentencePlaceholder: ["as at the start: empty is random", "留空為隨機"],
   saving: ["Saving …", "儲存中⋯⋯"],
@@ -71,15 +71,15 @@ export const SENTENCES = {
   history: ["Drawn before", "畫過的臉"],
   historyEmpty: [
     "What you draw is kept here while the page is open.",
-    "頁面開啟期間，畫過的都留在這裡。",
+    "頁面開啟期間，畫過的臉都會留在這裡。",
   ],
   historyBack: ["Go back to: {face}", "回到：{face}"],
-  historyWalk: ["Walk to it", "漸變到此"],
+  historyWalk: ["Walk to it", "漸變到這張臉"],
   historyWalkTo: ["Walk to: {face}", "漸變到：{face}"],
 
   model: ["Model", "模型"],
-  modelWords: ["takes words", "可用詞語"],
-  modelNoWords: ["takes no words", "不用詞語"],
+  modelWords: ["takes words", "可輸入詞語"],
+  modelNoWords: ["takes no words", "不接受詞語"],
   modelHint: ["{words}; {size} MB", "{words}；{size} MB"],
   opening: ["Opening {model} …", "正在開啟 {model}⋯⋯"],
 
@@ -102,7 +102,7 @@ export const SENTENCES = {
   noiseOfNext: ["The next drawing has", "下次繪製使用"],
   noiseRandom: ["new noise", "新的雜訊"],
   noiseFixed: ["this noise, other random words", "目前的雜訊，重抽隨機詞語"],
-  noiseFiles: ["Save noise, or take it from a file or text", "儲存雜訊，或從檔案、文字取用"],
+  noiseFiles: ["Save noise, or take it from a file or text", "儲存雜訊，或從檔案、文字載入"],
   noisePicture: ["The noise of this face, as a picture", "這張臉的雜訊圖"],
   noiseSave: ["Save as picture", "儲存為圖片"],
   noiseOpen: ["Open a file …", "開啟檔案⋯⋯"],
@@ -115,6 +115,7 @@ export const SENTENCES = {
     "The noise is {steps} steps away from the seed's.",
     "目前的雜訊離種子的雜訊 {steps} 步。",
   ],
+  noiseNear1: ["The noise is one step away from the seed's.", "目前的雜訊離種子的雜訊一步。"],
   noiseDrop: ["Back to the seed's noise", "回到種子的雜訊"],
 
   share: ["Share", "分享"],
@@ -135,14 +136,14 @@ export const SENTENCES = {
   enlarged: ["Enlarged", "放大方式"],
   lookSmooth: ["smooth", "平滑"],
   lookPixels: ["pixels", "像素"],
-  savedSize: ["Size of a saved face", "儲存的臉大小"],
+  savedSize: ["Size of a saved face", "儲存時每張臉的大小"],
   sizeOption: ["{size} x {size} pixels", "{size} x {size} 像素"],
   sizeAsDrawn: ["{size} x {size} pixels, as drawn", "{size} x {size} 像素（原尺寸）"],
 
   about: ["About this page", "關於本頁"],
   aboutPage: [
-    "Nothing leaves this page: the network in it draws on your machine, without a server, and the browser is told to allow no request. One seed and text give the same face here and in edgegan for Python.",
-    "沒有任何資料離開本頁：其中的網路在你的裝置上繪圖，不需伺服器，瀏覽器也被設定為不允許任何連線。同樣的種子與文字，在這裡和在 Python 版 edgegan 會畫出同一張臉。",
+    "Nothing leaves this page: the neural network in it draws on your machine, without a server, and the browser is told to allow no request. One seed and text give the same face here and in edgegan for Python.",
+    "任何資料都不會離開本頁：其中的神經網路在你的裝置上繪圖，不需伺服器，瀏覽器也被設定為不允許任何連線。同樣的種子與文字，在這裡和在 Python 版 edgegan 會畫出同一張臉。",
   ],
   aboutExact: [
     "This model computes in whole numbers: its pictures are the same everywhere, byte for byte.",
@@ -158,7 +159,7 @@ export const SENTENCES = {
 
   noMemory: [
     "There is not enough memory: close other pages and open this one again.",
-    "記憶體不足：請關閉其他頁面後重新開啟本頁。",
+    "記憶體不足：請關閉其他分頁後重新開啟本頁。",
   ],
   fault: ["A fault in this page: {message}", "本頁發生錯誤：{message}"],
 };
@@ -216,6 +217,8 @@ export const CHINESE = [
   ["色", ""],
   ["的", ""],
   ["和", ""],
+  ["與", ""],
+  ["跟", ""],
   ["，", ""],
   ["、", ""],
 ];
@@ -261,7 +264,7 @@ export const ERRORS = [
   [/^the state has (.+), expected (.+)$/, "這段狀態文字含有 $1，只能有 $2"],
   [
     /^the state has words, but the model (.+) takes none$/,
-    "這段狀態文字含有詞語，但模型 $1 不用詞語",
+    "這段狀態文字含有詞語，但模型 $1 不接受詞語",
   ],
   [/^the file is no PNG, .+$/, "這不是 PNG 檔，應為本頁儲存的圖片"],
   [/^the PNG is of another kind, .+$/, "這是另一種 PNG，應為本頁儲存的圖片"],
@@ -302,7 +305,7 @@ export const ERRORS = [
   [/^this browser cannot run (.+?): (.+)$/, "瀏覽器無法執行 $1：$2"],
   [/^the model gave values that are not numbers$/, "模型算出了不是數字的值"],
   [/^(.+) gave pictures of the shape (.+)$/, "$1 給出的圖片形狀是 $2"],
-  [/^(.+) takes no words$/, "$1 不用詞語"],
+  [/^(.+) takes no words$/, "$1 不接受詞語"],
 ];
 
 /**

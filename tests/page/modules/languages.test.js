@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
-import { inEnglish, languageOf } from "../../../runtime/page/modules/languages.js";
+import {
+  errorSentence,
+  inEnglish,
+  languageOf,
+  speak,
+} from "../../../runtime/page/modules/languages.js";
 import { ERRORS, SENTENCES, WORDS } from "../../../runtime/page/modules/sentences.js";
 
 const SOURCE = new URL("../../../runtime/page/", import.meta.url);
@@ -60,12 +65,32 @@ test("every error that a module can throw is known in Chinese", () => {
   }
 });
 
+test("an error is a Chinese sentence, but for what somebody wrote", () => {
+  globalThis.document = { documentElement: {}, querySelectorAll: () => [] };
+  speak("zh-Hant");
+  for (const [english, chinese] of [
+    [
+      "'blue or, x' is no word of eyes: did you mean blue or red? Expected one of blue, red, green",
+      "'blue or, x' 不是眼睛的詞語：是否指藍色或紅色？可用的有藍色、紅色、綠色。",
+    ],
+    [
+      "'x' is no word of hair or eyes, expected for hair one of blue, red; for eyes one of red",
+      "'x' 不是頭髮或眼睛的詞語，可用的有頭髮：藍色、紅色；眼睛：紅色。",
+    ],
+    ["seed is '-1', expected a whole number from 0 to 9", "種子是 '-1'，應為 0 到 9 的整數。"],
+  ]) {
+    assert.equal(errorSentence(english), chinese);
+  }
+  speak("en");
+});
+
 test("Chinese sentences are read as the words of models", () => {
   for (const [chinese, english] of [
     ["藍髮紅眼", "blue hair red eyes"],
     ["藍色的頭髮和紅色的眼睛", "blue hair red eyes"],
     ["水藍色頭髮、粉紅色眼睛", "aqua hair pink eyes"],
     ["金髮", "blonde hair"],
+    ["紅髮與綠眼", "red hair green eyes"],
     ["黑髮 紫瞳", "black hair purple eyes"],
     ["blue hair", "blue hair"],
   ]) {
