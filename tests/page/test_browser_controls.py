@@ -386,6 +386,15 @@ def test_the_browsers_back_goes_to_the_picture_before(opened: Callable[..., Page
     assert shown_after(page, page.go_forward) == "Face 1 of seed 1"
 
 
+def test_an_address_in_other_words_leaves_no_step_back_to_itself(
+    opened: Callable[..., Page],
+) -> None:
+    page = opened("seed=1")
+    steps = page.evaluate("history.length")
+    assert state_of(page) == {"model": "student", "seed": "1"}
+    assert page.evaluate("history.length") == steps
+
+
 def test_a_wrong_address_is_said_and_draws_all_the_same(opened: Callable[..., Page]) -> None:
     page = opened("model=student&seed=abc")
     assert page.inner_text("#trouble").startswith("Seed is 'abc', expected a whole number")

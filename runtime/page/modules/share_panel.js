@@ -26,12 +26,16 @@ export function sharePanel(studio) {
   onClick("copy-address", () => copyFrom(addressOf(now(studio))));
   field.addEventListener("focus", () => field.select());
 
+  /** Whether the address itself asked for what is drawn next, perhaps in other words than `write`. */
+  let asked = fromAddress(studio).error === null;
+
   // The browser's own steps back and forward, and addresses that somebody types.
   window.addEventListener("popstate", () => {
     const text = location.hash.slice(1);
     if (text !== "" && text !== now(studio)) {
       tried(field, error, () => {
         studio.change(read(text, studio.known));
+        asked = true;
       });
     }
   });
@@ -43,16 +47,22 @@ export function sharePanel(studio) {
     if (studio.recorded) {
       // Once for all of a moment: browsers refuse too many changes of an address.
       clearTimeout(putting);
-      putting = setTimeout(() => put(text), PAUSE);
+      putting = setTimeout(() => {
+        put(text, asked);
+        asked = false;
+      }, PAUSE);
     }
   };
 }
 
-/** @param {string} text */
-function put(text) {
-  if (location.hash === "") {
-    history.replaceState(null, "", `#${text}`);
-  } else if (location.hash.slice(1) !== text) {
+/** @param {string} text @param {boolean} instead whether in place of the address that is there */
+function put(text, instead) {
+  if (location.hash.slice(1) === text) {
+    return;
+  }
+  if (instead) {
+    history.replaceState(null, "", `#${text}`); // else the browser's step back would end here again
+  } else {
     history.pushState(null, "", `#${text}`);
   }
 }
