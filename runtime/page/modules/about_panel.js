@@ -13,6 +13,7 @@ export function aboutPanel(studio) {
   const button = byId("save-model", HTMLButtonElement);
   /** @type {import("./parts.js").Licence[]} */
   let texts = [];
+  let shown = "";
 
   button.addEventListener("click", async () => {
     const { id, file } = studio.facts;
@@ -20,6 +21,11 @@ export function aboutPanel(studio) {
   });
   const render = () => {
     const { facts } = studio;
+    const now = `${facts.id} ${document.documentElement.lang} ${texts.length}`;
+    if (now === shown) {
+      return; // so that a licence that is being read stays open
+    }
+    shown = now;
     const size = megabytes(facts.bytes);
     button.textContent = say("saveModel", { file: facts.file, size });
     text.replaceChildren(

@@ -28,6 +28,18 @@ export function make(name, properties = {}, ...children) {
 }
 
 /**
+ * Change a text where it is to be another: each change is read out.
+ *
+ * @param {HTMLElement} element
+ * @param {string} text
+ */
+export function setText(element, text) {
+  if (element.textContent !== text) {
+    element.textContent = text;
+  }
+}
+
+/**
  * Have a button do something.
  *
  * @param {string} id

@@ -1,7 +1,7 @@
 /** The start of the page: it puts the controls together. */
 
 import { aboutPanel } from "./about_panel.js";
-import { byId, radios } from "./element.js";
+import { byId, radios, setText } from "./element.js";
 import { UserError } from "./errors.js";
 import { sayErrorsAgain } from "./field.js";
 import { historyPanel } from "./history_panel.js";
@@ -24,7 +24,7 @@ let reason = null;
 
 /** What shows all anew; until the first picture it says why there is none. */
 let show = () => {
-  byId("failure", HTMLElement).textContent = sentenceOf(reason);
+  setText(byId("failure", HTMLElement), sentenceOf(reason));
   byId("failure", HTMLElement).hidden = reason === null;
   byId("notice", HTMLElement).classList.toggle("failed", reason !== null);
 };
@@ -51,7 +51,7 @@ async function start() {
   const showPanels = () => {
     byId("notice", HTMLElement).hidden = true;
     byId("app", HTMLElement).hidden = false; // before all else: what is hidden has no size
-    byId("trouble", HTMLElement).textContent = sentenceOf(reason);
+    setText(byId("trouble", HTMLElement), sentenceOf(reason));
     for (const showPanel of panels) {
       showPanel();
     }

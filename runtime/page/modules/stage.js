@@ -3,7 +3,7 @@
 import { show } from "./canvas.js";
 import { describedFace, describedWords } from "./described.js";
 import { MIDDLE, TILES } from "./drawing.js";
-import { byId, make, radios } from "./element.js";
+import { byId, make, radios, setText } from "./element.js";
 import { say } from "./languages.js";
 import { NOISE_OF_SEED, VIEWS } from "./state.js";
 
@@ -56,9 +56,7 @@ export function stage(studio) {
     tiles.hidden = !many;
     face.hidden = many;
     const text = captionOf(studio);
-    if (caption.textContent !== text) {
-      caption.textContent = text; // only then, since it is read out
-    }
+    setText(caption, text);
     if (many) {
       tiles.ariaLabel = say("tiles");
       for (const [place, button] of buttons.entries()) {

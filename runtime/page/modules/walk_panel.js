@@ -38,6 +38,7 @@ export function walkPanel(studio) {
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
   let started = -1; // the time at which the first frame is, or was; -1 while it stands still
+  let ticking = 0; // the request of the browser for the next frame
   /** @type {import("./png.js").Picture[]} */
   let shown = [];
 
@@ -53,26 +54,22 @@ export function walkPanel(studio) {
     place.setAttribute("aria-valuetext", say("walkFrame", values));
   };
   const stop = () => {
+    cancelAnimationFrame(ticking);
     started = -1;
     showPlaying();
   };
   const tick = (/** @type {number} */ time) => {
-    if (started < 0 || studio.state.view !== "walk") {
-      stop();
-      return;
-    }
     const frame = Math.floor(((time - started) / 1000) * FRAMES_PER_SECOND);
     const next = String(there(Math.max(0, frame), studio.pictures.length));
     if (next !== place.value) {
       place.value = next;
       showPlace();
     }
-    requestAnimationFrame(tick);
+    ticking = requestAnimationFrame(tick);
   };
   const start = () => {
-    if (started < 0) {
-      requestAnimationFrame(tick);
-    }
+    cancelAnimationFrame(ticking);
+    ticking = requestAnimationFrame(tick);
     started = performance.now() - (1000 * Number(place.value)) / FRAMES_PER_SECOND;
     showPlaying();
   };
