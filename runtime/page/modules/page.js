@@ -109,10 +109,18 @@ language.addEventListener("change", () => {
 for (const radio of radios("look")) {
   radio.addEventListener("change", () => show());
 }
+const frame = byId("frame", HTMLElement);
 let resizing = 0;
+let size = 0; // of the frame on the screen; a phone's bars come and go without changing it
 window.addEventListener("resize", () => {
   cancelAnimationFrame(resizing);
-  resizing = requestAnimationFrame(() => show());
+  resizing = requestAnimationFrame(() => {
+    const before = size;
+    size = frame.clientHeight * devicePixelRatio;
+    if (size !== before) {
+      show();
+    }
+  });
 });
 window.addEventListener("unhandledrejection", (event) => fail(event.reason));
 start().catch(fail);
