@@ -246,7 +246,7 @@ function writeFace(fields, face, words) {
  */
 function readFace(fields, { id, words, latentSize }) {
   const [wordSeed, noise] = [fields.get("wordseed"), fields.get("noise")];
-  if (words === null && (fields.has("text") || fields.has("mix"))) {
+  if (words === null && (fields.get("text") || fields.get("mix"))) {
     throw new UserError(`the state has words, but the model ${id} takes none`);
   }
   const parsed = noise === null ? null : noiseFromText(noise);

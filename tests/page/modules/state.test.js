@@ -68,6 +68,7 @@ test("the text is what people write themselves", () => {
   assert.equal(write(state, words), "model=wordy&text=blue+hair+green+eyes&seed=7");
   assert.deepEqual(read("model=wordy&text=eyes%3Dgreen,hair%3Dblue&seed=7", models), state);
   assert.deepEqual(read("", models), initial(plain));
+  assert.deepEqual(read("text=&mix=", models), initial(plain));
 });
 
 test("every text of words means just these", () => {
