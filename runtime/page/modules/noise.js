@@ -23,7 +23,7 @@ const MOST = 2 ** 16; // numbers
  */
 export function noiseToText(noise) {
   const bytes = bytesOf(noise);
-  const letters = btoa(String.fromCharCode(...bytes));
+  const letters = btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
   const url = letters.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
   return `${noise.length}.${url}.${hexadecimal(crc32(bytes))}`;
 }

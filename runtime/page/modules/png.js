@@ -16,7 +16,7 @@ const CHANNELS = new Map([
   [2, 3],
   [6, 4],
 ]);
-const MOST_PIXELS = 2 ** 22; // read, so that no file fills the memory
+const MOST_PIXELS = 2 ** 23; // read, so that no file fills the memory: the longest noise has fewer
 
 /**
  * Write a picture.

@@ -8,6 +8,7 @@ import {
   noiseToPicture,
   noiseToText,
 } from "../../../runtime/page/modules/noise.js";
+import { decodePng, encodePng } from "../../../runtime/page/modules/png.js";
 
 const noises = [1, 2, 63, 64, 100, 128].map((size) => drawLatents(5n, 1, size, "normal"));
 
@@ -15,6 +16,13 @@ test("noise comes back from its text, bit for bit", () => {
   for (const noise of [...noises, Float32Array.of(-0, 1e-45, 3.4e38)]) {
     assert.deepEqual(noiseFromText(noiseToText(noise)), noise);
   }
+});
+
+test("the longest noise of a model goes out and comes back", async () => {
+  const noise = drawLatents(5n, 1, 65_536, "normal");
+  assert.deepEqual(noiseFromText(noiseToText(noise)), noise);
+  const file = await encodePng(noiseToPicture(noise));
+  assert.deepEqual(noiseFromPicture(await decodePng(file)), noise);
 });
 
 test("the text is the numbers' bytes in base64url", () => {
