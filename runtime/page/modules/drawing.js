@@ -3,6 +3,7 @@
 import { lerp, slerp, walk } from "./interpolation.js";
 import { drawLatents } from "./latents.js";
 import { NEIGHBOURS, neighbour } from "./neighbours.js";
+import { faceOf, TILES } from "./state.js";
 
 /** @typedef {import("./parts.js").ModelFacts} ModelFacts */
 /** @typedef {import("./state.js").Face} Face */
@@ -16,7 +17,6 @@ import { NEIGHBOURS, neighbour } from "./neighbours.js";
  * @property {Float32Array | null} conditions (count, words.size)
  */
 
-export const TILES = 25;
 export const MIDDLE = (TILES - 1) / 2; // where a face stands among its neighbours
 
 /**
@@ -30,7 +30,7 @@ export function numbersOf(facts, words, state) {
     case "face":
       return alone(facts, words, state);
     case "grid":
-      return grid(facts, words, state);
+      return grid(facts, words, faceOf(state));
     case "near":
       return neighbourhood(facts, words, state);
     case "walk":
@@ -79,11 +79,10 @@ export function alone(facts, words, face) {
   };
 }
 
-/** The face and those after it. @param {ModelFacts} facts @param {Words | null} words @param {Face} face */
+/** The face of the seed and those after it. @param {ModelFacts} facts @param {Words | null} words @param {Face} face */
 function grid(facts, words, face) {
   const { latentSize, distribution } = facts;
   const latents = drawLatents(face.seed, TILES, latentSize, distribution, face.face);
-  latents.set(latentOf(facts, face));
   const indices = Array.from({ length: TILES }, (_, place) => face.face + BigInt(place));
   const conditions = words && joined(indices.map((index) => conditionOf(words, face, index)));
   return { count: TILES, latents, conditions };

@@ -61,6 +61,6 @@ function itemOf(studio, entry) {
 /** @param {Studio} studio @param {Entry} entry */
 function nameOf(studio, { state }) {
   const words = studio.known.find(({ id }) => id === state.model)?.words ?? null;
-  const face = describedFace(state, words, words && conditionOf(words, state));
+  const face = describedFace(faceOf(state), words, words && conditionOf(words, faceOf(state)));
   return `${face}, ${say(NAMES[state.view])}, ${studio.factsOf(state.model).title}`;
 }

@@ -11,7 +11,7 @@ import { MAX_SEED, parseSeed } from "./latents.js";
 import { fileName } from "./names.js";
 import { noiseFromPicture, noiseFromText, noiseToPicture, noiseToText } from "./noise.js";
 import { decodePng, encodePng } from "./png.js";
-import { checkNoise, NOISE_OF_SEED, parseFace, randomSeed } from "./state.js";
+import { checkNoise, faceOf, NOISE_OF_SEED, parseFace, randomSeed } from "./state.js";
 
 /** @typedef {import("./studio.js").Studio} Studio */
 
@@ -52,7 +52,7 @@ export function noisePanel(studio) {
   onClick("next-face", () => step(1n));
   onClick("noise-drop", () => studio.change(NOISE_OF_SEED));
 
-  const now = () => latentOf(studio.facts, studio.state);
+  const now = () => latentOf(studio.facts, faceOf(studio.state));
   const use = (/** @type {Float32Array} */ noise) => {
     checkNoise(noise, studio.facts.latentSize);
     studio.change({
@@ -86,20 +86,19 @@ export function noisePanel(studio) {
 
   return () => {
     const { state } = studio;
+    const { noise, steps } = faceOf(state);
     fill(seed, seedError, String(state.seed));
     fill(number, numberError, String(state.face));
     keeping.hidden = studio.words === null; // without words the same face would come again
     previous.disabled = state.face === 0n;
-    const noise = now();
-    paint(picture, noiseToPicture(noise));
-    fill(text, error, noiseToText(noise));
+    const drawn = now();
+    paint(picture, noiseToPicture(drawn));
+    fill(text, error, noiseToText(drawn));
     own.textContent =
-      state.noise !== null
+      noise !== null
         ? say("noiseOwn")
-        : state.steps.length > 0
-          ? say(state.steps.length === 1 ? "noiseNear1" : "noiseNear", {
-              steps: state.steps.length,
-            })
+        : steps.length > 0
+          ? say(steps.length === 1 ? "noiseNear1" : "noiseNear", { steps: steps.length })
           : "";
     drop.hidden = own.textContent === "";
   };

@@ -31,6 +31,10 @@ export const SENTENCES = {
     "Faces {face} to {last} of seed {seed}",
     "種子 {seed} 的第 {face} 到第 {last} 張臉",
   ],
+  captionGridOfSeed: [
+    "Faces {face} to {last} of seed {seed}, all of the seed's own noise",
+    "種子 {seed} 的第 {face} 到第 {last} 張臉，皆用種子本身的雜訊",
+  ],
   captionAround: ["In the middle: {face}", "中央：{face}"],
   captionWalk: ["From: {from}. To: {to}", "起點：{from}。終點：{to}"],
   captionWords: ["{face}: {words}", "{face}：{words}"],

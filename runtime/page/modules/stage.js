@@ -2,10 +2,10 @@
 
 import { show } from "./canvas.js";
 import { describedFace, describedWords } from "./described.js";
-import { MIDDLE, TILES } from "./drawing.js";
+import { MIDDLE } from "./drawing.js";
 import { byId, make, radios, setText } from "./element.js";
 import { say } from "./languages.js";
-import { NOISE_OF_SEED, VIEWS } from "./state.js";
+import { faceOf, NOISE_OF_SEED, TILES, VIEWS } from "./state.js";
 
 /** @typedef {import("./studio.js").Studio} Studio */
 
@@ -96,8 +96,13 @@ function captionOf(studio) {
       return named(0);
     case "near":
       return say("captionAround", { face: named(MIDDLE) });
-    case "grid":
-      return say("captionGrid", { ...numberAt(studio, 0), last: state.face + BigInt(TILES - 1) });
+    case "grid": {
+      const own = state.noise !== null || state.steps.length > 0;
+      return say(own ? "captionGridOfSeed" : "captionGrid", {
+        ...numberAt(studio, 0),
+        last: numberAt(studio, TILES - 1).face,
+      });
+    }
     case "walk": {
       const last = (numbers?.count ?? 1) - 1;
       const to = state.to ?? state;
@@ -109,9 +114,9 @@ function captionOf(studio) {
   }
 }
 
-/** @param {Studio} studio @param {number} place */
+/** The number of a face of the grid. @param {Studio} studio @param {number} place */
 function numberAt({ state }, place) {
-  return { face: state.face + BigInt(place), seed: state.seed };
+  return { face: faceOf(state).face + BigInt(place), seed: state.seed };
 }
 
 /** @param {Studio} studio @param {number} place */
@@ -133,7 +138,7 @@ function choose(studio, place) {
   if (state.view === "near" && place !== MIDDLE) {
     const step = { number: stepNumber(place), degrees: state.degrees };
     studio.change({ steps: [...state.steps, step] });
-  } else if (state.view === "near" || place === 0) {
+  } else if (state.view === "near") {
     studio.change({ view: "face" });
   } else {
     studio.change({ view: "face", face: numberAt(studio, place).face, ...NOISE_OF_SEED });

@@ -47,6 +47,7 @@ import { noiseFromText, noiseToText } from "./noise.js";
 export const VIEWS = /** @type {const} */ (["face", "grid", "near", "walk"]);
 export const DEGREES = { least: 5, most: 60, usual: 20 };
 export const FRAMES = { least: 2, most: 120, usual: 30 };
+export const TILES = 25; // of a grid
 const MOST_STEPS = 200;
 const KEYS = new Set(
   "model view degrees to frames text mix percent wordseed seed face noise near".split(" "),
@@ -79,13 +80,24 @@ export function faceOfSeed(seed, words) {
   return { seed, face: 0n, wordSeed: null, noise: null, steps: [], choice: none, mixes: none };
 }
 
-/** @param {Face} state @returns {Face} what a face is drawn of, of a whole state */
-export function faceOf({ seed, face, wordSeed, noise, steps, choice, mixes }) {
-  return { seed, face, wordSeed, noise, steps, choice, mixes };
-}
-
 /** What changes so that the noise is that of the seed again. */
 export const NOISE_OF_SEED = { noise: null, steps: [] };
+
+/**
+ * What a state's face is drawn of, or the first of its grid. A grid has the seed's noise, since
+ * noise of one's own and steps are one face's, and begins where all of its faces have a number.
+ *
+ * @param {State} state
+ * @returns {Face}
+ */
+export function faceOf({ view, seed, face, wordSeed, noise, steps, choice, mixes }) {
+  const own = { seed, face, wordSeed, noise, steps, choice, mixes };
+  if (view !== "grid") {
+    return own;
+  }
+  const last = MAX_SEED - BigInt(TILES - 1);
+  return { ...own, ...NOISE_OF_SEED, face: face < last ? face : last };
+}
 
 /** @param {Face} face @returns {Face} a random one with the same words */
 export function anotherFace({ choice, mixes }) {

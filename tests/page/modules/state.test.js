@@ -137,6 +137,20 @@ test("a face is that of its seed and number, and a grid goes on from there", () 
   }
 });
 
+test("a grid has the seed's noise, and ends at the last face at most", () => {
+  const grid = { ...full, view: "grid" };
+  assert.deepEqual(
+    numbersOf(facts, words, grid).latents,
+    drawLatents(full.seed, 25, 4, "normal", full.face),
+  );
+  const atEnd = { ...grid, face: 2n ** 63n - 1n };
+  assert.equal(faceOf(atEnd).face + 24n, 2n ** 63n - 1n);
+  assert.deepEqual(
+    numbersOf(facts, words, atEnd).latents,
+    drawLatents(full.seed, 25, 4, "normal", 2n ** 63n - 25n),
+  );
+});
+
 test("words left open are drawn by their own seed where there is one", () => {
   const state = { ...initial(wordy), seed: 9n, choice: [1, null] };
   const given = words.oneHot([1, -1]);
