@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import numpy as np
 import pytest
@@ -22,10 +23,17 @@ from words_help import make_conditional_generator
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-# What all scripts below use: a model that is opened once, and bytes as text and back.
+# What all scripts below use: the pictures of a state, drawn as the page draws them; a model that is
+# opened once; and bytes as text and back.
 COMMON = """
-const [{ models }, { Model, toBytes }] = await Promise.all(
-  ["./parts.js", "./model.js"].map((name) => edgegan(name)));
+const [{ models }, { Model, toBytes }, { read }, { Studio }] = await Promise.all(
+  ["./parts.js", "./model.js", "./state.js", "./studio.js"].map((name) => edgegan(name)));
+const studio = (globalThis.studio ??= new Studio(models()));
+const draw = async (state) => {
+  await studio.change(read(state, studio.known));
+  if (studio.reason !== null) throw studio.reason;
+  return studio.pictures;
+};
 const open = (id) => {
   globalThis.opened ??= {};
   return (opened[id] ??= Model.open(models().find((facts) => facts.id === id)));
@@ -39,9 +47,7 @@ const floats = (text) =>
   text === null ? null
     : new Float32Array(Uint8Array.from(atob(text), (one) => one.charCodeAt(0)).buffer);
 """
-IMAGES = (
-    "const { pixels } = await (await open(id)).imagesOf(BigInt(seed), BigInt(first), 25, text);"
-)
+GRID = "const pixels = (await draw(state)).flatMap(({ rgb }) => [...rgb]);"
 IMAGES_OF = "const pixels = await (await open(id)).images(floats(latents), floats(conditions));"
 
 
@@ -70,13 +76,19 @@ def pixels(page: Page, code: str, size: int, **values: object) -> np.ndarray:
     return np.frombuffer(base64.b64decode(text), np.uint8).reshape(-1, size, size, 3)
 
 
+def grid_of(model: str, seed: int, first: int, text: str | None = None) -> str:
+    """The state of a grid, as it stands in an address."""
+    words = {} if text is None else {"text": text}
+    return urlencode({"model": model, "view": "grid", "seed": seed, "face": first, **words})
+
+
 def as_text(array: np.ndarray | None) -> str | None:
     return None if array is None else base64.b64encode(array.tobytes()).decode()
 
 
 def grids() -> Iterator[tuple[int, int]]:
     """Seeds and first faces of 40 grids of 25: 1,000 faces, of small numbers and the largest."""
-    yield from ((0, 0), (7, 0), (7, 25), (MAX_SEED, 0), (0, 2**63 - 13), (MAX_SEED, 2**64 - 25))
+    yield from ((0, 0), (7, 0), (7, 25), (MAX_SEED, 0), (0, 2**63 - 25), (MAX_SEED, 2**63 - 25))
     random = np.random.default_rng(0)
     for _ in range(34):
         yield int(random.integers(2**63)), int(random.integers(2**40))
@@ -91,7 +103,7 @@ def test_a_thousand_faces_are_pythons(
     page, generator = open_page(built_page), Generator.load(model, provider="cpu")
     condition = None if text is None else generator.condition([text])
     for seed, first in grids():
-        drawn = pixels(page, IMAGES, 64, id=model, seed=str(seed), first=str(first), text=text)
+        drawn = pixels(page, GRID, 64, state=grid_of(model, seed, first, text))
         expected = generator.images(seed, 25, first=first, condition=condition)
         np.testing.assert_array_equal(drawn, expected, f"seed {seed}, from face {first}")
 
@@ -112,11 +124,13 @@ def test_two_drawings_at_once_do_not_mix(built_page: Path, open_page: Callable[.
     page, generator = open_page(built_page), Generator.load("student", provider="cpu")
     code = """
     const model = await open("student");
-    const drawn = await Promise.all([1n, 2n].map((seed) => model.imagesOf(seed, 0n, 30, null)));
-    const pixels = new Uint8Array(drawn.flatMap(({ pixels }) => Array.from(pixels)));
+    const drawn = await Promise.all(latents.map((text) => model.images(floats(text), null)));
+    const pixels = drawn.flatMap((bytes) => [...bytes]);
     """
+    latents = [as_text(generator.latents(seed, 30)) for seed in (1, 2)]
     expected = [generator.images(seed, 30) for seed in (1, 2)]
-    np.testing.assert_array_equal(pixels(page, code, 64), np.concatenate(expected))
+    drawn = pixels(page, code, 64, latents=latents)
+    np.testing.assert_array_equal(drawn, np.concatenate(expected))
 
 
 @pytest.mark.parametrize("with_words", [False, True])
@@ -135,7 +149,7 @@ def test_floating_point_differs_by_a_level_at_most(
     assert ask(page, "return models()[0].exact;") is False
     differing = 0
     for seed, first in grids():
-        drawn = pixels(page, IMAGES, size, id="tiny", seed=str(seed), first=str(first), text=text)
+        drawn = pixels(page, GRID, size, state=grid_of("tiny", seed, first, text))
         expected = generator.images(seed, 25, first=first, condition=condition)
         apart = np.abs(drawn.astype(int) - expected).reshape(25, -1).max(axis=1)
         assert apart.max() <= 1
@@ -263,7 +277,7 @@ def test_served_over_http_it_draws_the_same(
 ) -> None:
     address, asked = served
     page = open_page(address)
-    drawn = pixels(page, IMAGES, 64, id="student", seed="7", first="0", text=None)
+    drawn = pixels(page, GRID, 64, state=grid_of("student", 7, 0))
     np.testing.assert_array_equal(drawn, Generator.load("student").images(7, 25))
     assert asked == ["/page.html"]
 
@@ -298,12 +312,12 @@ def test_how_long_it_takes(built_page: Path, open_page: Callable[..., Page]) -> 
     first = page.evaluate("performance.getEntriesByName('first picture')[0].startTime")
     print(f"\nfrom opening to the first picture: {first / 1000:.2f} s")
     code = """
-    const model = await open(id);
-    const taken = { 1: [], 25: [] };
-    for (const [count, times] of Object.entries(taken)) {
-      for (let seed = 0n; seed < 20n; seed++) {
+    await draw(`model=${id}`);
+    const taken = { face: [], grid: [] };
+    for (const [view, times] of Object.entries(taken)) {
+      for (let seed = 0; seed < 20; seed++) {
         const start = performance.now();
-        await model.imagesOf(seed, 0n, Number(count), null);
+        await draw(`model=${id}&view=${view}&seed=${seed}`);
         times.push(performance.now() - start);
       }
     }

@@ -1,7 +1,6 @@
 /** A model of the page, drawn with onnxruntime-web: latents and words in, pictures out. */
 
 import { UserError } from "./errors.js";
-import { drawLatents } from "./latents.js";
 import { bytesOf } from "./parts.js";
 import { Words } from "./words.js";
 
@@ -21,16 +20,6 @@ import { Words } from "./words.js";
  * @property {string} type "float32" or "uint8"
  * @property {readonly number[]} dims
  * @property {Float32Array | Uint8Array} data
- */
-
-/**
- * Pictures, and what they were drawn of.
- *
- * @typedef {object} Drawn
- * @property {Uint8ClampedArray} pixels (N, H, W, 3), RGB
- * @property {Float32Array} latents (N, latentSize)
- * @property {Float32Array | null} conditions (N, words.size), all groups filled in; null where
- *   there are no words
  */
 
 /** Rows that are computed at once: memory stays bounded. */
@@ -79,46 +68,6 @@ export class Model {
   }
 
   /**
-   * Draw the latents of faces, as Python's Generator.latents does.
-   *
-   * @param {bigint} seed
-   * @param {bigint | number} first the number of the first face
-   * @param {number} count
-   * @returns {Float32Array} (count, latentSize)
-   * @throws {UserError} the seed is none that there is
-   */
-  latents(seed, first, count) {
-    return drawLatents(seed, count, this.facts.latentSize, this.facts.distribution, first);
-  }
-
-  /**
-   * Turn a text into the conditions of faces, as Python's Generator.conditions does: a group that
-   * it does not name is drawn for each face by the seed and the face's number.
-   *
-   * @param {bigint} seed
-   * @param {bigint | number} first the number of the first face
-   * @param {number} count
-   * @param {string | null} text such as "blue hair red eyes"; null names no word
-   * @returns {Float32Array | null} (count, words.size); null where there are no words
-   * @throws {UserError} it takes no words and a text was given, or the text cannot be read
-   */
-  conditions(seed, first, count, text) {
-    const { words } = this;
-    if (words === null) {
-      if (text === null) return null;
-      throw new UserError(`${this.facts.title} takes no words`);
-    }
-    const named = text === null ? words.groups.map(() => null) : words.parse(text);
-    const condition = words.oneHot(named.map((choice) => choice ?? -1));
-    const conditions = new Float32Array(count * words.size);
-    for (let row = 0; row < count; row++) {
-      const index = BigInt(first) + BigInt(row);
-      conditions.set(words.filled(seed, index, condition), row * words.size);
-    }
-    return conditions;
-  }
-
-  /**
    * Draw the pictures of latents, as Python's Generator.images_of does: the same bytes where
    * `facts.exact`, else a level of 255 may differ.
    *
@@ -149,22 +98,6 @@ export class Model {
       pixels.set(bytes, start * imageSize * imageSize * 3);
     }
     return pixels;
-  }
-
-  /**
-   * Draw faces `first` to `first + count - 1` of a seed, as Python's Generator.images does.
-   *
-   * @param {bigint} seed
-   * @param {bigint | number} first
-   * @param {number} count
-   * @param {string | null} text the words of all of them; those that it does not name are drawn
-   * @returns {Promise<Drawn>}
-   * @throws {UserError} as latents, conditions and images throw it
-   */
-  async imagesOf(seed, first, count, text) {
-    const latents = this.latents(seed, first, count);
-    const conditions = this.conditions(seed, first, count, text);
-    return { latents, conditions, pixels: await this.images(latents, conditions) };
   }
 
   /**
@@ -231,14 +164,14 @@ function onnxruntime() {
 
 async function load() {
   if (!globalThis.WebAssembly?.validate(SIMD)) {
-    throw new UserError("this browser's WebAssembly has no SIMD, expected one of 2023 or newer");
+    throw new UserError("this browser's WebAssembly has no SIMD, expected one of 2024 or newer");
   }
   const [code, binary] = await Promise.all([
     bytesOf("/onnxruntime.mjs"),
     bytesOf("/onnxruntime.wasm"),
   ]);
   const url = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
-  const ort = await import(url);
+  const ort = await import(url).finally(() => URL.revokeObjectURL(url));
   ort.env.wasm.wasmBinary = binary;
   ort.env.wasm.numThreads = 1;
   ort.env.logLevel = "fatal";

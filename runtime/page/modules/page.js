@@ -32,7 +32,7 @@ let show = () => {
 async function start() {
   const lacking = NEEDED.find((name) => !(name in globalThis));
   if (lacking !== undefined) {
-    throw new UserError(`this browser has no ${lacking}, expected one of 2023 or newer`);
+    throw new UserError(`this browser has no ${lacking}, expected one of 2024 or newer`);
   }
   const facts = models();
   const studio = new Studio(facts);
