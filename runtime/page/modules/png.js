@@ -36,7 +36,7 @@ export async function encodePng({ width, height, rgb }) {
 /**
  * Write pictures of one size as an animated PNG that begins again at its end.
  *
- * @param {Picture[]} frames one or more
+ * @param {Picture[]} frames one or more; one that comes again is compressed once
  * @param {number} framesPerSecond a whole number, 1 to 65535
  * @returns {Promise<Uint8Array<ArrayBuffer>>} the file; where it cannot move, it is the first frame
  */
@@ -47,9 +47,12 @@ export async function encodeAnimation(frames, framesPerSecond) {
     chunk("IHDR", header(width, height)),
     chunk("acTL", numbers32(frames.length, 0)),
   ];
+  /** @type {Map<Picture, Uint8Array>} */
+  const known = new Map();
   let order = 0;
-  for (const [place, { rgb }] of frames.entries()) {
-    const data = await compressed(rgb, width, height);
+  for (const [place, frame] of frames.entries()) {
+    const data = known.get(frame) ?? (await compressed(frame.rgb, width, height));
+    known.set(frame, data);
     const delay = Uint8Array.of(0, 1, framesPerSecond >> 8, framesPerSecond & 255, 0, 0);
     parts.push(chunk("fcTL", joined([numbers32(order++, width, height, 0, 0), delay])));
     parts.push(

@@ -31,6 +31,23 @@ test("the first picture of an animation is what is seen where nothing moves", as
   assert.deepEqual(await decodePng(await encodeAnimation(frames, 20)), frames[0]);
 });
 
+test("of an animation a picture that comes again is compressed once", async () => {
+  const [first, second] = [picture(8, 8, 1), picture(8, 8, 2)];
+  const whole = CompressionStream;
+  let times = 0;
+  globalThis.CompressionStream = class extends whole {
+    constructor(format) {
+      super(format);
+      times++;
+    }
+  };
+  const again = await encodeAnimation([first, second, first, second], 20);
+  const alone = await encodeAnimation([first, second, { ...first }, { ...second }], 20);
+  globalThis.CompressionStream = whole;
+  assert.equal(times, 2 + 4);
+  assert.deepEqual(again, alone);
+});
+
 test("every byte that is changed is found", async () => {
   const file = await encodePng(picture(4, 4));
   for (let place = 0; place < file.length; place++) {
