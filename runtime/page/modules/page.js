@@ -22,12 +22,29 @@ const NEEDED = ["WebAssembly", "DecompressionStream", "CompressionStream"];
 /** Why there is nothing, or nothing new, to see; null where there is. @type {unknown} */
 let reason = null;
 
-/** What shows all anew; until the first picture it says why there is none. */
-let show = () => {
-  setText(byId("failure", HTMLElement), sentenceOf(reason));
+/** What shows the parts of the page anew; none until the first picture. @type {(() => void)[]} */
+let panels = [];
+
+/** Show all anew. */
+function show() {
+  sayReason();
+  for (const showPanel of panels) {
+    try {
+      showPanel();
+    } catch (error) {
+      reportError(error); // it is said, as below, and the other panels go on
+    }
+  }
+}
+
+/** Say above the controls why there is nothing new, and until the first picture in their place. */
+function sayReason() {
+  const sentence = sentenceOf(reason);
+  setText(byId("trouble", HTMLElement), sentence);
+  setText(byId("failure", HTMLElement), sentence);
   byId("failure", HTMLElement).hidden = reason === null;
   byId("notice", HTMLElement).classList.toggle("failed", reason !== null);
-};
+}
 
 async function start() {
   const lacking = NEEDED.find((name) => !(name in globalThis));
@@ -36,7 +53,7 @@ async function start() {
   }
   const facts = models();
   const studio = new Studio(facts);
-  const panels = [
+  const made = [
     modelPanel(studio, facts),
     wordsPanel(studio),
     noisePanel(studio),
@@ -48,19 +65,15 @@ async function start() {
     historyPanel(studio),
     aboutPanel(studio),
   ];
-  const showPanels = () => {
+  const { changes, error } = fromAddress(studio);
+  reason = error;
+  studio.addEventListener("drawn", () => {
+    if (panels.length > 0) {
+      reason = null; // what was wrong at the start stays until the next picture
+    }
+    panels = made;
     byId("notice", HTMLElement).hidden = true;
     byId("app", HTMLElement).hidden = false; // before all else: what is hidden has no size
-    setText(byId("trouble", HTMLElement), sentenceOf(reason));
-    for (const showPanel of panels) {
-      showPanel();
-    }
-  };
-  const { changes, error } = fromAddress(studio);
-  let atStart = error;
-  studio.addEventListener("drawn", () => {
-    [reason, atStart] = [atStart, null];
-    show = showPanels;
     unsay();
     show();
   });
@@ -93,7 +106,7 @@ function unsay() {
 /** @param {unknown} error */
 function fail(error) {
   reason = error;
-  show();
+  sayReason();
 }
 
 const language = byId("language", HTMLSelectElement);
@@ -123,4 +136,5 @@ window.addEventListener("resize", () => {
   });
 });
 window.addEventListener("unhandledrejection", (event) => fail(event.reason));
+window.addEventListener("error", (event) => fail(event.error ?? event.message));
 start().catch(fail);

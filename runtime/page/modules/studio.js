@@ -2,7 +2,8 @@
  * What is shown, and how it comes to be: a state is drawn, and only then takes the place of the one
  * before, so that nothing flickers. Of states asked for while another is drawn the last counts.
  *
- * "drawn" and "trouble" are the events that it tells of; the controls read the rest from it.
+ * "opening" another model, "drawn" and "trouble" are the events that it tells of; the controls read
+ * the rest from it.
  */
 
 import { numbersOf } from "./drawing.js";
@@ -83,7 +84,7 @@ export class Studio extends EventTarget {
   }
 
   /**
-   * Draw another state.
+   * Draw another state. Where its model cannot, and nothing is shown yet, another model draws it.
    *
    * @param {Partial<State>} changes to that which was asked for last
    * @param {boolean} [recorded] whether to keep it in the history and the address
@@ -100,12 +101,17 @@ export class Studio extends EventTarget {
       wanted.to = anotherFace(wanted);
     }
     this.wanted = wanted;
+    if (this.changesModel) {
+      this.dispatchEvent(new Event("opening"));
+    }
     this.#recording ||= recorded;
     this.#drawing ??= this.#drawAll();
     return this.#drawing;
   }
 
   async #drawAll() {
+    /** @type {Set<string>} */
+    const broken = new Set(); // the models that could not draw
     await null; // so that it has not ended when `change` notes that it goes on
     while (this.wanted !== this.state || this.numbers === null) {
       const state = this.wanted;
@@ -121,11 +127,16 @@ export class Studio extends EventTarget {
         if (state !== this.wanted) {
           continue; // what was asked for since may be drawn
         }
+        broken.add(state.model);
+        const other = this.known.find(({ id }) => !broken.has(id));
+        const goesOn = this.numbers === null && other !== undefined;
         this.reason = error;
-        this.wanted = this.state;
-        this.#recording = false;
+        this.wanted = goesOn ? moved(state, this.#knownOf(state.model), other) : this.state;
+        this.#recording &&= goesOn;
         this.dispatchEvent(new Event("trouble"));
-        break;
+        if (!goesOn) {
+          break;
+        }
       }
     }
     this.#drawing = null;

@@ -49,6 +49,27 @@ test("what cannot be drawn leaves what is shown", async () => {
   assert.deepEqual([made.state.model, made.state.seed], ["first", 8n]);
 });
 
+test("where the first model cannot draw another one does, and that is told", async () => {
+  const made = studio();
+  const told = [];
+  for (const name of ["opening", "trouble", "drawn"]) {
+    made.addEventListener(name, () => told.push(name));
+  }
+  await made.change({ model: "broken", seed: 7n });
+  assert.deepEqual([made.state.model, made.state.seed], ["first", 7n]);
+  assert.equal(made.reason.message, "it is broken");
+  assert.deepEqual(told, ["opening", "trouble", "drawn"]);
+});
+
+test("where no model can draw it is told", async () => {
+  Model.open = async () => {
+    throw new Error("no memory");
+  };
+  const made = new Studio(["first", "second"].map(facts));
+  await made.change({});
+  assert.deepEqual([made.reason.message, made.numbers], ["no memory", null]);
+});
+
 test("what is asked for while another fails is drawn all the same", async () => {
   const made = studio();
   await made.change({});
