@@ -265,6 +265,7 @@ export const ERRORS = [
   ],
   [/^near is (.+), expected steps such as (.+)$/, "near 是 $1，應為像 $2 的步伐"],
   [/^(model|view) is (.+), expected one of (.+)$/, "$1 是 $2，應為 $3 之一"],
+  [/^the state has (.+) within to, expected (.+)$/, "這段狀態文字的 to 含有 $1，只能有 $2"],
   [/^the state has (.+), expected (.+)$/, "這段狀態文字含有 $1，只能有 $2"],
   [
     /^the state has words, but the model (.+) takes none$/,

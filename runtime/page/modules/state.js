@@ -49,9 +49,8 @@ export const DEGREES = { least: 5, most: 60, usual: 20 };
 export const FRAMES = { least: 2, most: 120, usual: 30 };
 export const TILES = 25; // of a grid
 const MOST_STEPS = 200;
-const KEYS = new Set(
-  "model view degrees to frames text mix percent wordseed seed face noise near".split(" "),
-);
+const FACE_KEYS = "text mix percent wordseed seed face noise near".split(" ");
+const KEYS = ["model", "view", "degrees", "to", "frames", ...FACE_KEYS];
 
 /**
  * The first face of seed 0, with all words left open.
@@ -142,20 +141,19 @@ export function write(state, words) {
  */
 export function read(text, models) {
   const fields = new URLSearchParams(text.trim().replace(/^[^#]*#/, ""));
-  for (const key of fields.keys()) {
-    if (!KEYS.has(key)) {
-      throw new UserError(`the state has ${quoted(key)}, expected ${[...KEYS].join(", ")}`);
-    }
-  }
+  checkKeys(fields, KEYS);
   const model = knownModel(fields.get("model"), models);
   const state = { ...initial(model), ...readFace(fields, model) };
-  const to = fields.get("to");
+  const to = fields.has("to") ? new URLSearchParams(fields.get("to") ?? "") : null;
+  if (to !== null) {
+    checkKeys(to, FACE_KEYS, " within to");
+  }
   return {
     ...state,
     view: viewOf(fields.get("view") ?? "face"),
     degrees: numberIn("degrees", fields.get("degrees"), DEGREES),
     frames: numberIn("frames", fields.get("frames"), FRAMES),
-    to: to === null ? null : readFace(new URLSearchParams(to), model),
+    to: to && readFace(to, model),
   };
 }
 
@@ -327,6 +325,14 @@ function readSteps(text) {
     throw new UserError(`near is ${quoted(text)}, expected steps such as 3-20,17-20`);
   }
   return steps;
+}
+
+/** @param {URLSearchParams} fields @param {string[]} keys that there are @param {string} [where] */
+function checkKeys(fields, keys, where = "") {
+  const unknown = [...fields.keys()].find((key) => !keys.includes(key));
+  if (unknown !== undefined) {
+    throw new UserError(`the state has ${quoted(unknown)}${where}, expected ${keys.join(", ")}`);
+  }
 }
 
 /** @param {string | null} id @param {Known[]} models */

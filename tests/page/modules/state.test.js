@@ -98,6 +98,7 @@ test("what is wrong in a text is said in one sentence", () => {
     ["model=wordy&mix=red+hair", /percent is ''/],
     ["model=wordy&mix=red+hair&percent=101", /percent is '101'/],
     ["model=wordy&to=seed%3Dx", /seed is 'x'/],
+    ["model=wordy&to=view%3Dgrid", /the state has 'view' within to, expected text, mix/],
     ["noise=1.AACAPw.edb88320", /check sum/],
   ]) {
     assert.throws(() => read(text, models), UserError, text);
