@@ -54,7 +54,10 @@ function itemOf(studio, entry) {
   go.addEventListener("click", () => studio.change(entry.state));
   const walk = make("button", { type: "button", className: "small" }, say("historyWalk"));
   walk.ariaLabel = say("historyWalkTo", { face });
-  walk.addEventListener("click", () => studio.change({ view: "walk", to: faceOf(entry.state) }));
+  walk.addEventListener("click", () => {
+    // From the state that is shown, of the same model, also where another one is being opened.
+    studio.change({ ...studio.state, view: "walk", to: faceOf(entry.state) });
+  });
   return make("li", {}, go, walk);
 }
 

@@ -16,10 +16,10 @@ export function modelPanel(studio, models) {
   select.append(
     ...models.map(({ id, title }) => make("option", { value: id, textContent: title })),
   );
-  select.addEventListener("change", () => {
-    const { title } = studio.factsOf(select.value);
+  select.addEventListener("change", () => studio.change({ model: select.value }));
+  studio.addEventListener("opening", () => {
+    const { title } = studio.factsOf(studio.wanted.model);
     hint.textContent = say("opening", { model: title });
-    studio.change({ model: select.value });
   });
   return () => {
     const { words, bytes } = studio.facts;

@@ -88,11 +88,14 @@ export function walkPanel(studio) {
     changeEnd({ ...faceOfSeed(parseSeed(text.trim()), studio.words), choice, mixes });
   });
   whenTyped(sentence, sentenceError, (text) => {
-    if (studio.words !== null && !studio.changesModel) {
-      const choice = readSentence(studio.words, text);
-      changeEnd({ choice, mixes: choice.map(() => null) });
+    if (studio.words !== null) {
+      changeEnd(readSentence(studio.words, text));
     }
   });
+  const lock = () => {
+    sentence.disabled = studio.changesModel; // as the start's words are
+  };
+  studio.addEventListener("opening", lock);
   whenTyped(frames, framesError, (text) => {
     studio.change({ frames: numberIn("frames", text.trim(), FRAMES) });
   });
@@ -109,12 +112,14 @@ export function walkPanel(studio) {
   });
   onClick("walk-save", async () => {
     said.textContent = say("saving");
-    const name = fileName(studio, "walk.png");
-    const { pictures } = studio;
-    const large = pictures.map((picture) => enlarge(picture, savedFactor(), isSmooth()));
-    const back = large.slice(1, -1).reverse(); // so that it goes round without a leap
-    save(name, "image/png", await encodeAnimation([...large, ...back], FRAMES_PER_SECOND));
-    said.textContent = say("saved", { file: name });
+    try {
+      const file = fileName(studio, "walk.png");
+      save(file, "image/png", await animation(studio.pictures));
+      said.textContent = say("saved", { file });
+    } catch (error) {
+      said.textContent = "";
+      throw error;
+    }
   });
 
   return () => {
@@ -128,6 +133,7 @@ export function walkPanel(studio) {
     place.max = String(pictures.length - 1);
     fill(seed, seedError, String(state.to.seed));
     sentenceField.hidden = words === null;
+    lock();
     fillSentence(sentence, sentenceError, words, state.to.choice);
     fill(frames, framesError, String(state.frames));
     const last = pictures.length - 1;
@@ -145,6 +151,22 @@ export function walkPanel(studio) {
     showPlace();
     showPlaying();
   };
+}
+
+/**
+ * Pictures there and back again as a file, as large as faces are saved.
+ *
+ * @param {import("./png.js").Picture[]} pictures
+ */
+async function animation(pictures) {
+  const [factor, smooth] = [savedFactor(), isSmooth()];
+  const large = [];
+  for (const picture of pictures) {
+    await new Promise((resolve) => setTimeout(resolve)); // the browser shows what is said meanwhile
+    large.push(enlarge(picture, factor, smooth));
+  }
+  const back = large.slice(1, -1).reverse(); // so that it goes round without a leap
+  return encodeAnimation([...large, ...back], FRAMES_PER_SECOND);
 }
 
 /**

@@ -6,6 +6,7 @@ import { fill, whenTyped } from "./field.js";
 import { inEnglish, say, wordName } from "./languages.js";
 import { choiceOf } from "./state.js";
 
+/** @typedef {import("./state.js").Face} Face */
 /** @typedef {import("./state.js").Mix} Mix */
 /** @typedef {import("./studio.js").Studio} Studio */
 /** @typedef {import("./words.js").Choice} Choice */
@@ -27,14 +28,20 @@ export function wordsPanel(studio) {
   let shown = "";
 
   whenTyped(sentence, error, (text) => {
-    if (studio.words !== null && !studio.changesModel) {
-      studio.change({ choice: readSentence(studio.words, text) });
+    if (studio.words !== null) {
+      studio.change(readSentence(studio.words, text));
     }
   });
+  // Another model's words may be others: they can be chosen when it is there.
+  const lock = () => {
+    panel.disabled = studio.changesModel;
+  };
+  studio.addEventListener("opening", lock);
 
   return () => {
     const { words, state } = studio;
     panel.hidden = words === null;
+    lock();
     const now = `${state.model} ${document.documentElement.lang}`;
     if (now !== shown) {
       rows = (words?.groups ?? []).map((group, place) => rowOf(studio, group, place));
@@ -49,14 +56,19 @@ export function wordsPanel(studio) {
 }
 
 /**
- * Read a sentence, also one in Chinese.
+ * Read a sentence, also one in Chinese: a face has just the words that it names, not mixed.
  *
  * @param {Words} words
  * @param {string} text
- * @returns {Choice}
+ * @returns {Pick<Face, "choice" | "mixes">}
  * @throws {UserError} as Words.parse does
  */
 export function readSentence(words, text) {
+  return { choice: choiceIn(words, text), mixes: words.groups.map(() => null) };
+}
+
+/** @param {Words} words @param {string} text in English or Chinese @returns {Choice} */
+function choiceIn(words, text) {
   try {
     return choiceOf(words, text);
   } catch (error) {
@@ -122,14 +134,9 @@ function rowOf(studio, group, place) {
   );
 
   word.addEventListener("change", () => {
-    if (!studio.changesModel) {
-      studio.change({ choice: withPlace(studio.wanted.choice, place, numberOf(word)) });
-    }
+    studio.change({ choice: withPlace(studio.wanted.choice, place, numberOf(word)) });
   });
   const mix = (/** @type {boolean} */ recorded) => {
-    if (studio.changesModel) {
-      return;
-    }
     const number = numberOf(second);
     const mixed = number === null ? null : { word: number, percent: Number(percent.value) };
     output.textContent = say("percent", { percent: percent.value });
