@@ -16,6 +16,7 @@ import { checkNoise, faceOf, NOISE_OF_SEED, parseFace, randomSeed } from "./stat
 /** @typedef {import("./studio.js").Studio} Studio */
 
 const MOST_BYTES = 2 ** 22; // of a file that is opened
+const MARK_OF_UTF8 = 0xef; // the first byte of the mark that editors may put before a text
 
 /** @param {Studio} studio @returns {() => void} what shows the state anew */
 export function noisePanel(studio) {
@@ -30,6 +31,7 @@ export function noisePanel(studio) {
   const file = byId("noise-file", HTMLInputElement);
   const own = byId("noise-own", HTMLElement);
   const drop = byId("noise-drop", HTMLButtonElement);
+  const summary = byId("noise-summary", HTMLElement);
   const previous = byId("previous-face", HTMLButtonElement);
 
   const keeping = byId("noise-keeping", HTMLElement);
@@ -54,7 +56,7 @@ export function noisePanel(studio) {
 
   const now = () => latentOf(studio.facts, faceOf(studio.state));
   const use = (/** @type {Float32Array} */ noise) => {
-    checkNoise(noise, studio.facts.latentSize);
+    checkNoise(noise, studio.factsOf(studio.wanted.model).latentSize);
     studio.change({
       noise,
       steps: [],
@@ -100,6 +102,9 @@ export function noisePanel(studio) {
         : steps.length > 0
           ? say(steps.length === 1 ? "noiseNear1" : "noiseNear", { steps: steps.length })
           : "";
+    if (own.textContent === "" && document.activeElement === drop) {
+      summary.focus(); // else the focus would be lost with the button
+    }
     drop.hidden = own.textContent === "";
   };
 }
@@ -115,7 +120,7 @@ async function noiseOfFile(file) {
     throw new UserError(`the file has ${file.size} bytes, expected at most ${MOST_BYTES}`);
   }
   const bytes = new Uint8Array(await file.arrayBuffer());
-  const isText = bytes.length > 0 && bytes[0] < 128;
+  const isText = bytes[0] < 128 || bytes[0] === MARK_OF_UTF8;
   return isText
     ? noiseFromText(new TextDecoder().decode(bytes))
     : noiseFromPicture(await decodePng(bytes));
