@@ -215,6 +215,22 @@ def test_a_grid_is_pythons_and_each_face_can_be_chosen(
     np.testing.assert_array_equal(picture(saved(page, "#save")[1]), images[7])
 
 
+def test_a_grid_has_the_seeds_noise_and_faces_that_have_a_number(
+    opened: Callable[..., Page], student: Generator
+) -> None:
+    page = opened(f"model=student&seed=5&face={2**63 - 3}&near=3-20&view=grid")
+    first = 2**63 - 25
+    assert page.inner_text("#caption") == (
+        f"Faces {first} to {2**63 - 1} of seed 5, all of the seed's own noise"
+    )
+    name, content = saved(page, "#save")
+    assert name == f"student-seed5-face{first}-grid.png"
+    expected = tight_grid(student.images(5, 25, first=first), 5, 5, 2)
+    np.testing.assert_array_equal(picture(content), expected)
+    caption = shown_after(page, lambda: page.locator("#tiles button").first.click())
+    assert caption == f"Face {first} of seed 5"
+
+
 def test_neighbours_are_clicked_through_and_back(opened: Callable[..., Page]) -> None:
     page = opened("model=student&seed=5&view=near")
     tiles = page.locator("#tiles button")
@@ -227,7 +243,9 @@ def test_neighbours_are_clicked_through_and_back(opened: Callable[..., Page]) ->
     assert state_of(page)["near"] == "13-20,1-25"
     assert page.inner_text("#noise-own") == "The noise is 2 steps away from the seed's."
     shown_after(page, lambda: page.click("#near-back"))
-    shown_after(page, lambda: page.click("#noise-drop"))
+    page.focus("#noise-drop")
+    shown_after(page, lambda: page.keyboard.press("Enter"))
+    assert page.evaluate("document.activeElement.id") == "noise-summary"
     assert "near" not in state_of(page)
     shown_after(page, lambda: tiles.nth(12).click())
     assert "view" not in state_of(page)
@@ -236,7 +254,7 @@ def test_neighbours_are_clicked_through_and_back(opened: Callable[..., Page]) ->
 def test_a_walk_is_pythons_and_saved_as_an_animation(
     opened: Callable[..., Page], cgan: Generator
 ) -> None:
-    page = opened("model=cgan&seed=3&text=blue+hair+red+eyes")
+    page = opened("model=cgan&seed=3&text=blue+hair+red+eyes", expected="it is full")
     go(page, "walk")
     page.fill("#walk-seed", "8")
     shown_after(page, lambda: page.press("#walk-seed", "Enter"))
@@ -270,6 +288,14 @@ def test_a_walk_is_pythons_and_saved_as_an_animation(
     wait(page, "document.querySelector('#walk-seed').value === '8'")
     page.click("#walk-random")
     wait(page, "document.querySelector('#walk-seed').value !== '8'")
+    page.evaluate(
+        """() => {
+          globalThis.CompressionStream = class { constructor() { throw new Error("it is full") } };
+        }"""
+    )
+    page.click("#walk-save")
+    wait(page, "document.querySelector('#trouble').innerText.includes('it is full')")
+    assert page.inner_text("#said") == ""
     page.fill("#walk-frames", "1")
     page.press("#walk-frames", "Enter")
     assert "from 2 to 120" in page.inner_text("#walk-frames-error")
@@ -302,7 +328,8 @@ def test_noise_goes_out_and_comes_back_as_picture_and_text(
     assert name == "student-seed11-face0-noise.png"
     image, text = tmp_path / "noise.png", tmp_path / "noise.txt"
     image.write_bytes(content)
-    text.write_bytes(saved(page, "#noise-save-text")[1])
+    mark = "\ufeff".encode()  # which some editors put before a text
+    text.write_bytes(mark + saved(page, "#noise-save-text")[1])
     for file in (image, text):
         page = opened("model=student&seed=1&text=" if file is image else "model=student&seed=1")
         page.set_input_files("#noise-file", file)
@@ -629,15 +656,71 @@ def test_a_browser_that_cannot_gets_a_sentence(
     assert page.is_hidden("#app")
 
 
-@pytest.mark.parametrize("what", ["part:student", "models", "part:/onnxruntime.wasm"])
+def damage(built_page: Path, folder: Path, what: str) -> Path:
+    """A copy of the page of which a part is not what it was."""
+    page_text = built_page.read_text(encoding="utf-8")
+    start = page_text.index(">", page_text.index(f'id="{what}"')) + 40
+    damaged = folder / "damaged.html"
+    damaged.write_text(f"{page_text[:start]}~~~~{page_text[start + 4 :]}", encoding="utf-8")
+    return damaged
+
+
+@pytest.mark.parametrize("model", ["student", "cgan"])
+def test_where_a_model_is_damaged_another_one_draws(
+    built_page: Path, open_page: Callable[..., Page], tmp_path: Path, model: str
+) -> None:
+    damaged = damage(built_page, tmp_path, f"part:{model}")
+    page = open_page(f"{damaged.as_uri()}#model={model}&seed=7", **CALM)
+    page.wait_for_selector(OPENED)
+    assert page.inner_text("#trouble").startswith(f"This page is damaged at {model}: ")
+    assert page.inner_text("#caption").startswith("Face 0 of seed 7")
+    caption = shown_after(page, lambda: page.click("#next-face"))
+    assert caption.startswith("Face 1 of seed 7")
+    assert page.inner_text("#trouble") == ""
+
+
+def test_a_fault_in_a_part_of_the_page_is_said(opened: Callable[..., Page]) -> None:
+    script = "CanvasRenderingContext2D.prototype.putImageData = () => { throw Error('no ink') }"
+    page = opened("model=student&seed=7", script=script, expected="no ink")
+    wait(page, "document.querySelector('#trouble').innerText !== ''")
+    assert page.inner_text("#trouble") == "A fault in this page: no ink"
+    assert page.inner_text("#caption") == "Face 0 of seed 7"  # the rest of it goes on
+
+
+def test_words_wait_for_the_model_that_is_opened(opened: Callable[..., Page]) -> None:
+    page = opened("model=cgan&seed=7&view=walk&to=seed%3D8")
+    locked = "[...document.querySelectorAll('#words-panel, #walk-sentence')].map((e) => e.disabled)"
+    changed = page.evaluate(
+        f"""() => {{
+          const select = document.querySelector("#model");
+          select.value = "student";
+          select.dispatchEvent(new Event("change"));
+          return {locked};
+        }}"""
+    )
+    assert changed == [True, True]
+    page.wait_for_selector("#words-panel", state="hidden")
+    page.select_option("#model", "cgan")
+    page.wait_for_selector("#words-panel:not([hidden])")
+    assert page.evaluate(f"() => {locked}") == [False, False]
+
+
+def test_a_sentence_is_not_mixed(opened: Callable[..., Page]) -> None:
+    mixed = "model=cgan&text=blue+hair&mix=red+hair&percent=30&seed=7"
+    page = opened(f"{mixed}&view=walk&to=text%3Dblue%2Bhair%26mix%3Dred%2Bhair%26percent%3D30")
+    for field in ("#sentence", "#walk-sentence"):
+        page.fill(field, "green hair green eyes")
+        shown_after(page, lambda field=field: page.press(field, "Enter"))
+    state = state_of(page)
+    assert "mix" not in state
+    assert state["to"] == "text=green+hair+green+eyes&seed=0"
+
+
+@pytest.mark.parametrize("what", ["models", "part:/onnxruntime.wasm"])
 def test_a_damaged_page_gets_a_sentence(
     built_page: Path, open_page: Callable[..., Page], tmp_path: Path, what: str
 ) -> None:
-    page_text = built_page.read_text(encoding="utf-8")
-    start = page_text.index(">", page_text.index(f'id="{what}"')) + 40
-    damaged = tmp_path / "damaged.html"
-    damaged.write_text(f"{page_text[:start]}~~~~{page_text[start + 4 :]}", encoding="utf-8")
-    page = open_page(damaged, **CALM)
+    page = open_page(damage(built_page, tmp_path, what), **CALM)
     page.wait_for_selector("#failure:not([hidden])")
     assert page.inner_text("#failure").startswith("This page is damaged at ")
 

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 COMMON = """
 const [{ models }, { Model, toBytes }, { read }, { Studio }] = await Promise.all(
   ["./parts.js", "./model.js", "./state.js", "./studio.js"].map((name) => edgegan(name)));
-const studio = (globalThis.studio ??= new Studio(models()));
 const draw = async (state) => {
+  const studio = (globalThis.studio ??= new Studio(models()));
   await studio.change(read(state, studio.known));
   if (studio.reason !== null) throw studio.reason;
   return studio.pictures;
