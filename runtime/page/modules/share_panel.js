@@ -45,12 +45,14 @@ export function sharePanel(studio) {
     const text = now(studio);
     fill(field, error, text);
     if (studio.recorded) {
-      // Once for all of a moment: browsers refuse too many changes of an address.
       clearTimeout(putting);
-      putting = setTimeout(() => {
-        put(text, asked);
-        asked = false;
-      }, PAUSE);
+      if (asked) {
+        asked = false; // at once, so that what is drawn next gets a step of its own
+        put(text, true);
+      } else {
+        // Once for all of a moment: browsers refuse too many changes of an address.
+        putting = setTimeout(() => put(text, false), PAUSE);
+      }
     }
   };
 }
