@@ -87,11 +87,12 @@ def run_command(main: Callable[[list[str] | None], int]) -> NoReturn:
             _flush_stdout()
         except BaseException as error:
             status = _report(error)
-    try:
-        _flush_stdout()
-    except (UserError, BrokenPipeError):
-        # The interpreter flushes once more at its exit; let that go nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:  # as where the shell has closed it: >&-
+                stream.flush()
+        except OSError:  # the interpreter flushes once more at its exit; let that go nowhere
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     sys.exit(status)
 
 

@@ -241,8 +241,9 @@ def test_a_full_disk_behind_stdout_is_one_sentence(main):
     assert_one_sentence(finished, "No space left on device")
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])  # what could not be written may be kept, or not
 @pytest.mark.parametrize("stream", [">&-", "2>&-", "2>/dev/full"])
-def test_a_closed_or_full_stream_changes_no_status(stream):
+def test_a_closed_or_full_stream_changes_no_status(stream, unbuffered):
     program = (
         "from runtime.errors import UserError, run_command\n"
         "def main(_):\n print('out')\n raise UserError('x is bad')\nrun_command(main)"
@@ -252,6 +253,7 @@ def test_a_closed_or_full_stream_changes_no_status(stream):
         capture_output=True,
         text=True,
         cwd=REPOSITORY,
+        env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
     )
     assert finished.returncode == 2
     assert finished.stderr in ("error: x is bad\n", "")
