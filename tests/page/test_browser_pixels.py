@@ -315,7 +315,7 @@ def test_how_long_it_takes(built_page: Path, open_page: Callable[..., Page]) -> 
     await draw(`model=${id}`);
     const taken = { face: [], grid: [] };
     for (const [view, times] of Object.entries(taken)) {
-      for (let seed = 0; seed < 20; seed++) {
+      for (let seed = 0; seed < (view === "face" ? 300 : 20); seed++) {
         const start = performance.now();
         await draw(`model=${id}&view=${view}&seed=${seed}`);
         times.push(performance.now() - start);
@@ -324,5 +324,9 @@ def test_how_long_it_takes(built_page: Path, open_page: Callable[..., Page]) -> 
     return taken;
     """
     for name in ("student", "cgan"):
-        one, many = (np.median(times) for times in ask(page, code, id=name).values())
-        print(f"{name}, median of 20: a face {one:.1f} ms, 25 faces {many:.0f} ms")
+        one, many = ask(page, code, id=name).values()
+        # The browser translates what it runs often once more, and better.
+        print(
+            f"{name}, medians: a face {np.median(one[:20]):.1f} ms, after 200 of them "
+            f"{np.median(one[200:]):.1f} ms, 25 faces {np.median(many):.0f} ms"
+        )
