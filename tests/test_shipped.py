@@ -20,6 +20,7 @@ from edgegan.runtime.score import score_images
 SAMPLES = Path(__file__).parents[1] / "samples"
 MODELS_TOLD_OF = {  # most bytes, recipe and size of latents
     "cgan": (4_000_000, "acgan", 64),
+    "cgan_student": (1_000_000, "student", 64),
     "dcgan": (4_000_000, "dcgan", 128),
     "student": (1_000_000, "student", 128),
     "wgan": (1_500_000, "wgan", 128),
@@ -37,11 +38,12 @@ def test_a_model_is_small_and_says_what_it_is(name: str) -> None:
     found = (metadata.recipe, metadata.image_size, metadata.latent_size)
     assert found == (recipe, 64, latent_size)
     assert metadata.images_seen > 100_000
-    assert (metadata.words is not None) == (name == "cgan")
+    assert (metadata.words is not None) == name.startswith("cgan")
 
 
-def test_the_conditional_model_takes_the_words_of_the_assignment() -> None:
-    words = Generator.load("cgan", "cpu").words
+@pytest.mark.parametrize("name", ["cgan", "cgan_student"])
+def test_conditional_models_take_the_words_of_the_assignment(name: str) -> None:
+    words = Generator.load(name, "cpu").words
     assert words is not None
     assert [(group.name, len(group.words)) for group in words.groups] == [
         ("hair", 12),

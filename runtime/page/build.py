@@ -30,7 +30,7 @@ from edgegan.runtime.page.onnxruntime_web import BINARY, CODE, onnxruntime_web
 from edgegan.runtime.show import describe_network
 from edgegan.runtime.words import Words
 
-DEFAULT_MODELS = ("student", "cgan")  # the second until a student of it is shipped
+DEFAULT_MODELS = ("student", "cgan_student")
 
 EXAMPLES = """\
 examples:

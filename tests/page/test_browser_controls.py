@@ -91,7 +91,7 @@ def face(generator: Generator, seed: int, number: int = 0, text: str | None = No
 
 @pytest.fixture(scope="module")
 def cgan() -> Generator:
-    return Generator.load("cgan", provider="cpu")
+    return Generator.load("cgan_student", provider="cpu")
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def student() -> Generator:
 
 
 def test_a_sentence_chooses_words(opened: Callable[..., Page], cgan: Generator) -> None:
-    page = opened("model=cgan&seed=7")
+    page = opened("model=cgan_student&seed=7")
     page.fill("#sentence", "Red eyes, BLUE hair.")
     caption = shown_after(page, lambda: page.press("#sentence", "Enter"))
     assert caption == "Face 0 of seed 7: blue hair, red eyes"
@@ -112,7 +112,7 @@ def test_a_sentence_chooses_words(opened: Callable[..., Page], cgan: Generator) 
 
 
 def test_what_is_wrong_with_a_sentence_stands_beside_it(opened: Callable[..., Page]) -> None:
-    page = opened("model=cgan&seed=7&text=blue+hair")
+    page = opened("model=cgan_student&seed=7&text=blue+hair")
     page.fill("#sentence", "blue hair geren eyes")
     page.press("#sentence", "Enter")
     error = page.locator("#sentence-error")
@@ -133,7 +133,7 @@ def test_what_is_wrong_with_a_sentence_stands_beside_it(opened: Callable[..., Pa
 def test_a_word_for_each_group_or_a_random_one(
     opened: Callable[..., Page], cgan: Generator
 ) -> None:
-    page = opened("model=cgan&seed=3")
+    page = opened("model=cgan_student&seed=3")
     page.select_option("#word-0", label="pink")
     wait(page, "document.querySelector('#sentence').value === 'pink hair'")
     _, content = saved(page, "#save")
@@ -145,7 +145,7 @@ def test_a_word_for_each_group_or_a_random_one(
 
 
 def test_two_words_are_mixed_by_a_slider(opened: Callable[..., Page], cgan: Generator) -> None:
-    page = opened("model=cgan&seed=7&text=blue+hair+red+eyes")
+    page = opened("model=cgan_student&seed=7&text=blue+hair+red+eyes")
     assert page.is_hidden("#percent-0")
     page.select_option("#mix-0", label="red")
     page.wait_for_selector("#percent-0")
@@ -182,7 +182,7 @@ def test_seed_and_face_number(opened: Callable[..., Page], student: Generator) -
 
 
 def test_the_next_drawing_has_new_noise_or_the_same(opened: Callable[..., Page]) -> None:
-    page = opened("model=cgan&seed=7")
+    page = opened("model=cgan_student&seed=7")
     shown_after(page, lambda: page.click("#draw"))
     drawn = state_of(page)
     assert drawn["seed"] != "7"
@@ -201,12 +201,12 @@ def test_the_next_drawing_has_new_noise_or_the_same(opened: Callable[..., Page])
 def test_a_grid_is_pythons_and_each_face_can_be_chosen(
     opened: Callable[..., Page], cgan: Generator
 ) -> None:
-    page = opened("model=cgan&seed=5&text=green+eyes")
+    page = opened("model=cgan_student&seed=5&text=green+eyes")
     shown_after(page, lambda: page.check("input[name=view][value=grid]", force=True))
     name, content = saved(page, "#save")
     images = cgan.images(5, 25, condition=cgan.condition(["green eyes"]))
     np.testing.assert_array_equal(picture(content), tight_grid(images, 5, 5, 2))
-    assert name == "cgan-seed5-face0-grid.png"
+    assert name == "cgan_student-seed5-face0-grid.png"
     tiles = page.locator("#tiles button")
     assert tiles.count() == 25
     assert tiles.nth(7).get_attribute("aria-label").startswith("Show face 7 alone: ")
@@ -254,7 +254,7 @@ def test_neighbours_are_clicked_through_and_back(opened: Callable[..., Page]) ->
 def test_a_walk_is_pythons_and_saved_as_an_animation(
     opened: Callable[..., Page], cgan: Generator
 ) -> None:
-    page = opened("model=cgan&seed=3&text=blue+hair+red+eyes", expected="it is full")
+    page = opened("model=cgan_student&seed=3&text=blue+hair+red+eyes", expected="it is full")
     go(page, "walk")
     page.fill("#walk-seed", "8")
     shown_after(page, lambda: page.press("#walk-seed", "Enter"))
@@ -269,7 +269,7 @@ def test_a_walk_is_pythons_and_saved_as_an_animation(
 
     name, content = saved(page, "#walk-save")
     animation = Image.open(io.BytesIO(content))
-    assert name == "cgan-seed3-face0-walk.png"
+    assert name == "cgan_student-seed3-face0-walk.png"
     assert (animation.n_frames, animation.info["duration"], animation.info["loop"]) == (16, 50, 0)
     there_and_back = [*range(9), *range(7, 0, -1)]
     for frame, number in enumerate(there_and_back):
@@ -355,7 +355,7 @@ def test_noise_goes_out_and_comes_back_as_picture_and_text(
 
 
 def test_noise_of_another_model_is_refused(opened: Callable[..., Page]) -> None:
-    page = opened("model=cgan")
+    page = opened("model=cgan_student")
     page.click("#noise-details summary")
     text = page.input_value("#noise-text")
     page.select_option("#model", "student")
@@ -383,20 +383,27 @@ def test_texts_are_copied(opened: Callable[..., Page], built_page: Path) -> None
 
 def test_a_pasted_state_is_drawn(opened: Callable[..., Page], cgan: Generator) -> None:
     page = opened("model=student&seed=1")
-    page.fill("#state", "https://example.org/p.html#model=cgan&text=blue+hair+red+eyes&seed=7")
+    page.fill(
+        "#state", "https://example.org/p.html#model=cgan_student&text=blue+hair+red+eyes&seed=7"
+    )
     caption = shown_after(page, lambda: page.press("#state", "Enter"))
     assert caption == "Face 0 of seed 7: blue hair, red eyes"
     expected = face(cgan, 7, 0, "blue hair red eyes")
     np.testing.assert_array_equal(picture(saved(page, "#save")[1]), expected)
     page.fill("#state", "model=nobody")
     page.press("#state", "Enter")
-    assert page.inner_text("#state-error") == "Model is 'nobody', expected one of student, cgan."
+    assert (
+        page.inner_text("#state-error")
+        == "Model is 'nobody', expected one of student, cgan_student."
+    )
     assert page.inner_text("#caption") == caption
 
 
 @pytest.mark.parametrize("view", ["face", "grid", "near", "walk"])
 def test_the_state_comes_back_from_the_address(opened: Callable[..., Page], view: str) -> None:
-    page = opened("model=cgan&text=blue+hair&mix=red+hair&percent=30&seed=7&face=4&near=3-20")
+    page = opened(
+        "model=cgan_student&text=blue+hair&mix=red+hair&percent=30&seed=7&face=4&near=3-20"
+    )
     go(page, view)
     state_of(page)
     address, content = page.evaluate("location.hash"), saved(page, "#save")[1]
@@ -429,7 +436,7 @@ def test_a_wrong_address_is_said_and_draws_all_the_same(opened: Callable[..., Pa
 
 
 def test_history_goes_back_and_walks_to_what_was_drawn(opened: Callable[..., Page]) -> None:
-    page = opened("model=cgan&seed=1&text=blue+hair+red+eyes")
+    page = opened("model=cgan_student&seed=1&text=blue+hair+red+eyes")
     shown_after(page, lambda: page.click("#next-face"))
     shown_after(page, lambda: page.select_option("#word-0", label="green"))
     faces = page.locator(".past-face")
@@ -467,7 +474,7 @@ def test_the_look_and_the_size_of_saved_faces(
 def test_models_and_their_files(opened: Callable[..., Page]) -> None:
     from edgegan.runtime.models import shipped_models
 
-    page = opened("model=cgan&text=blue+hair&seed=7")
+    page = opened("model=cgan_student&text=blue+hair&seed=7")
     page.select_option("#model", "student")
     page.wait_for_selector("#words-panel", state="hidden")
     assert state_of(page) == {"model": "student", "seed": "7"}
@@ -485,7 +492,7 @@ def test_models_and_their_files(opened: Callable[..., Page]) -> None:
 
 
 def test_everything_is_reached_by_keys_alone(opened: Callable[..., Page]) -> None:
-    page = opened("model=cgan&seed=7&view=grid")
+    page = opened("model=cgan_student&seed=7&view=grid")
     page.click("#noise-details summary")
     page.click("#about summary")
     page.wait_for_selector(".licence")
@@ -527,7 +534,7 @@ def test_faces_are_chosen_by_keys_alone(opened: Callable[..., Page]) -> None:
 
 @pytest.mark.parametrize("locale", ["en-US", "zh-TW"])
 def test_every_control_has_a_name(opened: Callable[..., Page], locale: str) -> None:
-    page = opened("model=cgan&seed=7&mix=red+hair&percent=30", locale=locale)
+    page = opened("model=cgan_student&seed=7&mix=red+hair&percent=30", locale=locale)
     assert page.get_attribute("#caption", "aria-live") == "polite"
     for view in VIEWS:
         go(page, view)
@@ -543,13 +550,13 @@ def test_every_control_has_a_name(opened: Callable[..., Page], locale: str) -> N
 
 
 def test_nothing_stays_english_in_chinese(opened: Callable[..., Page]) -> None:
-    page = opened("model=cgan&seed=7&mix=red+hair&percent=30", locale="zh-TW")
+    page = opened("model=cgan_student&seed=7&mix=red+hair&percent=30", locale="zh-TW")
     assert page.evaluate("document.documentElement.lang") == "zh-Hant"
     page.click("#about summary")
     page.wait_for_selector(".licence")
     names = re.compile(
         r"[a-z]*gan|PNG|Python|MB|onnx\S*|numpy|MIT|BSD"  # of things
-        r"|non_saturating|opset|latent|condition|image|u?int\d+|float32|N x"  # in the file
+        r"|non_saturating|student|distillation|opset|latent|condition|image|u?int\d+|float32|N x"
     )
     for view in VIEWS:
         go(page, view)
@@ -569,7 +576,7 @@ def test_nothing_stays_english_in_chinese(opened: Callable[..., Page]) -> None:
 
 @pytest.mark.parametrize("locale", ["en-US", "zh-TW"])
 def test_a_phone_shows_all_of_it(opened: Callable[..., Page], locale: str) -> None:
-    state = "model=cgan&seed=7&mix=red+hair+blue+eyes&percent=30,40&near=3-20"
+    state = "model=cgan_student&seed=7&mix=red+hair+blue+eyes&percent=30,40&near=3-20"
     page = opened(state, locale=locale, viewport=PHONE)
     page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true })")
     page.wait_for_selector(".licence")
@@ -595,7 +602,7 @@ def luminance(colour: str) -> float:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_can_be_read_in_light_and_dark(opened: Callable[..., Page], scheme: str) -> None:
-    page = opened("model=cgan&seed=abc", color_scheme=scheme)
+    page = opened("model=cgan_student&seed=abc", color_scheme=scheme)
     colours = page.evaluate(
         """() => ["#caption", ".hint:not(:empty)", "#draw", "#save", "#trouble", "legend", "#seed",
             ".segments label:has(:checked)", ".segments label:not(:has(:checked))"]
@@ -665,7 +672,7 @@ def damage(built_page: Path, folder: Path, what: str) -> Path:
     return damaged
 
 
-@pytest.mark.parametrize("model", ["student", "cgan"])
+@pytest.mark.parametrize("model", ["student", "cgan_student"])
 def test_where_a_model_is_damaged_another_one_draws(
     built_page: Path, open_page: Callable[..., Page], tmp_path: Path, model: str
 ) -> None:
@@ -688,7 +695,7 @@ def test_a_fault_in_a_part_of_the_page_is_said(opened: Callable[..., Page]) -> N
 
 
 def test_words_wait_for_the_model_that_is_opened(opened: Callable[..., Page]) -> None:
-    page = opened("model=cgan&seed=7&view=walk&to=seed%3D8")
+    page = opened("model=cgan_student&seed=7&view=walk&to=seed%3D8")
     locked = "[...document.querySelectorAll('#words-panel, #walk-sentence')].map((e) => e.disabled)"
     changed = page.evaluate(
         f"""() => {{
@@ -700,13 +707,13 @@ def test_words_wait_for_the_model_that_is_opened(opened: Callable[..., Page]) ->
     )
     assert changed == [True, True]
     page.wait_for_selector("#words-panel", state="hidden")
-    page.select_option("#model", "cgan")
+    page.select_option("#model", "cgan_student")
     page.wait_for_selector("#words-panel:not([hidden])")
     assert page.evaluate(f"() => {locked}") == [False, False]
 
 
 def test_a_sentence_is_not_mixed(opened: Callable[..., Page]) -> None:
-    mixed = "model=cgan&text=blue+hair&mix=red+hair&percent=30&seed=7"
+    mixed = "model=cgan_student&text=blue+hair&mix=red+hair&percent=30&seed=7"
     page = opened(f"{mixed}&view=walk&to=text%3Dblue%2Bhair%26mix%3Dred%2Bhair%26percent%3D30")
     for field in ("#sentence", "#walk-sentence"):
         page.fill(field, "green hair green eyes")
@@ -737,7 +744,7 @@ def test_without_scripts_the_page_says_so(browser: Any, built_page: Path) -> Non
 def test_screenshots_are_kept(opened: Callable[..., Page], tmp_path: Path, locale: str) -> None:
     folder = Path(os.environ.get("EDGEGAN_SCREENSHOTS", tmp_path))
     folder.mkdir(parents=True, exist_ok=True)
-    page = opened("model=cgan&text=blue+hair&seed=7", locale=locale)
+    page = opened("model=cgan_student&text=blue+hair&seed=7", locale=locale)
     for view, scheme in itertools.product(VIEWS, ("light", "dark")):
         go(page, view)
         page.emulate_media(color_scheme=scheme)

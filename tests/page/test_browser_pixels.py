@@ -95,7 +95,8 @@ def grids() -> Iterator[tuple[int, int]]:
 
 
 @pytest.mark.parametrize(
-    ("model", "text"), [("student", None), ("cgan", None), ("cgan", "blue hair red eyes")]
+    ("model", "text"),
+    [("student", None), ("cgan_student", None), ("cgan_student", "blue hair red eyes")],
 )
 def test_a_thousand_faces_are_pythons(
     built_page: Path, open_page: Callable[..., Page], model: str, text: str | None
@@ -109,13 +110,18 @@ def test_a_thousand_faces_are_pythons(
 
 
 def test_mixtures_of_words_are_pythons(built_page: Path, open_page: Callable[..., Page]) -> None:
-    page, generator = open_page(built_page), Generator.load("cgan", provider="cpu")
+    page, generator = open_page(built_page), Generator.load("cgan_student", provider="cpu")
     assert generator.words is not None
     random = np.random.default_rng(1)
     latents = generator.latents(3, 30)  # more than are computed at once
     conditions = random.random((30, generator.words.size), np.float32)
     drawn = pixels(
-        page, IMAGES_OF, 64, id="cgan", latents=as_text(latents), conditions=as_text(conditions)
+        page,
+        IMAGES_OF,
+        64,
+        id="cgan_student",
+        latents=as_text(latents),
+        conditions=as_text(conditions),
     )
     np.testing.assert_array_equal(drawn, generator.images_of(latents, conditions))
 
@@ -190,7 +196,7 @@ def test_arrays_that_do_not_fit_are_refused(
 ) -> None:
     made = f"new Float32Array({latents}), {conditions} && new Float32Array({conditions})"
     code = f"""
-    const model = await open("cgan");
+    const model = await open("cgan_student");
     try {{ await model.images({made}); }} catch (error) {{ return error.name; }}
     """
     assert ask(open_page(built_page), code) == "TypeError"
@@ -323,7 +329,7 @@ def test_how_long_it_takes(built_page: Path, open_page: Callable[..., Page]) -> 
     }
     return taken;
     """
-    for name in ("student", "cgan"):
+    for name in ("student", "cgan_student"):
         one, many = ask(page, code, id=name).values()
         # The browser translates what it runs often once more, and better.
         print(
