@@ -1,6 +1,7 @@
 /** From a state to the numbers that a model draws: latents, and conditions where it takes words. */
 
 import { lerp, slerp, walk } from "./interpolation.js";
+import { joined } from "./joined.js";
 import { drawLatents } from "./latents.js";
 import { NEIGHBOURS, neighbour } from "./neighbours.js";
 import { faceOf, TILES } from "./state.js";
@@ -67,7 +68,7 @@ export function conditionOf(words, face, index = face.face) {
   const mixed = face.mixes.map((mix, group) =>
     mix === null ? first[group] : lerp(first[group], second[group], [mix.percent / 100]),
   );
-  return joined(mixed);
+  return joined(Float32Array, mixed);
 }
 
 /** @param {ModelFacts} facts @param {Words | null} words @param {Face} face @returns {Numbers} */
@@ -84,7 +85,12 @@ function grid(facts, words, face) {
   const { latentSize, distribution } = facts;
   const latents = drawLatents(face.seed, TILES, latentSize, distribution, face.face);
   const indices = Array.from({ length: TILES }, (_, place) => face.face + BigInt(place));
-  const conditions = words && joined(indices.map((index) => conditionOf(words, face, index)));
+  const conditions =
+    words &&
+    joined(
+      Float32Array,
+      indices.map((index) => conditionOf(words, face, index)),
+    );
   return { count: TILES, latents, conditions };
 }
 
@@ -106,8 +112,13 @@ function neighbourhood(facts, words, state) {
   const condition = words && conditionOf(words, state);
   return {
     count: TILES,
-    latents: joined(near),
-    conditions: condition && joined(near.map(() => condition)),
+    latents: joined(Float32Array, near),
+    conditions:
+      condition &&
+      joined(
+        Float32Array,
+        near.map(() => condition),
+      ),
   };
 }
 
@@ -128,15 +139,4 @@ function path(facts, words, from, to, frames) {
     latents: walk([latentOf(facts, from), latentOf(facts, to)], frames, slerp),
     conditions: words && walk([conditionOf(words, from), conditionOf(words, to)], frames, lerp),
   };
-}
-
-/** @param {Float32Array[]} parts */
-function joined(parts) {
-  const whole = new Float32Array(parts.reduce((size, part) => size + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }

@@ -7,6 +7,7 @@
 
 import { crc32 } from "./crc32.js";
 import { UserError } from "./errors.js";
+import { joined } from "./joined.js";
 
 /** @typedef {{width: number, height: number, rgb: Uint8Array | Uint8ClampedArray}} Picture */
 
@@ -25,7 +26,7 @@ const MOST_PIXELS = 2 ** 23; // read, so that no file fills the memory: the long
  * @returns {Promise<Uint8Array<ArrayBuffer>>} the file
  */
 export async function encodePng({ width, height, rgb }) {
-  return joined([
+  return joined(Uint8Array, [
     Uint8Array.from(SIGNATURE),
     chunk("IHDR", header(width, height)),
     chunk("IDAT", await compressed(rgb, width, height)),
@@ -54,12 +55,14 @@ export async function encodeAnimation(frames, framesPerSecond) {
     const data = known.get(frame) ?? (await compressed(frame.rgb, width, height));
     known.set(frame, data);
     const delay = Uint8Array.of(0, 1, framesPerSecond >> 8, framesPerSecond & 255, 0, 0);
-    parts.push(chunk("fcTL", joined([numbers32(order++, width, height, 0, 0), delay])));
+    parts.push(chunk("fcTL", joined(Uint8Array, [numbers32(order++, width, height, 0, 0), delay])));
     parts.push(
-      place === 0 ? chunk("IDAT", data) : chunk("fdAT", joined([numbers32(order++), data])),
+      place === 0
+        ? chunk("IDAT", data)
+        : chunk("fdAT", joined(Uint8Array, [numbers32(order++), data])),
     );
   }
-  return joined([...parts, chunk("IEND", new Uint8Array())]);
+  return joined(Uint8Array, [...parts, chunk("IEND", new Uint8Array())]);
 }
 
 /**
@@ -91,19 +94,19 @@ export async function decodePng(file) {
     );
   }
   const data = chunks.filter(({ kind }) => kind === "IDAT").map((part) => part.data);
-  const rows = await inflated(joined(data), height * (1 + width * channels));
+  const rows = await inflated(joined(Uint8Array, data), height * (1 + width * channels));
   return { width, height, rgb: withoutAlpha(unfiltered(rows, width, height, channels), channels) };
 }
 
 /** @param {number} width @param {number} height */
 function header(width, height) {
-  return joined([numbers32(width, height), Uint8Array.of(8, 2, 0, 0, 0)]);
+  return joined(Uint8Array, [numbers32(width, height), Uint8Array.of(8, 2, 0, 0, 0)]);
 }
 
 /** @param {string} kind @param {Uint8Array} data */
 function chunk(kind, data) {
-  const named = joined([new TextEncoder().encode(kind), data]);
-  return joined([numbers32(data.length), named, numbers32(crc32(named))]);
+  const named = joined(Uint8Array, [new TextEncoder().encode(kind), data]);
+  return joined(Uint8Array, [numbers32(data.length), named, numbers32(crc32(named))]);
 }
 
 /** @param {Uint8Array} file @returns {{kind: string, data: Uint8Array}[]} */
@@ -168,7 +171,7 @@ async function streamed(data, transform, most = Number.POSITIVE_INFINITY) {
   for (let size = 0; ; ) {
     const { done, value } = await reader.read();
     if (done) {
-      return joined(parts);
+      return joined(Uint8Array, parts);
     }
     size += value.length;
     if (size > most) {
@@ -235,17 +238,6 @@ function numbers32(...values) {
 /** @param {Uint8Array} bytes */
 function viewOf(bytes) {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-/** @param {Uint8Array[]} parts */
-function joined(parts) {
-  const whole = new Uint8Array(parts.reduce((size, part) => size + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }
 
 function damaged() {
