@@ -173,6 +173,11 @@ def test_seed_and_face_number(opened: Callable[..., Page], student: Generator) -
     caption = shown_after(page, lambda: page.click("#previous-face"))
     assert caption == "Face 42 of seed 9223372036854775807"
     np.testing.assert_array_equal(picture(saved(page, "#save")[1]), face(student, 2**63 - 1, 42))
+    page.fill("#face-number", "1")
+    shown_after(page, lambda: page.press("#face-number", "Enter"))
+    page.focus("#previous-face")
+    shown_after(page, lambda: page.keyboard.press("Enter"))  # it disables itself
+    assert page.evaluate("document.activeElement.id") == "next-face"
     shown_after(page, lambda: page.click("#random-seed"))
     assert page.input_value("#face-number") == "0"
     for field, wrong in (("#seed", "-1"), ("#seed", "2e3"), ("#face-number", "x")):
@@ -247,6 +252,10 @@ def test_neighbours_are_clicked_through_and_back(opened: Callable[..., Page]) ->
     shown_after(page, lambda: page.keyboard.press("Enter"))
     assert page.evaluate("document.activeElement.id") == "noise-summary"
     assert "near" not in state_of(page)
+    shown_after(page, lambda: tiles.nth(13).click())
+    page.focus("#near-back")
+    shown_after(page, lambda: page.keyboard.press("Enter"))  # it disables itself
+    assert page.evaluate("document.activeElement.id") == "near-angle"
     shown_after(page, lambda: tiles.nth(12).click())
     assert "view" not in state_of(page)
 

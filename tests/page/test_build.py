@@ -10,7 +10,11 @@ import json
 import os
 import re
 import shutil
+import signal
+import subprocess
+import sys
 import tarfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -349,6 +353,27 @@ def test_without_a_network_it_is_told(tmp_path: Path, registry: Registry) -> Non
         tmp_path, r"could not be fetched \(npm pack onnxruntime-web@1.30.0 ended with status 1\)"
     )
     assert not (tmp_path / "cache").exists()
+
+
+def test_a_builder_killed_while_npm_fetches_leaves_nothing_half(
+    build: Callable[..., Path], registry: Registry, tmp_path: Path
+) -> None:
+    registry.do(
+        f"echo half > onnxruntime-web-1.30.0.tgz; echo $$ > {tmp_path}/npm.pid; exec sleep 60"
+    )
+    page, pid = tmp_path / "page.html", tmp_path / "npm.pid"
+    command = [sys.executable, "-m", "edgegan", "page", "student", "-o", str(page)]
+    path = os.pathsep.join([str(registry.npm.parent), os.environ["PATH"]])
+    builder = subprocess.Popen(command, env={**os.environ, "PATH": path})
+    while not (pid.exists() and pid.read_text()):
+        assert builder.poll() is None
+        time.sleep(0.02)
+    builder.kill()
+    builder.wait()
+    os.kill(int(pid.read_text()), signal.SIGKILL)  # npm, which would end by itself
+    assert not page.exists()
+    registry.give(CONTENTS)
+    assert part(read(build("student")), "/onnxruntime.mjs") == CONTENTS[onnxruntime_web.CODE]
 
 
 @pytest.mark.parametrize("name", CONTENTS)

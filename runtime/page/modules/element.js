@@ -50,6 +50,20 @@ export function onClick(id, act) {
 }
 
 /**
+ * Disable a control, or not. One that is disabled loses the focus: another gets it.
+ *
+ * @param {HTMLButtonElement} control
+ * @param {boolean} disabled
+ * @param {HTMLElement} next
+ */
+export function disable(control, disabled, next) {
+  if (disabled && document.activeElement === control) {
+    next.focus();
+  }
+  control.disabled = disabled;
+}
+
+/**
  * The radio buttons of a name.
  *
  * @param {string} name

@@ -2,9 +2,9 @@
 
 import { UserError } from "./errors.js";
 import { bytesOf } from "./parts.js";
-import { Words } from "./words.js";
 
 /** @typedef {import("./parts.js").ModelFacts} ModelFacts */
+/** @typedef {import("./words.js").Words} Words */
 
 /**
  * What is used of a session of onnxruntime-web.
@@ -40,28 +40,29 @@ export class Model {
 
   /**
    * @param {ModelFacts} facts
+   * @param {Words | null} words the groups of words that it takes; null where it takes none
    * @param {Session} session
    */
-  constructor(facts, session) {
+  constructor(facts, words, session) {
     this.facts = facts;
-    /** The groups of words that it takes; null where it takes none. */
-    this.words = facts.words === null ? null : Words.fromJson(facts.words);
+    this.words = words;
     this.#session = session;
   }
 
   /**
    * @param {ModelFacts} facts one of models()
+   * @param {Words | null} words as the facts have them
    * @returns {Promise<Model>}
    * @throws {UserError} the page is damaged, or the browser cannot run it: no SIMD, no memory
    */
-  static async open(facts) {
+  static async open(facts, words) {
     const [ort, content] = await Promise.all([onnxruntime(), bytesOf(facts.id)]);
     try {
       const session = await ort.InferenceSession.create(content, {
         executionProviders: ["wasm"],
         logSeverityLevel: 4, // what fails is thrown, and what is only slow is no error
       });
-      return new Model(facts, session);
+      return new Model(facts, words, session);
     } catch (error) {
       throw new UserError(`this browser cannot run ${facts.title}: ${firstLine(error)}`);
     }

@@ -1,6 +1,6 @@
 /** Neighbours: how far away they are, and back from one. */
 
-import { byId } from "./element.js";
+import { byId, disable } from "./element.js";
 import { say } from "./languages.js";
 
 /** @param {import("./studio.js").Studio} studio @returns {() => void} what shows the state anew */
@@ -21,6 +21,6 @@ export function nearPanel(studio) {
       angle.value = String(state.degrees);
     }
     output.textContent = say("degrees", { degrees: state.degrees });
-    back.disabled = state.steps.length === 0;
+    disable(back, state.steps.length === 0, angle);
   };
 }

@@ -2,7 +2,7 @@
 
 import { paint } from "./canvas.js";
 import { latentOf } from "./drawing.js";
-import { byId, onClick, radios } from "./element.js";
+import { byId, disable, onClick, radios } from "./element.js";
 import { UserError } from "./errors.js";
 import { fill, tried, whenTyped } from "./field.js";
 import { copy, save } from "./files.js";
@@ -33,7 +33,7 @@ export function noisePanel(studio) {
   const drop = byId("noise-drop", HTMLButtonElement);
   const summary = byId("noise-summary", HTMLElement);
   const previous = byId("previous-face", HTMLButtonElement);
-
+  const next = byId("next-face", HTMLButtonElement);
   const keeping = byId("noise-keeping", HTMLElement);
 
   const ofSeed = { ...NOISE_OF_SEED, wordSeed: null };
@@ -92,7 +92,7 @@ export function noisePanel(studio) {
     fill(seed, seedError, String(state.seed));
     fill(number, numberError, String(state.face));
     keeping.hidden = studio.words === null; // without words the same face would come again
-    previous.disabled = state.face === 0n;
+    disable(previous, state.face === 0n, next);
     const drawn = now();
     paint(picture, noiseToPicture(drawn));
     fill(text, error, noiseToText(drawn));
