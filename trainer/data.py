@@ -41,7 +41,7 @@ from edgegan.runtime.words import Words
 from edgegan.trainer.framework import mx
 from edgegan.trainer.recipe import VALUE_RANGES
 
-PACKING_VERSION = 1  # of decoding, fitting and grouping: another one packs all sets again
+PACKING_VERSION = 2  # of decoding, fitting and grouping: another one packs all sets again
 MOST_REASONS = 8  # that are told of what was left out
 MOST_BAD = 0.01  # of all pictures; more than that is no accident
 
@@ -343,7 +343,9 @@ def _write_records(
             digest.update(picture.tobytes())
             header = mx.recordio.IRHeader(0, form.label(number), len(kept), 0)
             bgr = np.ascontiguousarray(picture[:, :, ::-1])
-            _, encoded = cv2.imencode(".png", bgr, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+            _, encoded = cv2.imencode(
+                ".bmp", bgr
+            )  # read 15 times as fast as PNG, 1.4 times as large
             writer.write_idx(len(kept), mx.recordio.pack(header, encoded.tobytes()))
             hashes += hashlib.sha256(content).digest()
             thumbnails += thumbnail(whole).tobytes()

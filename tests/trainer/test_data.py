@@ -914,7 +914,7 @@ def test_words_are_part_of_what_is_packed(tmp_path: Path, decoded: list[int]) ->
 def test_without_words_sets_are_named_and_written_as_ever(tmp_path: Path) -> None:
     folder = tagged_pictures(tmp_path / "faces", ["a", "b"])
     with open_set(folder) as found:
-        told = f"1\n{SIZE} x {SIZE}\n{found.signature}"
+        told = f"2\n{SIZE} x {SIZE}\n{found.signature}"
     packed = pack(folder, SIZE)
     assert packed.path.stem == hashlib.sha256(told.encode()).hexdigest()[:24]
     reader = data.open_records(packed)
