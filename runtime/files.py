@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from edgegan.runtime.errors import UserError
 
@@ -29,11 +29,17 @@ BEGINNINGS = {
     ".gif": b"GIF8",
     ".webp": b"RIFF",
     ".onnx": b"\x08",
-    ".html": b"<",
     ".json": b"{",
 }
-MOST_BEGINNING = 64  # bytes
+MOST_BEGINNING = 4_096  # bytes
 MOST_TRIES = 100  # at a lock whose file its holders remove
+
+
+class Kind(NamedTuple):
+    """What a file has to be that is replaced: what that is called, and how its content begins."""
+
+    name: str
+    beginning: re.Pattern[bytes]
 
 
 @contextmanager
@@ -215,11 +221,12 @@ def check_folder(path: Path) -> None:
         raise UserError(f"cannot write to the folder {path}: no permission to write in {there}")
 
 
-def check_new_file(option: str, path: Path) -> None:
+def check_new_file(option: str, path: Path, kind: Kind | None = None) -> None:
     """Raise UserError where a file cannot be written, or something else of that name would go.
 
-    A file that is there may be replaced by one of its own kind only, which is told by its suffix
-    and how it begins: before long work, not after.
+    A file that is there may be replaced by one of its own kind only, which is told by how it
+    begins: before long work, not after. Without ``kind`` that is what its suffix says, a key of
+    BEGINNINGS.
     """
     target = Path(os.path.realpath(path))
     there = _regular_file(target, path)
@@ -233,10 +240,12 @@ def check_new_file(option: str, path: Path) -> None:
             beginning = file.read(MOST_BEGINNING).lstrip()
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror or error}") from error
-    if beginning and not beginning.startswith(BEGINNINGS[path.suffix.lower()]):
+    if kind is None:
+        start = re.compile(re.escape(BEGINNINGS[path.suffix.lower()]))
+        kind = Kind(f"{path.suffix} file by its content", start)
+    if beginning and not kind.beginning.match(beginning):
         raise UserError(
-            f"{option} is {path}, a file that is there and is no {path.suffix} file by its "
-            "content: choose another name"
+            f"{option} is {path}, a file that is there and is no {kind.name}: choose another name"
         )
 
 

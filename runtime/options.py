@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from edgegan.runtime.errors import UserError, quoted
-from edgegan.runtime.files import BEGINNINGS, check_folder, check_new_file
+from edgegan.runtime.files import BEGINNINGS, Kind, check_folder, check_new_file
 from edgegan.runtime.latent import parse_digits, parse_seed
 
 DEFAULT_MODEL = "dcgan"
@@ -20,7 +20,7 @@ MOST_OF_ANYTHING = 1_000_000_000_000  # images or steps: more than anybody waits
 PROVIDERS = ("auto", "cpu", "cuda", "tensorrt", "openvino")
 THROUGHPUT, LATENCY = "throughput", "latency"
 PREFERENCES = (THROUGHPUT, LATENCY)
-FILE_SUFFIXES = {*BEGINNINGS, ".jpg", ".jpeg", ".npz", ".rec", ".yaml", ".zip"}
+FILE_SUFFIXES = {*BEGINNINGS, ".html", ".jpg", ".jpeg", ".npz", ".rec", ".yaml", ".zip"}
 
 
 def whole_number(option: str, least: int, greatest: int = MOST_OF_ANYTHING) -> Callable[[str], int]:
@@ -63,13 +63,15 @@ def named_path(option: str) -> Callable[[str], Path]:
     return parse
 
 
-def output_file(option: str, *suffixes: str) -> Callable[[str], Path]:
+def output_file(option: str, *suffixes: str, kind: Kind | None = None) -> Callable[[str], Path]:
     """An argparse type: the path of a file of such a kind, or a UserError that names the option.
 
-    One that is there has to be of the kind that its suffix says, and it can be written.
+    One that is there has to be of its kind, and it can be written.
 
     Args:
-        suffixes: keys of BEGINNINGS.
+        suffixes: what its name may end in.
+        kind: what one that is there has to be; without it that is what its suffix says, and the
+            suffixes are keys of BEGINNINGS.
     """
     *others, last = suffixes
     expected = f"{', '.join(others)} or {last}" if others else last
@@ -78,7 +80,7 @@ def output_file(option: str, *suffixes: str) -> Callable[[str], Path]:
         path = Path(text)
         if path.suffix.lower() not in suffixes:
             raise UserError(f"{option} is {text!r}, expected a {expected} file")
-        check_new_file(option, path)
+        check_new_file(option, path, kind)
         return path
 
     return parse

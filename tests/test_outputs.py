@@ -18,6 +18,8 @@ from edgegan.runtime import generate, interpolate, run_gan
 from edgegan.runtime.errors import UserError
 from edgegan.runtime.grid import write_png
 from edgegan.runtime.options import output_file, output_folder
+from edgegan.runtime.page import build
+from edgegan.runtime.page.onnxruntime_web import SHA256
 from edgegan.runtime.run_folder import BEST, GRIDS, JUDGE, LAST, RECIPE
 from edgegan.trainer import distil, fit, train_colour_classifier
 from edgegan.trainer.report import __main__ as report
@@ -110,7 +112,65 @@ def test_a_runs_events_are_not_written_over(tmp_path: Path) -> None:
     (tmp_path / "events.1").write_bytes(b"\x18\0\0\0\0\0\0\0 an event")
     (tmp_path / "report.html").symlink_to(tmp_path / "events.1")
     words = [tmp_path, "-o", tmp_path / "report.html"]
-    assert_refused(report.main, words, r"is no \.html file by its content", tmp_path)
+    assert_refused(report.main, words, "is no page that edgegan report wrote", tmp_path)
+
+
+HEAD = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{}</title>
+"""
+POLICY = (
+    """<meta http-equiv="Content-Security-Policy" content="default-src 'none'; """
+    """script-src 'sha256-AAAA' blob: 'wasm-unsafe-eval'">"""
+)
+HOMEPAGES = [
+    "<!doctype html>\n<title>Me</title>\n<p>Hello",
+    HEAD.format("edgegan") + "</head>\n<body>My homework",
+    HEAD.format("Me") + POLICY,
+    "<p>" + "x" * 10_000 + HEAD.format("edgegan") + POLICY,
+    "edgegan",
+]
+
+
+@pytest.fixture
+def built(monkeypatch: pytest.MonkeyPatch) -> bytes:
+    """A page that draws, but for what runs its models."""
+    nothing = dict.fromkeys(SHA256, b"")
+    monkeypatch.setattr("edgegan.runtime.page.build.onnxruntime_web", lambda: nothing)
+    return build.build([])
+
+
+@pytest.mark.parametrize("command", [build.main, report.main])
+@pytest.mark.parametrize("homepage", HOMEPAGES)
+def test_a_page_of_others_is_not_written_over(
+    tmp_path: Path, homepage: str, command: Command
+) -> None:
+    output = tmp_path / "index.html"
+    output.write_text(homepage)
+    words = ["student" if command is build.main else tmp_path, "-o", output]
+    by = "built" if command is build.main else "wrote"
+    sentence = rf"index\.html, a file that is there and is no page that edgegan \w+ {by}: choose"
+    assert_refused(command, words, sentence, tmp_path)
+
+
+def test_a_page_is_replaced_by_one_of_the_same_command(tmp_path: Path, built: bytes) -> None:
+    """Also by its beginning alone, and one of an older version."""
+    older = (HEAD.format("edgegan") + POLICY).encode()
+    reported = HEAD.format("Training runs: a, b").replace("doctype", "DOCTYPE").encode()
+    output = tmp_path / "index.html"
+    build_page = output_file("--output", ".html", kind=build.BUILT)
+    write_report = output_file("--output", ".html", kind=report.WRITTEN)
+    for content, own, other in (
+        *((content, build_page, write_report) for content in (built, built[:2000], older)),
+        (reported, write_report, build_page),
+    ):
+        output.write_bytes(content)
+        assert own(str(output)) == output
+        with pytest.raises(UserError, match="is no page that edgegan"):
+            other(str(output))
 
 
 def test_pictures_are_not_written_over(tmp_path: Path) -> None:
@@ -170,7 +230,6 @@ BEGINNINGS = {
     ".gif": b"GIF89a",
     ".webp": b"RIFF\x10\0\0\0WEBP",
     ".onnx": b"\x08\x08\x12\x07edgegan",
-    ".html": b"\n\n<!doctype html>",
     ".json": b'{\n  "benchmark": 1',
     ".npz": b"PK\x03\x04",
 }

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from edgegan.runtime.errors import UserError, add_debug_option, run_command
-from edgegan.runtime.files import check_not_read, write_bytes
+from edgegan.runtime.files import Kind, check_not_read, write_bytes
 from edgegan.runtime.metadata import GENERATOR, TrainingPictures
 from edgegan.runtime.models import find_model, shipped_models
 from edgegan.runtime.network import Network
@@ -41,6 +41,16 @@ examples:
 FOLDER = Path(__file__).parent
 # Where they stand in page.html, and what comes there.
 HEAD, PARTS = "<!-- build: head -->", "<!-- build: parts -->"
+# How all built pages begin, also of earlier versions. Others may have the title, not the policy.
+BUILT = Kind(
+    "page that edgegan page built",
+    re.compile(
+        rb"<!doctype html>.*<title>edgegan</title>.*"
+        rb"<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
+        rb"script-src 'sha256-",
+        re.DOTALL,
+    ),
+)
 # As boot.js finds them too: at the beginning of a line, so that comments name modules freely.
 IMPORT = re.compile(r'^(?:import|export)\s(?:[\w*{}\s,$]+\sfrom\s)?"\./([\w.-]+)"', re.MULTILINE)
 # What stands for bytes: all that is printed in ASCII but what means something in HTML.
@@ -263,7 +273,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "-o",
         "--output",
-        type=output_file("--output", ".html"),
+        type=output_file("--output", ".html", kind=BUILT),
         required=True,
         metavar="PAGE",
         help="write the page to this .html file",

@@ -298,13 +298,17 @@ def test_a_model_is_not_written_over(
 ) -> None:
     """Even where it has the suffix of a page and begins as one does, which no model can."""
     model = tmp_path / "model.html"
-    model.write_text("<!doctype html>")
+    beginning = (
+        """<!doctype html><title>edgegan</title><meta http-equiv="Content-Security-Policy" """
+    )
+    beginning += """content="default-src 'none'; script-src 'sha256-"""
+    model.write_text(beginning)
     way(model, tmp_path / "page.html")
     with pytest.raises(UserError, match=r"--output would write to .*model\.html.*, which is read"):
         main([str(model), "-o", str(tmp_path / "page.html")])
     with pytest.raises(UserError, match=r"expected a \.html file"):
         main(["student", "-o", str(make_generator())])
-    assert model.read_text() == "<!doctype html>"
+    assert model.read_text() == beginning
 
 
 # onnxruntime-web

@@ -237,6 +237,7 @@ def test_page_is_the_same_each_time(tmp_path: Path) -> None:
     for _ in range(2):
         page_of(tmp_path, run)
         pages.append((tmp_path / "report.html").read_bytes())
+        (tmp_path / "report.html").write_bytes(pages[0][:200])  # is replaced all the same
     assert pages[0] == pages[1]
 
 

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import re
 
 from edgegan.runtime.errors import UserError, add_debug_option, run_command, say
-from edgegan.runtime.files import write_bytes
+from edgegan.runtime.files import Kind, write_bytes
 from edgegan.runtime.options import named_path, output_file
 from edgegan.trainer.report.page import render
 from edgegan.trainer.report.runs import read_runs
+
+# How all pages begin that this has ever written.
+WRITTEN = Kind(
+    "page that edgegan report wrote",
+    re.compile(
+        rb'<!DOCTYPE html>\s*<html lang="en">\s*<head>\s*(<meta [^>]*>\s*)*<title>Training runs: '
+    ),
+)
 
 EXAMPLES = """\
 examples:
@@ -52,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "-o",
         "--output",
-        type=output_file("--output", ".html"),
+        type=output_file("--output", ".html", kind=WRITTEN),
         required=True,
         help="write the page to this .html file",
     )
