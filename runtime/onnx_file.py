@@ -34,6 +34,7 @@ VARINT, EIGHT_BYTES, LENGTH, FOUR_BYTES = 0, 1, 2, 5  # wire types
 MOST_VARINT_BYTES = 10
 MOST_INTEGER = 2**31
 
+BEGINNING = b"\x08"  # of the version of the format, which has the least number of a model's fields
 ORT_FORMAT = b"ORTM"  # at bytes 4 to 7: onnxruntime's own format, which it opens as well
 STANDARD_DOMAINS = ("", "ai.onnx")
 FORBIDDEN_OPERATORS = (
@@ -84,15 +85,20 @@ def check_model(content: bytes, name: str | Path) -> None:
         HarmfulModel: it has external data, control flow, random operators, those of another domain,
             or what else none of our files has: functions, subgraphs, sparse weights, fields that
             onnx.proto lacks.
-        UserError: it is no protobuf message, or onnxruntime's own format.
+        UserError: it is empty, something else, damaged, or onnxruntime's own format.
     """
+    if not content:
+        raise UserError(f"{name} is empty, expected an ONNX model")
     if content[4:8] == ORT_FORMAT:
         raise UserError(f"{name} is in onnxruntime's own format, expected an ONNX file")
     try:
         _check_fields(memoryview(content), MODEL)
-    except _HarmError as harm:
-        raise HarmfulModel(f"{name} has {harm}") from None
-    except _BrokenError as reason:
+        _check_graph(memoryview(content))
+    except (_HarmError, _BrokenError) as reason:
+        if not content.startswith(BEGINNING):
+            raise UserError(f"{name} is no ONNX model") from None
+        if isinstance(reason, _HarmError):
+            raise HarmfulModel(f"{name} has {reason}") from None
         raise UserError(
             f"{name} is not a whole ONNX model: {reason} ({len(content)} bytes read)"
         ) from None
@@ -154,6 +160,11 @@ def _check_fields(message: memoryview, allowed: Fields) -> None:
         if check is None:
             raise _HarmError(f"a field {number} that ONNX models have not, expected an ONNX model")
         check(value)
+
+
+def _check_graph(message: memoryview) -> None:
+    if not any(number == MODEL_GRAPH for number, _ in _fields(message)):
+        raise _BrokenError("it has no graph")
 
 
 def _all(check: Callable[[Value], object], *numbers: int) -> dict[int, Callable[[Value], object]]:

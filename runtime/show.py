@@ -158,7 +158,7 @@ def _part_of(path: Path) -> str:
     except HarmfulModel:
         raise
     except UserError as error:
-        if not path.is_file():
+        if not path.is_file() or path.suffix == ".onnx":
             raise
         raise UserError(
             f"{path} is neither an ONNX model nor a checkpoint nor a run's folder"

@@ -331,6 +331,8 @@ def test_what_is_none_of_ours(
     (tmp_path / "text.txt").write_text("text")
     neither = "text.txt is neither an ONNX model nor a checkpoint nor a run's folder"
     assert refusal(tmp_path / "text.txt").endswith(neither)
+    (tmp_path / "text.onnx").write_text("text")
+    assert refusal(tmp_path / "text.onnx").endswith("text.onnx is no ONNX model")
     others = make_generator("others.onnx", metadata={})
     assert "others.onnx is not a generator of this project" in refusal(others)
     assert "folder without a run" in refusal(tmp_path)

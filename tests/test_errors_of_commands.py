@@ -352,6 +352,11 @@ def expect_one_sentence(what: str, answer: Answer) -> None:
         assert (len(lines), lines[0][:7]) == (1, "error: "), (what, answer)
 
 
+def is_model(argument: Argument) -> bool:
+    """Whether it is a model that is read."""
+    return (argument.kind, argument.suffix) == ("in", ".onnx")
+
+
 def test_every_command_is_tried() -> None:
     every = [*(argument.words for argument in ARGUMENTS), *WHOLE_NUMBERS]
     tried = {words.split()[0] for words in every}
@@ -368,6 +373,23 @@ def test_a_bad_path_is_one_sentence(
         words = split(argument.words, place, place.make(what, argument.suffix))
         with as_nobody() if "locked" in what else nullcontext():
             expect_one_sentence(what, run(words))
+
+
+@pytest.mark.parametrize("argument", [each for each in ARGUMENTS if is_model(each)], ids=str)
+def test_every_command_says_the_same_of_what_is_no_model(
+    argument: Argument, place: Place, run: Callable[[list[str]], Answer]
+) -> None:
+    text = place.folder / "text.onnx"
+    text.write_text("my notes")
+    cut = place.folder / "cut.onnx"
+    cut.write_bytes(Path(place.words["model"]).read_bytes()[:1000])
+    for path, sentence in (
+        (place.make("empty", ".onnx"), " is empty, expected an ONNX model\n"),
+        (str(text), " is no ONNX model\n"),
+        (str(cut), " is not a whole ONNX model: field 7 ends too early (1000 bytes read)\n"),
+    ):
+        answer = run(split(argument.words, place, path))
+        assert answer == (2, f"error: {path}{sentence}")
 
 
 @pytest.mark.parametrize("argument", [each for each in ARGUMENTS if each.kind != "in"], ids=str)

@@ -241,6 +241,7 @@ def external_in_wire(message: bytes) -> bool:
     return any(map(_is_external, tensors(onnx.load_model_from_string(message))))
 
 
+VERSION = field(1, 8)  # of the format, with which models begin
 WEIGHT = external().SerializeToString()
 
 
@@ -267,7 +268,8 @@ def test_it_is_not_hidden_by_how_the_file_is_written(content: bytes) -> None:
 
 def test_a_field_number_of_more_than_32_bits_hides_nothing() -> None:
     """Some readers keep the lower half of it, which is the field 7, a graph."""
-    hidden = varint(2**32 + (7 << 3 | 2)) + varint(len(field(5, WEIGHT))) + field(5, WEIGHT)
+    graph = varint(len(field(5, WEIGHT))) + field(5, WEIGHT)
+    hidden = VERSION + varint(2**32 + (7 << 3 | 2)) + graph
     with pytest.raises(UserError, match="not a whole ONNX model: a field has the number"):
         check_model(hidden, "m")
 
@@ -296,10 +298,44 @@ def test_a_field_number_of_more_than_32_bits_hides_nothing() -> None:
         field(7, b"\x3a") * 3,
     ],
 )
-def test_a_broken_file_is_no_model(content: bytes) -> None:
+def test_a_broken_file_is_no_whole_model(content: bytes) -> None:
     expected = r"^bad\.onnx is not a whole ONNX model: .* \(\d+ bytes read\)$"
     with pytest.raises(UserError, match=expected):
+        check_model(VERSION + content, "bad.onnx")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"no model\n",
+        b"\n",
+        b"\xef\xbb\xbfmy notes",
+        b"* a list of what is still to be done, and what not\n",
+        b'"number","text","one more column","the last of the columns"\n1,blue hair,2,3\n' * 3,
+        b": " + b"x" * 100,
+        b"<!doctype html>\n<title>404",
+        b"version https://git-lfs.github.com/spec/v1\n",
+        b"\x89PNG\r\n\x1a\n" + bytes(100),
+        b"PK\x03\x04" + bytes(100),
+        np.random.default_rng(0).bytes(1000),
+    ],
+)
+def test_another_file_is_no_model(content: bytes) -> None:
+    with pytest.raises(UserError, match=r"^bad\.onnx is no ONNX model$"):
         check_model(content, "bad.onnx")
+
+
+def test_an_empty_file_is_no_model() -> None:
+    with pytest.raises(UserError, match=r"^bad\.onnx is empty, expected an ONNX model$"):
+        check_model(b"", "bad.onnx")
+
+
+@pytest.mark.parametrize("path", OURS[:1], ids=lambda path: path.name)
+def test_a_cut_file_is_no_whole_model(path: Path) -> None:
+    content = path.read_bytes()
+    for length in (*range(1, 100), *range(100, len(content), 100_003)):
+        with pytest.raises(UserError, match=rf"^m is not a whole ONNX .* \({length} bytes read\)$"):
+            check_model(content[:length], "m")
 
 
 def test_onnxruntimes_own_format_is_none_of_ours() -> None:
@@ -314,7 +350,7 @@ def test_nesting_costs_neither_the_stack_nor_much_time() -> None:
     many = field(7, field(1, b"") * 100_000)
     start = time.perf_counter()
     with pytest.raises(HarmfulModel, match="a graph within its graph"):
-        check_model(field(7, nested), "m")
+        check_model(VERSION + field(7, nested), "m")
     check_model(many, "m")
     assert time.perf_counter() - start < 5
 

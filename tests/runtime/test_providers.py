@@ -205,7 +205,7 @@ def test_a_damaged_file_is_not_blamed_on_tensorrt(
     path = tmp_path / "text.onnx"
     path.write_text("no model")
     FakeProvider(monkeypatch, "tensorrt")
-    with pytest.raises(UserError, match=r"text.onnx is not a whole ONNX model"):
+    with pytest.raises(UserError, match=r"text.onnx is no ONNX model"):
         Generator.load(path, "tensorrt")
 
 
@@ -298,5 +298,5 @@ def test_a_damaged_model_is_told_and_does_not_end_the_list(
     shipped.with_name("broken.onnx").write_bytes(b"no model")
     main([])
     lines = capsys.readouterr().out.splitlines()
-    assert "broken.onnx is not a whole ONNX model" in lines[lines.index("broken") + 1]
+    assert "broken.onnx is no ONNX model" in lines[lines.index("broken") + 1]
     assert lines[lines.index("tiny") + 1].endswith("running on the CPU (as asked)")

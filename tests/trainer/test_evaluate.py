@@ -271,7 +271,7 @@ def test_what_is_no_generator_is_refused(command: Command, run: Path, tmp_path: 
     refused(command(tmp_path / "empty"), "empty is a folder without a run")
     refused(command(tmp_path / "none"), "cannot read", "none")
     refused(command("dcgam"), "'dcgam' is neither a file nor a shipped model", "did you mean dcgan")
-    refused(command(tmp_path / "bad.onnx"), "bad.onnx", "not a whole ONNX model")
+    refused(command(tmp_path / "bad.onnx"), "bad.onnx is no ONNX model")
     refused(command(tmp_path / "none.onnx"), "cannot read", "none.onnx")
     refused(command(run), BEST, "truncated")
     refused(command(run / LAST, tmp_path / "empty"), "without a run")  # before any is measured
