@@ -32,6 +32,7 @@ BEGINNINGS = {
     ".json": b"{",
 }
 MOST_BEGINNING = 4_096  # bytes
+ADDRESS = re.compile("[a-z][a-z0-9+.-]+://", re.IGNORECASE)  # a letter alone is a disk of Windows
 MOST_TRIES = 100  # at a lock whose file its holders remove
 
 
@@ -210,6 +211,16 @@ def make_folder(path: str | Path) -> None:
         raise UserError(f"cannot make the folder {path}: a file is in its place") from error
     except OSError as error:
         raise UserError(f"cannot make the folder {path}: {error.strerror or error}") from error
+
+
+def check_no_address(what: str, name: str) -> None:
+    """Raise UserError where what should be a path is an address, which would lose a slash as one.
+
+    Args:
+        what: is named so, such as an option.
+    """
+    if ADDRESS.match(name):
+        raise UserError(f"{what} is {name}, an address: expected the path of a file or folder")
 
 
 def check_folder(path: Path) -> None:

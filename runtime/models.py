@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from edgegan.runtime.choices import suggestion
 from edgegan.runtime.errors import UserError
+from edgegan.runtime.files import check_no_address
 from edgegan.runtime.run_folder import find_checkpoint, is_run
 
 MODELS = Path(__file__).parent / "models"
@@ -53,11 +54,13 @@ def identify(name: str | Path) -> Named:
     """Say what a name stands for; a file is not opened for it.
 
     Raises:
-        UserError: it is no shipped name and nothing is there, or a folder without a run.
+        UserError: it is no shipped name and nothing is there, an address, or a folder without a
+            run.
     """
     shipped = shipped_models()
     if str(name) in shipped:
         return Named(SHIPPED, shipped[str(name)])
+    check_no_address("model", str(name))
     path = Path(name)
     if str(name) and path.is_dir():
         if not is_run(path):

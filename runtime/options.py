@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from edgegan.runtime.errors import UserError, quoted
-from edgegan.runtime.files import BEGINNINGS, Kind, check_folder, check_new_file
+from edgegan.runtime.files import BEGINNINGS, Kind, check_folder, check_new_file, check_no_address
 from edgegan.runtime.latent import parse_digits, parse_seed
 
 DEFAULT_MODEL = "dcgan"
@@ -50,14 +50,16 @@ def positive_number(option: str) -> Callable[[str], float]:
 
 
 def named_path(option: str) -> Callable[[str], Path]:
-    """An argparse type: a path, or a UserError that names the option where it is empty text.
+    """An argparse type: a path, or a UserError that names the option where it is none.
 
-    Empty text, such as a shell's variable that is not set, would be the folder one is in.
+    An address is none, and neither is empty text, such as a shell's variable that is not set: that
+    would be the folder one is in.
     """
 
     def parse(text: str) -> Path:
         if not text:
             raise UserError(f"{option} is empty, expected the path of a file or folder")
+        check_no_address(option, text)
         return Path(text)
 
     return parse
@@ -80,6 +82,7 @@ def output_file(option: str, *suffixes: str, kind: Kind | None = None) -> Callab
         path = Path(text)
         if path.suffix.lower() not in suffixes:
             raise UserError(f"{option} is {text!r}, expected a {expected} file")
+        check_no_address(option, text)
         check_new_file(option, path, kind)
         return path
 

@@ -392,6 +392,17 @@ def test_every_command_says_the_same_of_what_is_no_model(
         assert answer == (2, f"error: {path}{sentence}")
 
 
+@pytest.mark.parametrize("argument", ARGUMENTS, ids=str)
+def test_an_address_is_no_path(
+    argument: Argument, place: Place, run: Callable[[list[str]], Answer]
+) -> None:
+    address = f"https://example.com/x{argument.suffix}"
+    status, err = run(split(argument.words, place, address))
+    assert status == 2
+    ends = f" is {address}, an address: expected the path of a file or folder\n"
+    assert err.endswith(ends), err
+
+
 @pytest.mark.parametrize("argument", [each for each in ARGUMENTS if each.kind != "in"], ids=str)
 def test_any_name_that_the_system_takes_is_written(
     argument: Argument, place: Place, run: Callable[[list[str]], Answer]

@@ -11,6 +11,7 @@ from typing import Any, Optional, TypeVar
 
 from edgegan.runtime.choices import check_choice, suggestion
 from edgegan.runtime.errors import UserError
+from edgegan.runtime.files import check_no_address
 from edgegan.runtime.latent import DISTRIBUTIONS
 from edgegan.trainer import bfloat16, networks, plugins
 from edgegan.trainer.augmentation import TRANSFORMATIONS
@@ -425,11 +426,12 @@ def _path_of(name: str, folder: Path) -> Path:
 
 
 def _missing(name: str) -> str:
-    """What is said where there is no recipe of that name."""
+    """What is said where there is no recipe of that name; raises UserError of an address."""
     if name == STUDENT.stem:
         return f"recipe {name} is of {StudentRecipe.made_by}, expected one of {Recipe.made_by}"
     if Path(name).exists():
         return f"{name!r} is no recipe, expected the name of one or a YAML file (.yaml)"
+    check_no_address("recipe", name)
     if name.endswith(SUFFIXES):
         return f"no such recipe: {name}"
     known = suggestion(name, names())
