@@ -99,10 +99,10 @@ def find_cascade(explicit: str | Path | None = None, to_keep: bool = False) -> P
         UserError: the file that was named cannot be read or is another one.
         CascadeNotFound: it is nowhere and cannot be fetched.
     """
-    named = explicit or path_in_environment("EDGEGAN_CASCADE")
+    named = named_cascade(explicit)
     if named:
-        _read_cascade(Path(named))
-        return Path(named)
+        _read_cascade(named)
+        return named
     cached = cache_directory() / CASCADE_NAME
     with suppress(UserError):
         _read_cascade(cached)
@@ -116,6 +116,11 @@ def find_cascade(explicit: str | Path | None = None, to_keep: bool = False) -> P
         say(f"warning: {error}; the cascade is fetched each time")
         return _until_the_end(content)
     return cached
+
+
+def named_cascade(explicit: str | Path | None = None) -> Path | None:
+    """The file that was named as the cascade, in an option or else in $EDGEGAN_CASCADE, if any."""
+    return Path(explicit) if explicit else path_in_environment("EDGEGAN_CASCADE")
 
 
 def find_detector(cascade: str | Path | None = None) -> Detector | None:

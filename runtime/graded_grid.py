@@ -6,7 +6,7 @@ import argparse
 
 import numpy as np
 
-from edgegan.runtime.detector import PASS_ABOVE, Detector, find_cascade
+from edgegan.runtime.detector import PASS_ABOVE, Detector, find_cascade, named_cascade
 from edgegan.runtime.errors import add_debug_option
 from edgegan.runtime.files import check_not_read
 from edgegan.runtime.generator import Generator
@@ -55,11 +55,20 @@ def read_original(options: argparse.Namespace) -> np.ndarray | None:
     return read_picture(options.compare)
 
 
+def named_detector(options: argparse.Namespace) -> Detector | None:
+    """Load the cascade that was named, if one was: before anything is written.
+
+    Raises:
+        UserError: it cannot be read or is another file.
+    """
+    if named_cascade(options.cascade) is None:
+        return None
+    return Detector(find_cascade(options.cascade))
+
+
 def load_generator(options: argparse.Namespace) -> Generator:
-    """Load what draws, and say on what it runs; raises UserError as Generator.load does."""
-    generator = Generator.load(options.model, options.provider, prefer=options.prefer)
-    print(generator.provider_line)
-    return generator
+    """Load what draws; raises UserError as Generator.load does."""
+    return Generator.load(options.model, options.provider, prefer=options.prefer)
 
 
 def write(grid: np.ndarray, original: np.ndarray | None, options: argparse.Namespace) -> None:
@@ -70,15 +79,18 @@ def write(grid: np.ndarray, original: np.ndarray | None, options: argparse.Names
         print(f"{_comparison(grid, original)} {options.compare}")
 
 
-def grade(grid: np.ndarray, images: int, options: argparse.Namespace) -> int:
+def grade(grid: np.ndarray, images: int, detector: Detector | None) -> int:
     """Count the faces in a grid of so many images and say the verdict; returns the exit status.
 
     Of 25 images the graders let more than PASS_ABOVE faces pass, and of others the same share.
 
+    Args:
+        detector: that of the cascade that was named; None to look for one.
+
     Raises:
-        UserError: no cascade to grade with.
+        CascadeNotFound: there is none to grade with.
     """
-    faces = len(Detector(find_cascade(options.cascade)).faces(grid))
+    faces = len((detector or Detector(find_cascade())).faces(grid))
     passes = faces * BASELINE_IMAGES > PASS_ABOVE * images
     print(f"{faces} of {images} faces found: {'PASS' if passes else 'FAIL'}")
     return 0 if passes else 1

@@ -39,20 +39,23 @@ def main(argv: list[str] | None = None) -> int:
     """Draw and grade a grid of texts; returns 0 if it passes and 1 if it fails.
 
     Raises:
-        UserError: a bad model, seed or text, a file that is none of texts or has too many, an
-            output that cannot be written, or no cascade to grade with; the grid is written before
-            the cascade is looked for.
+        UserError: a bad model, seed, text or cascade, a file that is none of texts or has too many,
+            or an output that cannot be written.
+        CascadeNotFound: no cascade to grade with; where none was named, the grid is written before
+            one is looked for.
     """
     options = _parse(argv)
     original = graded_grid.read_original(options)
     texts = _texts(options)
+    detector = graded_grid.named_detector(options)
     generator = graded_grid.load_generator(options)
     faces = TextFaces(generator, options.seed, texts, faces_of_each(texts))
+    print(generator.provider_line)
     images = faces.images(faces.count)
     grid = _grid(images, faces.each)
     graded_grid.write(grid, original, options)
     _say_colours(images, faces)
-    return graded_grid.grade(grid, faces.count, options)
+    return graded_grid.grade(grid, faces.count, detector)
 
 
 def _texts(options: argparse.Namespace) -> list[NamedText]:

@@ -20,15 +20,18 @@ def main(argv: list[str] | None = None) -> int:
     """Draw and grade a grid; returns 0 if it passes and 1 if it fails.
 
     Raises:
-        UserError: a bad model or seed, an output that cannot be written, or no cascade to grade
-            with; the grid is written before the cascade is looked for.
+        UserError: a bad model, seed or cascade, or an output that cannot be written.
+        CascadeNotFound: no cascade to grade with; where none was named, the grid is written before
+            one is looked for.
     """
     options = _parse(argv)
     original = graded_grid.read_original(options)
+    detector = graded_grid.named_detector(options)
     generator = graded_grid.load_generator(options)
+    print(generator.provider_line)
     grid = baseline_grid(generator.images(options.seed, BASELINE_IMAGES))
     graded_grid.write(grid, original, options)
-    return graded_grid.grade(grid, BASELINE_IMAGES, options)
+    return graded_grid.grade(grid, BASELINE_IMAGES, detector)
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from edgegan.runtime.colour_classifier import ColourClassifier
+from edgegan.runtime.detector import find_cascade
 from edgegan.runtime.errors import UserError
 from edgegan.runtime.generator import Generator
 from edgegan.runtime.grid import baseline_grid, read_picture, tight_grid, write_png
@@ -39,7 +41,7 @@ class Finder:
 @pytest.fixture(autouse=True)
 def finder(monkeypatch: pytest.MonkeyPatch) -> type[Finder]:
     monkeypatch.setattr("edgegan.runtime.graded_grid.Detector", Finder)
-    monkeypatch.setattr("edgegan.runtime.graded_grid.find_cascade", lambda explicit: Path("none"))
+    monkeypatch.setattr("edgegan.runtime.graded_grid.find_cascade", lambda *_: Path("none"))
     monkeypatch.setattr(Finder, "found", 0)
     return Finder
 
@@ -227,13 +229,41 @@ def test_of_words_that_are_no_colours_nothing_is_said(
     ],
 )
 def test_a_wrong_line_is_named_and_nothing_is_written(
-    arguments: list[str], tmp_path: Path, content: str, sentence: str
+    arguments: list[str],
+    tmp_path: Path,
+    content: str,
+    sentence: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     file = tmp_path / "texts.txt"
     file.write_text(content)
     with pytest.raises(UserError, match=re.escape(sentence.format(file))):
         main([str(file), *arguments])
     assert not (tmp_path / "cgan.png").exists()
+    assert capsys.readouterr().out == ""
+
+
+def test_a_model_without_words_draws_nothing(
+    arguments: list[str], make_generator: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(UserError, match="takes no words"):
+        main([*arguments, "--model", str(make_generator())])
+    assert not Path(arguments[3]).exists()
+    assert capsys.readouterr().out == ""
+
+
+def test_a_file_that_is_no_cascade_is_told_before_anything_is_written(
+    arguments: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("edgegan.runtime.graded_grid.find_cascade", find_cascade)
+    (tmp_path / "text.txt").write_text("no cascade")
+    with pytest.raises(UserError, match=r"text\.txt is not the known cascade"):
+        main([*arguments, "--cascade", str(tmp_path / "text.txt")])
+    assert not (tmp_path / "cgan.png").exists()
+    assert capsys.readouterr().out == ""
 
 
 def test_the_assignments_texts_are_named_where_a_model_lacks_their_words(tmp_path: Path) -> None:

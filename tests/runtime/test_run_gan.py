@@ -54,9 +54,7 @@ def test_faces_are_counted_in_the_grid_that_was_drawn(
             return np.zeros((self.found, 4))
 
     monkeypatch.setattr("edgegan.runtime.graded_grid.Detector", Finder)
-    monkeypatch.setattr(
-        "edgegan.runtime.graded_grid.find_cascade", lambda explicit: Path("cascade")
-    )
+    monkeypatch.setattr("edgegan.runtime.graded_grid.find_cascade", lambda *_: Path("cascade"))
     assert main(arguments) == 0
     assert "21 of 25 faces found: PASS" in capsys.readouterr().out
 
@@ -79,10 +77,30 @@ def test_a_damaged_original_is_told_before_anything_is_written(
     assert not (tmp_path / "gan.png").exists()
 
 
+@pytest.mark.parametrize("way", ["option", "environment"])
+def test_a_file_that_is_no_cascade_is_told_before_anything_is_written(
+    arguments: list[str],
+    tmp_path: Path,
+    way: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    named = tmp_path / "text.txt"
+    named.write_text("no cascade")
+    if way == "option":
+        arguments += ["--cascade", str(named)]
+    else:
+        monkeypatch.setenv("EDGEGAN_CASCADE", str(named))
+    with pytest.raises(UserError, match=f"{named} is not the known cascade"):
+        main(arguments)
+    assert not (tmp_path / "gan.png").exists()
+    assert capsys.readouterr().out == ""
+
+
 def test_without_a_cascade_the_grid_is_written_all_the_same(
     arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def nowhere(explicit: Path | None) -> Path:
+    def nowhere() -> Path:
         raise CascadeNotFound("how to get it")
 
     monkeypatch.setattr("edgegan.runtime.graded_grid.find_cascade", nowhere)
