@@ -234,7 +234,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     add_debug_option(parser)
     parser.parse_args(argv)
-    print(find_cascade(to_keep=True))
+    print(f"the face detector's cascade: {find_cascade(to_keep=True)}")
     return 0
 
 

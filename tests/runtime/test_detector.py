@@ -292,7 +292,8 @@ def test_a_named_file_is_not_passed_over(sources, known, tmp_path, monkeypatch, 
 def test_the_command_says_where_the_cascade_is(sources, known, tmp_path, capsys):
     sources.web = known
     assert main([]) == 0
-    assert capsys.readouterr().out == f"{tmp_path / 'cache' / CASCADE_NAME}\n"
+    place = tmp_path / "cache" / CASCADE_NAME
+    assert capsys.readouterr().out == f"the face detector's cascade: {place}\n"
 
 
 def test_a_cascade_that_opencv_cannot_load_is_an_error(known, tmp_path):

@@ -89,6 +89,26 @@ def test_the_assignments_texts_are_drawn_compared_and_graded(
     assert said.endswith("20 of 25 faces found: FAIL\n")
 
 
+def test_a_grid_of_other_texts_is_not_compared_with_that_of_the_assignments(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    others, same = tmp_path / "others.txt", tmp_path / "same.txt"
+    others.write_text("red eyes\n" * 5)
+    same.write_text("".join(f"{number},{text}\n" for number, text in enumerate(TEXTS, 1)))
+    shipped, own = tmp_path / "cgan_original.png", tmp_path / "own.png"
+    for path in (shipped, own):
+        write_png(path, baseline_grid(drawn(arguments, five_each(TEXTS))))
+    for texts, compared, sentence in (
+        (others, shipped, ""),
+        (others, own, "pixels differ"),
+        (same, shipped, "it is identical"),
+    ):
+        main([*arguments, str(texts), "--compare", str(compared)])
+        found = [line for line in capsys.readouterr().out.splitlines() if str(compared) in line]
+        assert len(found) == bool(sentence)
+        assert all(sentence in line for line in found)
+
+
 @pytest.mark.parametrize("ids", [True, False])
 def test_a_file_has_a_face_or_five_a_line(arguments: list[str], tmp_path: Path, ids: bool) -> None:
     five = ["gray hair red eyes", "red eyes blue hair", *TEXTS[:3]]
