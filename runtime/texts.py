@@ -12,6 +12,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+from edgegan.runtime.choices import nearest
 from edgegan.runtime.errors import UserError, quoted
 from edgegan.runtime.words import Choice, Group, Text, plain
 
@@ -213,12 +214,14 @@ class Reader:
         return stop, came_from[stop]
 
     def _unknown(self, word: str, indices: Sequence[int]) -> UserError:
-        """Say that groups have no such word, which are most like it, and which there are."""
-        from difflib import get_close_matches  # for such sentences only
+        """Say that groups have no such word, which it may be meant to be, and which there are.
 
+        That may be a group's name, too: of "hare" with a group hair.
+        """
         groups = [self._groups[index] for index in indices]
-        spelled = {plain(known): known for group in groups for known in group.words}
-        near = [spelled[known] for known in get_close_matches(plain(word), spelled, cutoff=0.5)]
+        known = [*(word for group in groups for word in group.words), *(g.name for g in groups)]
+        spelled = {plain(phrase): phrase for phrase in known}
+        near = [spelled[phrase] for phrase in nearest(plain(word), spelled)]
         meant = f": did you mean {' or '.join(near)}? E" if near else ", e"
         names = " or ".join(group.name for group in groups)
         lists = [f"one of {_listed(group.words, len(groups))}" for group in groups]

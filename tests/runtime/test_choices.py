@@ -23,6 +23,8 @@ def test_a_choice_is_taken(value: str) -> None:
             ("man", "men", "x"),
             "'mean' is unknown: did you mean men or man? Expected one of ",
         ),
+        ("bach", ("batch", "bath", "bash"), "'bach' is unknown: did you mean batch or bath? E"),
+        ("nope", ("collapse", "dcgan"), "'nope' is unknown: expected one of collapse, dcgan"),
         ("weight", NORMS, "'weight' is unknown: expected one of batch, instance, spectral, none"),
         (3, (4, 5), "3 is unknown: expected one of 4, 5"),
     ],

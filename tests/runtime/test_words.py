@@ -132,7 +132,14 @@ def test_texts_are_read_forgivingly(text: Text, choice: Choice) -> None:
             "'violet' is no word of hair or eyes, expected for hair one of "
             f"{', '.join(HAIR)}; for eyes one of {', '.join(EYES)}",
         ),
-        ("red hair hair", "'red hair' is no word of hair: did you mean red? "),
+        ("red hair hair", "'red hair' is no word of hair: did you mean hair? "),
+        (
+            "blue hare",
+            "'hare' is no word of hair or eyes: did you mean hair? Expected for hair one",
+        ),
+        ("azure hair", "'azure' is no word of hair, expected one of "),
+        ("ble hair", "'ble' is no word of hair: did you mean blue? Expected one of "),
+        ("light hair", "'light' is no word of hair: did you mean light blue? "),
         ("hair", "'hair' is no word of hair or eyes"),
         ("blue", "'blue' may mean blue hair or blue eyes, expected one of them"),
         ("red hair blue hair", "'red hair blue hair' names two words of hair, expected one"),

@@ -374,7 +374,7 @@ def test_what_is_wrong_is_said_in_one_sentence(override: str, sentence: str) -> 
         ),
         ("penalty={name: gradient, weight: 0}", "penalty.weight is 0.0, expected a positive"),
         ("penalty={name: r1, every: 0}", "penalty.every is 0, expected at least 1"),
-        ("penalty={name: r2}", "penalty.name 'r2' is unknown: did you mean r1"),
+        ("penalty={name: r2}", "penalty.name 'r2' is unknown: expected one of dragan"),
         ("penalty=r1", "penalty is 'r1', expected keys such as {name: dragan}"),
         (
             "objective={name: boundary_equilibrium}",
