@@ -69,8 +69,8 @@ def discriminator_of(source: Checkpoint, path: Path) -> Original:
     network = loop.make_discriminator(recipe, mx.cpu(), checkpoint.words_of(source))
     checkpoint.set_network_arrays(network, checkpoint.part_of(source.arrays, DISCRIMINATOR))
     inputs = _drawn(generator_of(source, path, WEIGHTS[0]))
-    scores, *likelihoods = _arrays(network, inputs)
-    symbol, *their_symbols = _symbols(network, inputs)
+    scores, *likelihoods = _arrays(network, inputs)[:2]  # a twin's is of generated pictures alone
+    symbol, *their_symbols = _symbols(network, inputs)[:2]
     if scores.ndim == 2:
         scores, symbol = scores.mean(axis=1), symbol.mean(axis=1, name="mean")
     with mx.name.Prefix("judged"):  # so that no name is one of the network's own

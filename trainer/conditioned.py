@@ -79,6 +79,11 @@ class ConditionedTurn(Turn):
         """The same of the generated pictures."""
         return self._generated[1]
 
+    @property
+    def generated_twin_agreement(self) -> NDArray:
+        """The same of these by the twin, which reads no others, where there is one."""
+        return self._generated[2]
+
     def gradient(self, pictures: NDArray) -> NDArray:
         return self._gradient(pictures, self.conditions.real)
 

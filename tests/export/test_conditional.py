@@ -62,6 +62,7 @@ METADATA = ModelMetadata(
 SMALL = ["image_size=16", "generator.width=3", "discriminator.width=3", "latent.size=6"]
 DISCRIMINATORS = [
     ["condition={name: auxiliary, loss: softmax}"],
+    ["condition={name: auxiliary, loss: softmax, twin: 1}"],
     ["condition={name: auxiliary, loss: softmax}", "discriminator.norm=spectral"],
     [
         "condition={name: auxiliary, loss: binary}",

@@ -36,7 +36,13 @@ from training_help import WORDS, batches_of, tiny_recipe, training_by
 
 SIZE, COUNT = 16, 5
 GROUPS = (3, 2)
-CONDITIONS: list[Condition] = [Concatenated(), Projection(), Auxiliary(), Auxiliary(loss="binary")]
+CONDITIONS: list[Condition] = [
+    Concatenated(),
+    Projection(),
+    Auxiliary(),
+    Auxiliary(loss="binary"),
+    Auxiliary(twin=1.0),
+]
 SMOOTH: list[TrunkDiscriminator] = [  # whose gradient at a picture is known
     dcgan.DcganDiscriminator(4, norm="none"),
     dcgan.DcganDiscriminator(4, norm="spectral"),
@@ -179,6 +185,51 @@ def test_losses_of_the_auxiliary_classifier() -> None:
     np.testing.assert_allclose(found(from_real.discriminator_loss(shown)), [real.mean()], rtol=1e-5)
     above = np.maximum(generated - generated.min(), 0)
     np.testing.assert_allclose(found(twice.generator_loss(shown)), [2 * above.mean()], rtol=1e-4)
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+def test_losses_of_the_twin(mixed: bool) -> None:
+    network = made(Auxiliary(twin=1.0), dcgan.DcganDiscriminator(4, norm="none"))
+    shown = turn_of(network, mixed=mixed)
+    real, generated = -shown.real_agreement.asnumpy(), -shown.generated_agreement.asnumpy()
+    logits = network.head.twin_logits(network.core(pictures(4))).asnumpy().astype(np.float64)
+    twin = np.zeros(COUNT)
+    for start, end, group in ((0, 3, 0), (3, 5, 1)):
+        scale = np.log(np.exp(logits[:, start:end]).sum(axis=1))
+        chosen = [start + choice[group] for choice in CHOSEN[::-1]]
+        twin += scale - logits[np.arange(COUNT), chosen]
+    condition = Auxiliary(weight=2.0, learns_from_generated=False, twin=0.5)
+    (learned,), (gained,) = condition.discriminator_loss(shown), condition.generator_loss(shown)
+    assert float(learned.asscalar()) == pytest.approx(2 * (real.mean() + twin.mean()), rel=1e-4)
+    expected = 2 * (generated.mean() - 0.5 * twin.mean())
+    assert float(gained.asscalar()) == pytest.approx(expected, rel=1e-4, abs=1e-5)
+
+
+def test_each_classifier_learns_from_its_own_pictures() -> None:
+    """The first from real ones alone, the twin from generated ones."""
+    condition = Auxiliary(learns_from_generated=False, twin=1.0)
+    network = made(condition, dcgan.DcganDiscriminator(4, norm="none"))
+
+    def slopes(real: int, generated: int) -> dict[str, np.ndarray]:
+        conditions = Conditions(one_hot(*CHOSEN), one_hot(*CHOSEN[::-1]))
+        draws = np.random.default_rng(0)
+        with autograd.record():
+            turn = ConditionedTurn(
+                network, pictures(real), pictures(generated), False, draws, {}, 1.0,
+                conditions=conditions,
+            )  # fmt: skip
+            losses = condition.discriminator_loss(turn)
+        autograd.backward(losses)
+        found = {"words": network.head.logits, "twin": network.head.twin_logits}
+        return {
+            name: classifier[1].weight.grad().asnumpy().copy() for name, classifier in found.items()
+        }
+
+    first, other_real, other_generated = slopes(3, 4), slopes(5, 4), slopes(3, 6)
+    np.testing.assert_array_equal(first["twin"], other_real["twin"])
+    np.testing.assert_array_equal(first["words"], other_generated["words"])
+    assert np.abs(first["words"] - other_real["words"]).max() > 1e-3
+    assert np.abs(first["twin"] - other_generated["twin"]).max() > 1e-3
 
 
 @pytest.mark.parametrize("mixed", [False, True])

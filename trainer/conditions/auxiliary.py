@@ -3,6 +3,11 @@
 The discriminator also reads the words off a picture, and both networks gain where it reads those
 that the picture has. A score with words is then how real the picture looks and how likely the
 words are.
+
+That alone draws what is most typical of its words, as real pictures are not. The twin of Gong et
+al. 2019, https://arxiv.org/abs/1907.02690, reads generated pictures and learns from these alone.
+The generator loses where the twin reads better than the other reads real ones, so that its pictures
+are as easy to read as real pictures, and not more.
 """
 
 from __future__ import annotations
@@ -39,56 +44,85 @@ class Auxiliary(Condition):
             too, as in the paper: then both networks may agree on what nobody else would read.
         tolerance: a generated picture whose loss is below it adds nothing to the generator's, so
             that it need not be what is most typical of its words.
+        twin: the weight of the twin's loss, beside that of the classifier, in what the generator
+            gains by: 0 for none, 1 as in equation 5 of Gong et al.
     """
 
     weight: float = 1.0
     loss: str = "softmax"
     learns_from_generated: bool = True
     tolerance: float = 0.0
+    twin: float = 0.0
 
     def __post_init__(self) -> None:
         check_positive("condition.weight", self.weight)
         check_choice("condition.loss", self.loss, LOSSES)
         check_not_negative("condition.tolerance", self.tolerance)
+        check_not_negative("condition.twin", self.twin)
 
     def head(
         self, architecture: TrunkDiscriminator, image_size: int, groups: Sequence[int]
     ) -> Head:
-        return _Head(architecture, architecture.maps(image_size), groups, self.loss)
+        return _Head(
+            architecture, architecture.maps(image_size), groups, self.loss, twin=self.twin > 0
+        )
 
     def discriminator_loss(self, turn: ConditionedTurn) -> list[NDArray]:
-        real = -turn.real_agreement.mean()
-        turn.figures["real_words_loss"] = real
-        if not self.learns_from_generated:
-            return [self.weight * real]
-        return [self.weight * (real - turn.generated_agreement.mean())]
+        loss = -turn.real_agreement.mean()
+        turn.figures["real_words_loss"] = loss
+        if self.learns_from_generated:
+            loss = loss - turn.generated_agreement.mean()
+        if self.twin:
+            twin = -turn.generated_twin_agreement.mean()
+            turn.figures["twin_words_loss"] = twin
+            loss = loss + twin
+        return [self.weight * loss]
 
     def generator_loss(self, turn: ConditionedTurn) -> list[NDArray]:
         loss = -turn.generated_agreement
         turn.figures["generated_words_loss"] = loss.mean()
-        return [self.weight * (loss - self.tolerance).relu().mean()]
+        loss = (loss - self.tolerance).relu().mean()
+        if self.twin:
+            loss = loss + self.twin * turn.generated_twin_agreement.mean()
+        return [self.weight * loss]
 
 
 class _Head(Head):
-    """Gives the log-likelihood of the words, summed over the groups, (N,), beside the scores."""
+    """Gives the log-likelihood of the words, summed over the groups, (N,), beside the scores.
+
+    Then that of the twin, where there is one.
+    """
 
     def __init__(
-        self, architecture: TrunkDiscriminator, maps: Maps, groups: Sequence[int], loss: str
+        self,
+        architecture: TrunkDiscriminator,
+        maps: Maps,
+        groups: Sequence[int],
+        loss: str,
+        twin: bool,
     ) -> None:
         super().__init__(prefix="")
         self._ends, self._loss = list(accumulate(groups)), loss
         self.score = nn.HybridSequential(prefix="")
         self.score.add(*architecture.score(maps))
-        self.logits = nn.HybridSequential(prefix="")
+        self.logits = self._classifier(architecture, maps, "words")
+        self.twin_logits = self._classifier(architecture, maps, "twin") if twin else None
+
+    def _classifier(
+        self, architecture: TrunkDiscriminator, maps: Maps, name: str
+    ) -> nn.HybridSequential:
+        classifier = nn.HybridSequential(prefix="")
         norm = architecture.norm_of_weights
-        self.logits.add(
-            nn.Flatten(prefix="words_flatten_"),
-            layers.dense(maps.size, self._ends[-1], norm=norm, name="words"),
+        classifier.add(
+            nn.Flatten(prefix=f"{name}_flatten_"),
+            layers.dense(maps.size, self._ends[-1], norm=norm, name=name),
         )
+        return classifier
 
     def hybrid_forward(self, F: Any, maps: Any, condition: Any) -> Any:  # noqa: N803 (gluon's name)
-        logits = self.logits(maps)
-        return self.score(maps), self._log_likelihood(F, logits, condition)
+        classifiers = filter(None, (self.logits, self.twin_logits))
+        likelihoods = (self._log_likelihood(F, each(maps), condition) for each in classifiers)
+        return (self.score(maps), *likelihoods)
 
     def _log_likelihood(self, F: Any, logits: Any, condition: Any) -> Any:  # noqa: N803
         if self._loss == "binary":  # log sigmoid(l) of the words, log sigmoid(-l) of the others
