@@ -424,8 +424,10 @@ class Training(GeneratorTraining):
 def mode_seeking_loss(latents: NDArray, images: NDArray, half_range: float = 1.0) -> NDArray:
     """How little pictures differ for how much their latents do: first half and second, in pairs.
 
-    The inverse of equation 3 of Mao et al. 2019, with mean absolute differences, as in the authors'
-    code, https://github.com/HelenMao/MSGAN.
+    The mean of the inverse of equation 3 of Mao et al. 2019, with mean absolute differences. It is
+    that of each pair, where the authors' code (https://github.com/HelenMao/MSGAN) takes that of a
+    batch's means, so the pairs that are most alike count most. How bright a picture is as a whole
+    does not count: that is the cheapest difference, and a darker picture of a face is no other.
 
     Args:
         latents: float32 (N, L).
@@ -435,11 +437,14 @@ def mode_seeking_loss(latents: NDArray, images: NDArray, half_range: float = 1.0
     Returns:
         float32 (1,).
     """
+    images = images - images.mean(axis=(1, 2, 3), keepdims=True)
     apart, latents_apart = (
-        (array[: len(array) // 2] - array[len(array) // 2 :]).abs().mean()
+        (array[: len(array) // 2] - array[len(array) // 2 :])
+        .abs()
+        .mean(axis=tuple(range(1, array.ndim)))
         for array in (images, latents)
     )
-    return 1 / (apart / half_range / latents_apart + LEAST_RATIO)
+    return (1 / (apart / half_range / latents_apart + LEAST_RATIO)).mean()
 
 
 def make_generator(
