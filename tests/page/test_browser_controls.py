@@ -602,6 +602,24 @@ def test_a_phone_shows_all_of_it(opened: Callable[..., Page], locale: str) -> No
         assert outside == []
 
 
+@pytest.mark.parametrize("width", [360, 414, 768])
+def test_on_a_phone_what_was_drawn_is_scrolled_through(
+    opened: Callable[..., Page], width: int
+) -> None:
+    page = opened("model=student&seed=7")
+    for _ in range(11):
+        shown_after(page, lambda: page.click("#next-face"))
+    measured = """() => [...document.querySelectorAll("#history li")]
+      .map((one) => one.getBoundingClientRect()).map(({ left, right }) => [left, right])"""
+    on_desktop = page.evaluate(measured)
+    page.set_viewport_size({"width": width, "height": 740})
+    on_phone = page.evaluate(measured)
+    assert len(on_phone) == 12
+    assert all(end <= start for (_, end), (start, _) in zip(on_phone, on_phone[1:]))
+    for (left, right), (start, end) in zip(on_desktop, on_phone):
+        assert end - start == pytest.approx(right - left, abs=0.1)
+
+
 def luminance(colour: str) -> float:
     """The relative luminance of "rgb(1, 2, 3)" (WCAG 2.2)."""
     parts = np.array([float(n) for n in re.findall(r"[\d.]+", colour)[:3]]) / 255
