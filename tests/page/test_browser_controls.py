@@ -461,7 +461,40 @@ def test_history_goes_back_and_walks_to_what_was_drawn(opened: Callable[..., Pag
     assert state["to"] == "text=green+hair+red+eyes&seed=1&face=1"
     page.select_option("#model", "student")
     wait(page, "document.querySelector('#model-hint').innerText.includes('0.87')")
-    assert page.locator("#history button.small:visible").count() == 1
+    assert page.locator("#history button.small:visible").count() == 0
+    shown_after(page, lambda: page.check("input[name=view][value=face]", force=True))
+    shown_after(page, lambda: page.click("#next-face"))
+    assert page.locator("#history button.small:visible").count() == 2  # the walk, and its start
+
+
+def test_a_slider_makes_one_step_of_history(opened: Callable[..., Page]) -> None:
+    page = opened("model=cgan_student&seed=7&text=blue+hair&mix=red+hair&percent=50")
+    steps = page.evaluate("history.length")
+    page.focus("#percent-0")
+    for percent in range(51, 55):
+        page.keyboard.press("ArrowRight")
+        wait(page, f"location.hash.includes('percent={percent}')")
+    assert page.locator("#history li").count() == 2
+    assert page.evaluate("history.length") == steps + 1
+    shown_after(page, page.go_back)
+    assert state_of(page)["percent"] == "50"
+
+
+def test_a_walk_is_offered_to_other_faces_and_each_view_has_its_thumbnail(
+    opened: Callable[..., Page],
+) -> None:
+    page = opened("model=student&seed=7&to=seed%3D8", expected="willReadFrequently")
+    for view in ("grid", "near", "walk"):
+        go(page, view)
+        state_of(page)
+    assert page.locator("#history button.small").count() == 4
+    assert page.locator("#history button.small:visible").count() == 0
+    thumbs = page.evaluate(
+        """() => [...document.querySelectorAll("#history canvas")].map((one) => one.toDataURL())"""
+    )
+    assert len(set(thumbs)) == 4
+    shown_after(page, lambda: page.click("#next-face"))
+    assert page.locator("#history button.small:visible").count() == 4
 
 
 def test_the_look_and_the_size_of_saved_faces(

@@ -1,9 +1,13 @@
-/** What was drawn, the newest first: each state once. */
+/** What was drawn, the newest first: each state once, and of a slider on its way the last place. */
 
-/** @typedef {import("./png.js").Picture} Picture */
 /** @typedef {import("./state.js").State} State */
 
-/** @typedef {{text: string, state: State, picture: Picture}} Entry its state as text, and a face of it */
+/**
+ * @typedef {object} Entry
+ * @property {string} text its state as text
+ * @property {State} state
+ * @property {HTMLCanvasElement} thumb what was drawn, small
+ */
 
 export const MOST_ENTRIES = 60;
 
@@ -11,8 +15,12 @@ export class History {
   /** @type {Entry[]} */
   entries = [];
 
+  /** The slider that made the newest entry. @type {string | null} */
+  #slider = null;
+
   /**
-   * Put a state first; one that is there stays where it is.
+   * Put a state first; one that is there stays where it is. It takes the place of the newest one
+   * where a slider made both.
    *
    * @param {Entry} entry
    * @returns {boolean} whether it was put there
@@ -21,7 +29,29 @@ export class History {
     if (this.entries.some(({ text }) => text === entry.text)) {
       return false;
     }
-    this.entries = [entry, ...this.entries].slice(0, MOST_ENTRIES);
+    const slider = sliderBetween(this.entries[0]?.text ?? "", entry.text);
+    const others = this.entries.slice(slider !== null && slider === this.#slider ? 1 : 0);
+    this.entries = [entry, ...others].slice(0, MOST_ENTRIES);
+    this.#slider = slider;
     return true;
   }
+}
+
+/**
+ * @param {string} text of a state
+ * @param {string} other
+ * @returns {string | null} the slider in whose place alone they differ; null where there is none
+ */
+export function sliderBetween(text, other) {
+  const [before, after] = [new URLSearchParams(text), new URLSearchParams(other)];
+  const keys = [...new Set([...before.keys(), ...after.keys()])].filter(
+    (key) => before.get(key) !== after.get(key),
+  );
+  if (keys.length === 1 && keys[0] === "percent") {
+    const percents = before.get("percent")?.split(",") ?? [];
+    const others = after.get("percent")?.split(",") ?? [];
+    const places = percents.flatMap((percent, place) => (percent === others[place] ? [] : [place]));
+    return places.length === 1 ? `percent ${places[0]}` : null;
+  }
+  return keys.length === 1 && keys[0] === "degrees" ? "degrees" : null;
 }

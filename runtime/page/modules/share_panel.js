@@ -4,6 +4,7 @@ import { byId, onClick } from "./element.js";
 import { UserError } from "./errors.js";
 import { fill, tried, whenTyped } from "./field.js";
 import { copy } from "./files.js";
+import { sliderBetween } from "./history.js";
 import { say } from "./languages.js";
 import { read, write } from "./state.js";
 
@@ -41,6 +42,8 @@ export function sharePanel(studio) {
   });
 
   let putting = 0;
+  /** The slider that made the step of the address that was put last. @type {string | null} */
+  let slider = null;
   return () => {
     const text = now(studio);
     fill(field, error, text);
@@ -49,9 +52,14 @@ export function sharePanel(studio) {
       if (asked) {
         asked = false; // at once, so that what is drawn next gets a step of its own
         put(text, true);
+        slider = null;
       } else {
         // Once for all of a moment: browsers refuse too many changes of an address.
-        putting = setTimeout(() => put(text, false), PAUSE);
+        putting = setTimeout(() => {
+          const by = sliderBetween(location.hash, `#${text}`);
+          put(text, by !== null && by === slider);
+          slider = by;
+        }, PAUSE);
       }
     }
   };
