@@ -438,10 +438,40 @@ def test_an_address_in_other_words_leaves_no_step_back_to_itself(
     assert page.evaluate("history.length") == steps
 
 
-def test_a_wrong_address_is_said_and_draws_all_the_same(opened: Callable[..., Page]) -> None:
-    page = opened("model=student&seed=abc")
-    assert page.inner_text("#trouble").startswith("Seed is 'abc', expected a whole number")
+@pytest.mark.parametrize("typed", ["at opening", "in the open page"])
+def test_a_wrong_address_is_said_and_kept_to_be_corrected(
+    opened: Callable[..., Page], typed: str
+) -> None:
+    wrong = "text=blue+hare&model=cgan_student"
+    page = opened(wrong if typed == "at opening" else "seed=0")
+    if typed != "at opening":
+        state_of(page)
+        page.evaluate("address => { location.hash = address }", wrong)
+    beginning = "The address is wrong, correct it in the field “Share”: 'hare' is no word of "
+    wait(page, "document.querySelector('#state-error').innerText !== ''")
+    assert page.inner_text("#trouble").startswith(beginning)
+    assert page.inner_text("#state-error").startswith("'hare' is no word of ")
     assert page.inner_text("#caption") == "Face 0 of seed 0"
+    page.select_option("#language", "zh-Hant")
+    assert re.match("網址有誤.+'hare' 不是", page.inner_text("#trouble"))
+    page.select_option("#language", "en")
+    assert state_of(page) == {"text": "blue hare", "model": "cgan_student"}
+    page.fill("#state", wrong.replace("hare", "hair"))
+    caption = shown_after(page, lambda: page.press("#state", "Enter"))
+    assert caption.startswith("Face 0 of seed 0: blue hair, ")
+    assert state_of(page)["text"] == "blue hair"
+    assert page.inner_text("#trouble") == page.inner_text("#state-error") == ""
+
+
+def test_after_a_wrong_address_the_one_that_is_shown_can_be_typed(
+    opened: Callable[..., Page],
+) -> None:
+    page = opened("model=student&seed=abc")
+    page.evaluate("() => { location.hash = 'model=student&seed=0' }")
+    wait(page, "document.querySelector('#trouble').innerText === ''")
+    assert state_of(page) == {"model": "student", "seed": "0"}
+    shown_after(page, lambda: page.click("#next-face"))
+    assert state_of(page)["face"] == "1"
 
 
 def test_history_goes_back_and_walks_to_what_was_drawn(opened: Callable[..., Page]) -> None:

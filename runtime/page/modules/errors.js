@@ -25,6 +25,9 @@ export class UserError extends Error {
   name = "UserError";
 }
 
+/** What is wrong with the page's address. */
+export class AddressError extends UserError {}
+
 /**
  * Write a text as Python's repr() does.
  *

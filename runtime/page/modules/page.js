@@ -2,7 +2,7 @@
 
 import { aboutPanel } from "./about_panel.js";
 import { byId, radios, setText } from "./element.js";
-import { UserError } from "./errors.js";
+import { AddressError, UserError } from "./errors.js";
 import { sayErrorsAgain } from "./field.js";
 import { historyPanel } from "./history_panel.js";
 import { errorSentence, languageOf, say, speak } from "./languages.js";
@@ -11,7 +11,7 @@ import { nearPanel } from "./near_panel.js";
 import { noisePanel } from "./noise_panel.js";
 import { models } from "./parts.js";
 import { savePanel } from "./save_panel.js";
-import { fromAddress, sharePanel } from "./share_panel.js";
+import { sharePanel } from "./share_panel.js";
 import { stage } from "./stage.js";
 import { Studio } from "./studio.js";
 import { walkPanel } from "./walk_panel.js";
@@ -65,8 +65,7 @@ async function start() {
     historyPanel(studio),
     aboutPanel(studio),
   ];
-  const { changes, error } = fromAddress(studio);
-  reason = error;
+  reason = studio.reason; // of the address
   studio.addEventListener("drawn", () => {
     if (panels.length > 0) {
       reason = null; // what was wrong at the start stays until the next picture
@@ -81,7 +80,7 @@ async function start() {
     reason = studio.reason;
     show();
   });
-  await studio.change(changes);
+  await studio.change({});
 }
 
 /** @param {unknown} error @returns {string} a sentence; empty where there is no error */
@@ -92,6 +91,9 @@ function sentenceOf(error) {
   const message = error instanceof Error ? error.message : String(error);
   if (/memory|allocat/i.test(message) || error instanceof RangeError) {
     return say("noMemory");
+  }
+  if (error instanceof AddressError) {
+    return say("wrongAddress", { why: errorSentence(message) });
   }
   return error instanceof UserError ? errorSentence(message) : say("fault", { message });
 }

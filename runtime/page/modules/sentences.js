@@ -136,6 +136,11 @@ export const SENTENCES = {
     "瀏覽器不允許頁面複製：文字已選取，請按 Ctrl+C。",
   ],
 
+  wrongAddress: [
+    "The address is wrong, correct it in the field “Share”: {why}",
+    "網址有誤，請在「分享」欄修改：{why}",
+  ],
+
   look: ["Look", "外觀"],
   enlarged: ["Enlarged", "放大方式"],
   lookSmooth: ["smooth", "平滑"],

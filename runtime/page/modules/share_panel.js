@@ -1,7 +1,7 @@
 /** The whole state as a text and in the address: copied, pasted, and gone back to. */
 
 import { byId, onClick } from "./element.js";
-import { UserError } from "./errors.js";
+import { AddressError, UserError } from "./errors.js";
 import { fill, tried, whenTyped } from "./field.js";
 import { copy } from "./files.js";
 import { sliderBetween } from "./history.js";
@@ -10,7 +10,12 @@ import { read, write } from "./state.js";
 
 const PAUSE = 200; // milliseconds
 
-/** @param {import("./studio.js").Studio} studio @returns {() => void} what shows the state anew */
+/**
+ * It has what the address asks for drawn, at the start too.
+ *
+ * @param {import("./studio.js").Studio} studio
+ * @returns {() => void} what shows the state anew
+ */
 export function sharePanel(studio) {
   const field = byId("state", HTMLInputElement);
   const error = byId("state-error", HTMLElement);
@@ -20,35 +25,55 @@ export function sharePanel(studio) {
     const done = await copy(text, field);
     copied.textContent = say(done ? "copied" : "notCopied");
   };
+  let putting = 0;
+  /** The slider that made the step of the address that was put last. @type {string | null} */
+  let slider = null;
+  /** Whether the address itself asked for what is drawn next, perhaps in other words than `write`. */
+  let asked = false;
+  /** What was shown when the address was wrong: until something else is, it stays to be mended. */
+  let shownAtWrong = "";
+
   whenTyped(field, error, (text) => {
     studio.change(read(text, studio.known));
+    shownAtWrong = "";
   });
   onClick("copy-state", () => copyFrom(now(studio)));
   onClick("copy-address", () => copyFrom(addressOf(now(studio))));
   field.addEventListener("focus", () => field.select());
 
-  /** Whether the address itself asked for what is drawn next, perhaps in other words than `write`. */
-  let asked = fromAddress(studio).error === null;
+  const follow = () =>
+    tried(field, error, () => {
+      clearTimeout(putting);
+      const text = location.hash.slice(1);
+      [asked, shownAtWrong] = [false, now(studio)];
+      try {
+        studio.change(text === "" ? {} : read(text, studio.known));
+      } catch (wrong) {
+        fill(field, error, shownAtWrong);
+        field.value = text;
+        if (wrong instanceof UserError) {
+          studio.refuse(new AddressError(wrong.message));
+        }
+        throw wrong;
+      }
+      [asked, shownAtWrong] = [true, ""];
+    });
+  follow();
 
   // The browser's own steps back and forward, and addresses that somebody types.
   window.addEventListener("popstate", () => {
     const text = location.hash.slice(1);
-    if (text !== "" && text !== now(studio)) {
-      tried(field, error, () => {
-        studio.change(read(text, studio.known));
-        asked = true;
-      });
+    if (text !== "" && (text !== now(studio) || shownAtWrong !== "")) {
+      follow();
     }
   });
 
-  let putting = 0;
-  /** The slider that made the step of the address that was put last. @type {string | null} */
-  let slider = null;
   return () => {
     const text = now(studio);
     fill(field, error, text);
-    if (studio.recorded) {
+    if (studio.recorded && text !== shownAtWrong) {
       clearTimeout(putting);
+      shownAtWrong = "";
       if (asked) {
         asked = false; // at once, so that what is drawn next gets a step of its own
         put(text, true);
@@ -74,26 +99,6 @@ function put(text, instead) {
     history.replaceState(null, "", `#${text}`); // else the browser's step back would end here again
   } else {
     history.pushState(null, "", `#${text}`);
-  }
-}
-
-/**
- * What the address asks for at the start, and what is wrong with it.
- *
- * @param {import("./studio.js").Studio} studio
- * @returns {{changes: Partial<import("./state.js").State>, error: UserError | null}}
- */
-export function fromAddress(studio) {
-  if (location.hash.length < 2) {
-    return { changes: {}, error: null };
-  }
-  try {
-    return { changes: read(location.hash, studio.known), error: null };
-  } catch (error) {
-    if (!(error instanceof UserError)) {
-      throw error;
-    }
-    return { changes: {}, error };
   }
 }
 

@@ -109,6 +109,16 @@ export class Studio extends EventTarget {
     return this.#drawing;
   }
 
+  /**
+   * Tell why what somebody asks for cannot be drawn; what is shown stays.
+   *
+   * @param {unknown} reason
+   */
+  refuse(reason) {
+    this.reason = reason;
+    this.dispatchEvent(new Event("trouble"));
+  }
+
   async #drawAll() {
     /** @type {Set<string>} */
     const broken = new Set(); // the models that could not draw
@@ -130,10 +140,9 @@ export class Studio extends EventTarget {
         broken.add(state.model);
         const other = this.known.find(({ id }) => !broken.has(id));
         const goesOn = this.numbers === null && other !== undefined;
-        this.reason = error;
         this.wanted = goesOn ? moved(state, this.#knownOf(state.model), other) : this.state;
         this.#recording &&= goesOn;
-        this.dispatchEvent(new Event("trouble"));
+        this.refuse(error);
         if (!goesOn) {
           break;
         }
