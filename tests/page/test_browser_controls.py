@@ -602,6 +602,11 @@ def test_faces_are_chosen_by_keys_alone(opened: Callable[..., Page]) -> None:
     page.keyboard.press("ArrowLeft")
     caption = shown_after(page, lambda: page.keyboard.press("Enter"))
     assert caption == "Face 23 of seed 7"
+    assert page.evaluate("document.activeElement.value") == "face"  # of the radio buttons
+    go(page, "near")
+    page.locator("#tiles .middle").focus()
+    shown_after(page, lambda: page.keyboard.press("Enter"))
+    assert page.evaluate("document.activeElement.value") == "face"
 
 
 @pytest.mark.parametrize("locale", ["en-US", "zh-TW"])

@@ -49,10 +49,14 @@ export function stage(studio) {
 
   return () => {
     const { state, pictures } = studio;
+    const many = state.view === "grid" || state.view === "near";
+    const losesFocus = !many && tiles.contains(document.activeElement);
     for (const radio of radios("view")) {
       radio.checked = radio.value === state.view;
+      if (radio.checked && losesFocus) {
+        radio.focus({ preventScroll: true });
+      }
     }
-    const many = state.view === "grid" || state.view === "near";
     tiles.hidden = !many;
     face.hidden = many;
     const text = captionOf(studio);
