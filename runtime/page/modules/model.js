@@ -25,6 +25,9 @@ import { bytesOf } from "./parts.js";
 /** Rows that are computed at once: memory stays bounded. */
 const BATCH = 25;
 
+/** Those that have all that the page needs, as docs/page.md says. */
+export const BROWSERS = "Chrome or Edge 105, Firefox 121, Safari 16.4 or newer";
+
 /** The smallest module with an instruction of SIMD: (func (result v128) (i8x16.splat (i32.const 0))). */
 const SIMD = Uint8Array.of(
   ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00], // the beginning of any module, version 1
@@ -165,7 +168,7 @@ function onnxruntime() {
 
 async function load() {
   if (!globalThis.WebAssembly?.validate(SIMD)) {
-    throw new UserError("this browser's WebAssembly has no SIMD, expected one of 2024 or newer");
+    throw new UserError(`this browser's WebAssembly has no SIMD, expected ${BROWSERS}`);
   }
   const [code, binary] = await Promise.all([
     bytesOf("/onnxruntime.mjs"),

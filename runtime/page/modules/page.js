@@ -6,6 +6,7 @@ import { AddressError, UserError } from "./errors.js";
 import { sayErrorsAgain } from "./field.js";
 import { historyPanel } from "./history_panel.js";
 import { errorSentence, languageOf, say, speak } from "./languages.js";
+import { BROWSERS } from "./model.js";
 import { modelPanel } from "./model_panel.js";
 import { nearPanel } from "./near_panel.js";
 import { noisePanel } from "./noise_panel.js";
@@ -49,7 +50,7 @@ function sayReason() {
 async function start() {
   const lacking = NEEDED.find((name) => !(name in globalThis));
   if (lacking !== undefined) {
-    throw new UserError(`this browser has no ${lacking}, expected one of 2024 or newer`);
+    throw new UserError(`this browser has no ${lacking}, expected ${BROWSERS}`);
   }
   const facts = models();
   const studio = new Studio(facts);

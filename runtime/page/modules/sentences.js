@@ -304,12 +304,12 @@ export const ERRORS = [
     "本頁的 $1 已損壞：請重新下載或重新建立",
   ],
   [
-    /^this browser has no (\w+), expected one of 2024 or newer$/,
-    "瀏覽器缺少 $1，請改用 2024 年以後的瀏覽器",
+    /^this browser has no (\w+), expected .+$/,
+    "瀏覽器缺少 $1，請改用 Chrome 或 Edge 105、Firefox 121、Safari 16.4 或更新的版本",
   ],
   [
     /^this browser's WebAssembly has no SIMD, .+$/,
-    "瀏覽器的 WebAssembly 不支援 SIMD，請改用 2024 年以後的瀏覽器",
+    "瀏覽器的 WebAssembly 不支援 SIMD，請改用 Chrome 或 Edge 105、Firefox 121、Safari 16.4 或更新的版本",
   ],
   [/^this browser cannot draw with (.+?): (.+)$/, "瀏覽器無法以 $1 繪圖：$2"],
   [/^this browser cannot run (.+?): (.+)$/, "瀏覽器無法執行 $1：$2"],
