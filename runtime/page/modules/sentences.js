@@ -270,6 +270,11 @@ export const ERRORS = [
   ],
   [/^near is (.+), expected steps such as (.+)$/, "near 是 $1，應為像 $2 的步伐"],
   [/^(model|view) is (.+), expected one of (.+)$/, "$1 是 $2，應為 $3 之一"],
+  [
+    /^the state has (.+) twice within to, expected it once$/,
+    "這段狀態文字的 to 含有兩個 $1，只能有一個",
+  ],
+  [/^the state has (.+) twice, expected it once$/, "這段狀態文字含有兩個 $1，只能有一個"],
   [/^the state has (.+) within to, expected (.+)$/, "這段狀態文字的 to 含有 $1，只能有 $2"],
   [/^the state has (.+), expected (.+)$/, "這段狀態文字含有 $1，只能有 $2"],
   [

@@ -329,9 +329,14 @@ function readSteps(text) {
 
 /** @param {URLSearchParams} fields @param {string[]} keys that there are @param {string} [where] */
 function checkKeys(fields, keys, where = "") {
-  const unknown = [...fields.keys()].find((key) => !keys.includes(key));
+  const found = [...fields.keys()];
+  const unknown = found.find((key) => !keys.includes(key));
   if (unknown !== undefined) {
     throw new UserError(`the state has ${quoted(unknown)}${where}, expected ${keys.join(", ")}`);
+  }
+  const twice = found.find((key, place) => found.indexOf(key) < place);
+  if (twice !== undefined) {
+    throw new UserError(`the state has ${quoted(twice)} twice${where}, expected it once`);
   }
 }
 

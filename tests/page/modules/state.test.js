@@ -83,6 +83,8 @@ test("what is wrong in a text is said in one sentence", () => {
   for (const [text, sentence] of [
     ["model=nobody", /model is 'nobody', expected one of plain, wordy/],
     ["colour=red", /the state has 'colour'/],
+    ["seed=5&seed=6", /the state has 'seed' twice, expected it once/],
+    ["to=seed%3D5%26seed%3D5", /the state has 'seed' twice within to, expected it once/],
     ["seed=-1", /seed is '-1'/],
     ["seed=9223372036854775808", /seed is/],
     ["face=x", /face is 'x'/],
