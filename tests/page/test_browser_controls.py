@@ -573,7 +573,8 @@ def test_everything_is_reached_by_keys_alone(opened: Callable[..., Page]) -> Non
     )
     wanted = page.evaluate(
         """selector => [...document.querySelectorAll(selector + ", textarea")]
-          .filter((one) => one.checkVisibility() && !(one.type === "radio" && !one.checked))
+          .filter((one) => one.checkVisibility({ visibilityProperty: true })
+            && !(one.type === "radio" && !one.checked))
           .map((one) => one.id || one.className || one.name + one.value + one.textContent)""",
         focusable,
     )

@@ -36,7 +36,8 @@ export function savePanel(studio) {
     const factor = savedFactor();
     const large = pictures.map((face) => enlarge(face, factor, isSmooth()));
     const whole = large.length > 1 ? sheet(large, COLUMNS, GAP * factor) : large[0];
-    const name = fileName(studio, view === "walk" ? `walk${walkPlace()}.png` : `${view}.png`);
+    const what = view === "walk" ? `walk${walkPlace()}` : view;
+    const name = fileName(studio, `${what}${sizeEnding(studio)}.png`);
     save(name, "image/png", await encodePng(whole));
     said.textContent = say("saved", { file: name });
   });
@@ -57,6 +58,15 @@ export function savePanel(studio) {
 /** @returns {number} how many times as large as drawn a face is saved */
 export function savedFactor() {
   return Number(byId("saved-size", HTMLSelectElement).value || FACTORS[0]);
+}
+
+/**
+ * @param {import("./studio.js").Studio} studio
+ * @returns {string} the size of a saved face as a part of a file's name; empty where it is as drawn
+ */
+export function sizeEnding({ facts }) {
+  const factor = savedFactor();
+  return factor === 1 ? "" : `-${factor * facts.imageSize}`;
 }
 
 /** @returns {number} the picture of a walk that is shown */
