@@ -278,6 +278,7 @@ def test_a_walk_is_pythons_and_saved_as_an_animation(
 
     name, content = saved(page, "#walk-save")
     animation = Image.open(io.BytesIO(content))
+    assert page.inner_text("#walk-hint").endswith(": 9 pictures become 16 frames.")
     assert name == "cgan_student-seed3-face0-walk.png"
     assert (animation.n_frames, animation.info["duration"], animation.info["loop"]) == (16, 50, 0)
     there_and_back = [*range(9), *range(7, 0, -1)]
@@ -304,10 +305,28 @@ def test_a_walk_is_pythons_and_saved_as_an_animation(
     )
     page.click("#walk-save")
     wait(page, "document.querySelector('#trouble').innerText.includes('it is full')")
-    assert page.inner_text("#said") == ""
+    assert page.inner_text("#said") == page.inner_text("#saving") == ""
+    assert page.is_enabled("#walk-save")
     page.fill("#walk-frames", "1")
     page.press("#walk-frames", "Enter")
     assert "from 2 to 120" in page.inner_text("#walk-frames-error")
+
+
+def test_while_a_walk_is_saved_the_page_says_so(opened: Callable[..., Page]) -> None:
+    page = opened("model=student&seed=3&view=walk&to=seed%3D8&frames=60")
+    page.select_option("#saved-size", "8")
+    page.focus("#walk-save")
+    with page.expect_download():
+        page.keyboard.press("Enter")
+        assert page.is_disabled("#walk-save")
+        assert page.evaluate("document.activeElement.id") == "walk-play"
+        shown_after(page, lambda: page.click("#next-face"))
+        assert page.inner_text("#saving") == "Saving …"
+        page.select_option("#language", "zh-Hant")
+        assert page.inner_text("#saving") == "儲存中⋯⋯"
+    wait(page, "document.querySelector('#saving').innerText === ''")
+    assert page.inner_text("#said") == "已儲存 student-seed3-face0-walk-512.png。"
+    assert page.is_enabled("#walk-save")
 
 
 @pytest.mark.parametrize("motion", ["reduce", "no-preference"])
@@ -535,7 +554,9 @@ def test_the_look_and_the_size_of_saved_faces(
     assert page.evaluate("document.querySelector('#face').classList.contains('pixels')")
     page.select_option("#saved-size", "4")
     expected = face(student, 2).repeat(4, axis=0).repeat(4, axis=1)
-    np.testing.assert_array_equal(picture(saved(page, "#save")[1]), expected)
+    name, content = saved(page, "#save")
+    assert name == "student-seed2-face0-face-256.png"
+    np.testing.assert_array_equal(picture(content), expected)
     page.check("input[name=look][value=smooth]")
     page.select_option("#saved-size", "8")
     smooth = picture(saved(page, "#save")[1])

@@ -65,6 +65,10 @@ export const SENTENCES = {
   walkPause: ["Pause", "暫停"],
   walkSwap: ["Swap ends", "交換兩端"],
   walkSave: ["Save as animated PNG", "儲存為動態 PNG"],
+  walkHint: [
+    "Saved, it goes there and back: {count} pictures become {frames} frames.",
+    "儲存的動畫會來回播放：{count} 張圖片成為 {frames} 格。",
+  ],
   walkSame: ["The start's noise", "與起點相同的雜訊"],
   walkRandom: ["Another end", "換一個終點"],
   walkFrames: ["Pictures on the way", "漸變的圖片數"],

@@ -2,7 +2,7 @@
 
 import { show } from "./canvas.js";
 import { describedFace } from "./described.js";
-import { byId, onClick } from "./element.js";
+import { byId, disable, onClick, setText } from "./element.js";
 import { enlarge } from "./enlarge.js";
 import { fill, whenTyped } from "./field.js";
 import { save } from "./files.js";
@@ -10,7 +10,7 @@ import { say } from "./languages.js";
 import { parseSeed } from "./latents.js";
 import { fileName } from "./names.js";
 import { encodeAnimation } from "./png.js";
-import { savedFactor } from "./save_panel.js";
+import { savedFactor, sizeEnding } from "./save_panel.js";
 import { conditionAt, isSmooth } from "./stage.js";
 import { anotherFace, FRAMES, faceOf, faceOfSeed, numberIn } from "./state.js";
 import { fillSentence, readSentence } from "./words_panel.js";
@@ -34,7 +34,10 @@ export function walkPanel(studio) {
   const frames = byId("walk-frames", HTMLInputElement);
   const framesError = byId("walk-frames-error", HTMLElement);
   const end = byId("walk-end", HTMLCanvasElement);
+  const hint = byId("walk-hint", HTMLElement);
+  const saveButton = byId("walk-save", HTMLButtonElement);
   const said = byId("said", HTMLElement);
+  const saving = byId("saving", HTMLElement);
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
   let started = -1; // the time at which the first frame is, or was; -1 while it stands still
@@ -110,20 +113,25 @@ export function walkPanel(studio) {
     const from = faceOf(studio.wanted);
     studio.change({ ...(studio.wanted.to ?? from), to: from });
   });
-  onClick("walk-save", async () => {
-    said.textContent = say("saving");
+  const showSaving = (/** @type {boolean} */ now) => {
+    disable(saveButton, now, play);
+    saving.textContent = now ? say("saving") : "";
+  };
+  saveButton.addEventListener("click", async () => {
+    said.textContent = "";
+    showSaving(true);
     try {
-      const file = fileName(studio, "walk.png");
+      const file = fileName(studio, `walk${sizeEnding(studio)}.png`);
       save(file, "image/png", await animation(studio.pictures));
       said.textContent = say("saved", { file });
-    } catch (error) {
-      said.textContent = "";
-      throw error;
+    } finally {
+      showSaving(false);
     }
   });
 
   return () => {
     const { state, words, pictures } = studio;
+    setText(saving, saveButton.disabled ? say("saving") : "");
     panel.hidden = state.view !== "walk";
     if (panel.hidden || state.to === null) {
       stop();
@@ -137,6 +145,7 @@ export function walkPanel(studio) {
     fillSentence(sentence, sentenceError, words, state.to.choice);
     fill(frames, framesError, String(state.frames));
     const last = pictures.length - 1;
+    hint.textContent = say("walkHint", { count: pictures.length, frames: 2 * last });
     show(end, pictures[last], isSmooth());
     const name = describedFace(state.to, words, conditionAt(studio, last));
     end.ariaLabel = say("walkEnd", { face: name });
