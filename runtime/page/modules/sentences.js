@@ -73,7 +73,7 @@ export const SENTENCES = {
   walkRandom: ["Another end", "換一個終點"],
   walkFrames: ["Pictures on the way", "漸變的圖片數"],
   walkEnd: ["The face where the walk ends: {face}", "漸變終點的臉：{face}"],
-  walkSentencePlaceholder: ["as at the start: empty is random", "留空為隨機"],
+  walkSentencePlaceholder: ["random if empty", "留空則隨機"],
   saving: ["Saving …", "儲存中⋯⋯"],
 
   history: ["Drawn before", "畫過的臉"],
@@ -93,7 +93,6 @@ export const SENTENCES = {
 
   words: ["Words", "詞語"],
   sentence: ["Sentence", "句子"],
-  sentencePlaceholder: ["blue hair red eyes", "藍髮紅眼，或 blue hair red eyes"],
   random: ["random", "隨機"],
   mixWith: ["mixed with", "混合"],
   mixWithOf: ["{group}: mixed with", "{group}：混合"],

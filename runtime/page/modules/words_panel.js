@@ -46,6 +46,7 @@ export function wordsPanel(studio) {
     if (now !== shown) {
       rows = (words?.groups ?? []).map((group, place) => rowOf(studio, group, place));
       groups.replaceChildren(...rows.map(({ part }) => part));
+      sentence.placeholder = words === null ? "" : sentenceOf(words, words.draw(0n, 0));
       shown = now;
     }
     fillSentence(sentence, error, words, state.choice);
