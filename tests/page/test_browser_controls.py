@@ -414,6 +414,25 @@ def test_noise_of_another_model_is_refused(opened: Callable[..., Page]) -> None:
     assert page.inner_text("#noise-error") == expected
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("a.txt", b"", "The file holds no noise, expected a PNG or a text that this page saved."),
+        ("a.jpg", b"\xff\xd8\xff\xe0", "The file holds no noise, expected a PNG or a text that "),
+        ("a.txt", b"hello", "The text is no noise, expected what this page wrote: 64.….1a2b3c4d."),
+    ],
+)
+def test_a_file_without_noise_is_refused(
+    opened: Callable[..., Page], name: str, content: bytes, sentence: str
+) -> None:
+    page = opened("model=cgan_student")
+    page.click("#noise-details summary")
+    file: Any = {"name": name, "mimeType": "", "buffer": content}
+    page.set_input_files("#noise-file", file)
+    wait(page, "document.querySelector('#noise-error').innerText !== ''")
+    assert page.inner_text("#noise-error").startswith(sentence)
+
+
 def test_texts_are_copied(opened: Callable[..., Page], built_page: Path) -> None:
     page = opened("model=student&seed=12", permissions=["clipboard-read", "clipboard-write"])
     clipboard = "navigator.clipboard.readText()"

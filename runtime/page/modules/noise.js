@@ -32,16 +32,17 @@ export function noiseToText(noise) {
  * Read what noiseToText wrote; white space in it makes no difference.
  *
  * @param {string} text
+ * @param {number} [size] how many numbers the model takes: of the example in the sentence
  * @returns {Float32Array}
  * @throws {UserError} it is none, or was changed
  */
-export function noiseFromText(text) {
+export function noiseFromText(text, size = 128) {
   const found = /^(\d{1,5})\.([\w-]+)\.([0-9a-fA-F]{8})$/.exec(text.replace(/\s+/g, ""));
-  if (found === null) {
-    throw new UserError("the text is no noise, expected what this page wrote: 128.….1a2b3c4d");
+  const bytes = found && fromBase64(found[2]);
+  if (found === null || bytes === null) {
+    throw new UserError(`the text is no noise, expected what this page wrote: ${size}.….1a2b3c4d`);
   }
-  const [, count, letters, sum] = found;
-  const bytes = fromBase64(letters);
+  const [, count, , sum] = found;
   if (bytes.length !== 4 * Number(count)) {
     throw new UserError(
       `the noise has ${Math.floor(bytes.length / 4)} numbers, expected ${count}: a part is missing`,
@@ -126,13 +127,13 @@ function numbersOf(bytes) {
   return noise;
 }
 
-/** @param {string} letters in base64url @returns {Uint8Array} */
+/** @param {string} letters in base64url @returns {Uint8Array | null} null: they are none */
 function fromBase64(letters) {
   try {
     const binary = atob(letters.replaceAll("-", "+").replaceAll("_", "/"));
     return Uint8Array.from(binary, (letter) => letter.charCodeAt(0));
   } catch {
-    throw new UserError("the text is no noise, expected what this page wrote: 128.….1a2b3c4d");
+    return null;
   }
 }
 

@@ -55,8 +55,9 @@ export function noisePanel(studio) {
   onClick("noise-drop", () => studio.change(NOISE_OF_SEED));
 
   const now = () => latentOf(studio.facts, faceOf(studio.state));
+  const wantedSize = () => studio.factsOf(studio.wanted.model).latentSize;
   const use = (/** @type {Float32Array} */ noise) => {
-    checkNoise(noise, studio.factsOf(studio.wanted.model).latentSize);
+    checkNoise(noise, wantedSize());
     studio.change({
       noise,
       steps: [],
@@ -76,12 +77,14 @@ export function noisePanel(studio) {
   onClick("noise-copy", async () => {
     said.textContent = say((await copy(noiseToText(now()), text)) ? "copied" : "notCopied");
   });
-  onClick("noise-use", () => tried(text, error, () => use(noiseFromText(text.value))));
+  onClick("noise-use", () =>
+    tried(text, error, () => use(noiseFromText(text.value, wantedSize()))),
+  );
   onClick("noise-open", () => file.click());
   file.addEventListener("change", async () => {
     const [chosen] = file.files ?? [];
     if (chosen !== undefined) {
-      await tried(text, error, async () => use(await noiseOfFile(chosen)));
+      await tried(text, error, async () => use(await noiseOfFile(chosen, wantedSize())));
     }
     file.value = ""; // so that the same file can be chosen again
   });
@@ -114,14 +117,14 @@ export function keepsNoise() {
   return radios("noise").some(({ value, checked }) => value === "fixed" && checked);
 }
 
-/** @param {File} file @returns {Promise<Float32Array>} */
-async function noiseOfFile(file) {
+/** @param {File} file @param {number} size of the model's @returns {Promise<Float32Array>} */
+async function noiseOfFile(file, size) {
   if (file.size > MOST_BYTES) {
     throw new UserError(`the file has ${file.size} bytes, expected at most ${MOST_BYTES}`);
   }
   const bytes = new Uint8Array(await file.arrayBuffer());
   const isText = bytes[0] < 128 || bytes[0] === MARK_OF_UTF8;
   return isText
-    ? noiseFromText(new TextDecoder().decode(bytes))
+    ? noiseFromText(new TextDecoder().decode(bytes), size)
     : noiseFromPicture(await decodePng(bytes));
 }

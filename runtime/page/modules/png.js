@@ -74,7 +74,7 @@ export async function encodeAnimation(frames, framesPerSecond) {
  */
 export async function decodePng(file) {
   if (!SIGNATURE.every((byte, place) => file[place] === byte)) {
-    throw new UserError("the file is no PNG, expected a picture that this page saved");
+    throw new UserError("the file holds no noise, expected a PNG or a text that this page saved");
   }
   const chunks = chunksOf(file);
   const first = chunks[0];

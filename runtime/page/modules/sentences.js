@@ -284,7 +284,7 @@ export const ERRORS = [
     /^the state has words, but the model (.+) takes none$/,
     "這段狀態文字含有詞語，但模型 $1 不接受詞語",
   ],
-  [/^the file is no PNG, .+$/, "這不是 PNG 檔，應為本頁儲存的圖片"],
+  [/^the file holds no noise, .+$/, "檔案不含雜訊，應為本頁儲存的 PNG 或文字檔"],
   [/^the PNG is of another kind, .+$/, "這是另一種 PNG，應為本頁儲存的圖片"],
   [/^the PNG is damaged, .+$/, "PNG 檔已損壞，應為本頁儲存的圖片"],
   [/^the PNG has (.+) pixels, expected at most (\d+) in all$/, "PNG 有 $1 個像素，總數最多 $2 個"],

@@ -259,7 +259,7 @@ function readFace(fields, { id, words, latentSize }) {
   if (words === null && (fields.get("text") || fields.get("mix"))) {
     throw new UserError(`the state has words, but the model ${id} takes none`);
   }
-  const parsed = noise === null ? null : noiseFromText(noise);
+  const parsed = noise === null ? null : noiseFromText(noise, latentSize);
   if (parsed !== null) {
     checkNoise(parsed, latentSize);
   }
