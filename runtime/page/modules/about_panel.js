@@ -56,7 +56,7 @@ function licenceOf({ part, name, text }) {
   return make(
     "details",
     { className: "licence" },
-    make("summary", {}, `${factName(part)}: ${factName(name)}`),
+    make("summary", {}, say("licence", { part: factName(part), name: factName(name) })),
     make("pre", { tabIndex: 0 }, text),
   );
 }

@@ -117,5 +117,8 @@ export function factName(text) {
   }
   const known = FACTS.find(([pattern]) => text.search(pattern) >= 0);
   const translated = known === undefined ? text : text.replace(...known);
-  return translated.replace(/[a-z]+/g, wordName);
+  return translated
+    .replace(/[a-z]+/g, wordName)
+    .replaceAll(", ", "、")
+    .replaceAll(": ", "：");
 }

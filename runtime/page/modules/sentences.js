@@ -167,6 +167,7 @@ export const SENTENCES = {
   ],
   aboutModel: ["The model {model}", "模型 {model}"],
   aboutLicences: ["Licences", "授權"],
+  licence: ["{part}: {name}", "{part}：{name}"],
   saveModel: ["Save the model, {file} ({size} MB)", "儲存模型 {file}（{size} MB）"],
 
   noMemory: [
@@ -196,36 +197,48 @@ export const WORDS = {
 };
 
 /**
- * What a Chinese sentence may call them, the longest first, in English.
+ * What a Chinese sentence may call them, in traditional or simplified characters, the longest first,
+ * in English.
  *
  * @type {[string, string][]}
  */
 export const CHINESE = [
   ["頭髮", "hair"],
+  ["头发", "hair"],
   ["髮色", "hair"],
+  ["发色", "hair"],
   ["髮", "hair"],
+  ["发", "hair"],
   ["眼睛", "eyes"],
   ["瞳色", "eyes"],
   ["雙眼", "eyes"],
+  ["双眼", "eyes"],
   ["眼", "eyes"],
   ["瞳", "eyes"],
   ["水藍", "aqua"],
+  ["水蓝", "aqua"],
   ["粉紅", "pink"],
+  ["粉红", "pink"],
   ["咖啡", "brown"],
   ["黑", "black"],
   ["金", "blonde"],
   ["藍", "blue"],
+  ["蓝", "blue"],
   ["棕", "brown"],
   ["褐", "brown"],
+  ["茶", "brown"],
   ["灰", "gray"],
   ["綠", "green"],
+  ["绿", "green"],
   ["橙", "orange"],
   ["橘", "orange"],
   ["粉", "pink"],
   ["紫", "purple"],
   ["紅", "red"],
+  ["红", "red"],
   ["白", "white"],
   ["黃", "yellow"],
+  ["黄", "yellow"],
   ["色", ""],
   ["的", ""],
   ["和", ""],

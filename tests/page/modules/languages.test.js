@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import {
   errorSentence,
+  factName,
   inEnglish,
   languageOf,
   speak,
@@ -84,6 +85,16 @@ test("an error is a Chinese sentence, but for what somebody wrote", () => {
   speak("en");
 });
 
+test("lists of facts have Chinese signs", () => {
+  globalThis.document = { documentElement: {}, querySelectorAll: () => [] };
+  speak("zh-Hant");
+  assert.equal(factName("words of hair"), "頭髮的詞語");
+  assert.equal(factName("2: blue, red"), "2：藍色、紅色");
+  assert.equal(factName("7,545 in float32, 7 in uint8"), "7,545 個 float32、7 個 uint8");
+  assert.equal(factName("119 of 120, of 15,338 pictures"), "120 種中有 119 種，共 15,338 張圖片");
+  speak("en");
+});
+
 test("Chinese sentences are read as the words of models", () => {
   for (const [chinese, english] of [
     ["藍髮紅眼", "blue hair red eyes"],
@@ -93,6 +104,10 @@ test("Chinese sentences are read as the words of models", () => {
     ["紅髮與綠眼", "red hair green eyes"],
     ["黑髮 紫瞳", "black hair purple eyes"],
     ["blue hair", "blue hair"],
+    ["蓝发红眼", "blue hair red eyes"],
+    ["水蓝色头发、粉红色双眼", "aqua hair pink eyes"],
+    ["黄发色和绿瞳色", "yellow hair green eyes"],
+    ["茶髮", "brown hair"],
   ]) {
     assert.equal(inEnglish(chinese), english);
   }
