@@ -360,6 +360,14 @@ def test_a_walk_plays_by_itself_only_for_those_who_like_motion(
         assert page.input_value("#walk-place") == "0"
         button.click()
     wait(page, "document.querySelector('#walk-place').value > 3")
+    told = """() => { const place = document.querySelector("#walk-place");
+      return [`picture ${Number(place.value) + 1} of 30`, place.ariaValueText] }"""
+    assert len(set(page.evaluate(told))) == 1
+    page.focus("#walk-place")
+    told_at_focus = page.evaluate(told)[1]
+    page.wait_for_timeout(300)
+    shown, still_told = page.evaluate(told)
+    assert still_told == told_at_focus != shown  # each change of what has the focus is read out
     assert button.inner_text() == "Pause"
     button.click()
     place = page.input_value("#walk-place")

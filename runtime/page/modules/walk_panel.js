@@ -19,6 +19,7 @@ import { fillSentence, readSentence } from "./words_panel.js";
 /** @typedef {import("./studio.js").Studio} Studio */
 
 const FRAMES_PER_SECOND = 20; // as edgegan interpolate has them
+const BETWEEN_READING = 2000; // milliseconds, so that a screen reader can say one place, then the next
 
 /** @param {Studio} studio @returns {() => void} what shows the state anew */
 export function walkPanel(studio) {
@@ -41,6 +42,7 @@ export function walkPanel(studio) {
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
   let started = -1; // the time at which the first frame is, or was; -1 while it stands still
+  let told = 0; // the time at which the place was put into words
   let ticking = 0; // the request of the browser for the next frame
   /** @type {import("./png.js").Picture[]} */
   let shown = [];
@@ -51,10 +53,14 @@ export function walkPanel(studio) {
       show(face, picture, isSmooth());
     }
   };
-  const showPlaying = () => {
-    play.textContent = say(started < 0 ? "walkPlay" : "walkPause");
+  const tellPlace = () => {
     const values = { number: Number(place.value) + 1, count: studio.pictures.length };
     place.setAttribute("aria-valuetext", say("walkFrame", values));
+    told = performance.now();
+  };
+  const showPlaying = () => {
+    play.textContent = say(started < 0 ? "walkPlay" : "walkPause");
+    tellPlace();
   };
   const stop = () => {
     cancelAnimationFrame(ticking);
@@ -67,6 +73,10 @@ export function walkPanel(studio) {
     if (next !== place.value) {
       place.value = next;
       showPlace();
+      // Of what has the focus each change is read out.
+      if (document.activeElement !== place || time - told > BETWEEN_READING) {
+        tellPlace();
+      }
     }
     ticking = requestAnimationFrame(tick);
   };
@@ -78,6 +88,7 @@ export function walkPanel(studio) {
   };
 
   play.addEventListener("click", () => (started < 0 ? start() : stop()));
+  place.addEventListener("focus", tellPlace);
   place.addEventListener("input", () => {
     stop();
     showPlace();
