@@ -13,13 +13,13 @@ import subprocess
 import sys
 import unicodedata
 from collections.abc import Callable, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from edgegan.runtime.choices import nearest
 from edgegan.runtime.errors import UserError, quoted
 from edgegan.runtime.generator import Generator
 from edgegan.runtime.interpolation import lerp, slerp, walk
@@ -150,7 +150,7 @@ def test_near_words_are_the_same(ask: Callable[..., Any]) -> None:
         return "".join(draws.choices("abcde é", k=draws.randint(1, 12)))
 
     cases = [(word(), sorted({word() for _ in range(12)})) for _ in range(2000)]
-    expected = [get_close_matches(word, known, cutoff=0.5) for word, known in cases]
+    expected = [nearest(word, known) for word, known in cases]
     assert ask("closeMatches", cases=cases) == expected
 
 

@@ -1,10 +1,10 @@
-/** Words that are like one that somebody wrote, as Python's get_close_matches finds them. */
+/** Words that are like one that somebody wrote, as nearest of edgegan.runtime.choices finds them. */
 
-const SMALLEST_RATIO = 0.5;
-const MOST_MATCHES = 3;
+const SMALLEST_RATIO = 0.6; // below it half of the letters are others
+const MOST_MATCHES = 2;
 
 /**
- * The words that are most like another, at most three, the most alike first.
+ * The words that are most like another, at most two, the most alike first; none if none is.
  *
  * The ratio is that of Ratcliff and Obershelp ("Pattern Matching: The Gestalt Approach", Dr. Dobb's
  * Journal, July 1988): twice the letters that match of all letters of both. What difflib leaves out

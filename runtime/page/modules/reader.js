@@ -357,7 +357,9 @@ export class Reader {
   }
 
   /**
-   * Say that groups have no such word, which are most like it, and which there are.
+   * Say that groups have no such word, which it may be meant to be, and which there are.
+   *
+   * That may be a group's name, too: of "hare" with a group hair.
    *
    * @param {string} word
    * @param {number[]} indices
@@ -365,10 +367,9 @@ export class Reader {
    */
   #unknown(word, indices) {
     const groups = indices.map((index) => this.#groups[index]);
-    const spelled = new Map(
-      groups.flatMap((group) => group.words.map((known) => [plain(known), known])),
-    );
-    const near = closeMatches(plain(word), spelled.keys()).map((known) => spelled.get(known));
+    const known = [...groups.flatMap((group) => group.words), ...groups.map(({ name }) => name)];
+    const spelled = new Map(known.map((phrase) => [plain(phrase), phrase]));
+    const near = closeMatches(plain(word), spelled.keys()).map((phrase) => spelled.get(phrase));
     const meant = near.length > 0 ? `: did you mean ${near.join(" or ")}? E` : ", e";
     const names = groups.map((group) => group.name).join(" or ");
     const lists = groups.map((group) => {

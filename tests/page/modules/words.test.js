@@ -32,6 +32,10 @@ test("what cannot be read is said in one sentence", () => {
     "": "a text is '', expected words such as 'blond hair blue eyes'",
     blue: "'blue' may mean blue hair or blue eyes, expected one of them",
     "blond blue hair": "'blond blue hair' names two words of hair, expected one",
+    "blue hare":
+      "'hare' is no word of hair or eyes: did you mean hair? " +
+      "Expected for hair one of blond, blue, light blue; for eyes one of blue, green",
+    "azure hair": "'azure' is no word of hair, expected one of blond, blue, light blue",
     "geren eyes": "'geren' is no word of eyes: did you mean green? Expected one of blue, green",
     "nose=red": "'nose' is no group of words, expected one of hair, eyes",
   };
