@@ -30,7 +30,7 @@ from edgegan.runtime.page.onnxruntime_web import BINARY, CODE, onnxruntime_web
 from edgegan.runtime.show import describe_network
 from edgegan.runtime.words import Words
 
-DEFAULT_MODELS = ("student", "cgan_student")
+DEFAULT_MODELS = ("cgan_student", "student")  # the first is what the page begins with
 
 EXAMPLES = """\
 examples:

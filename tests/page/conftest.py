@@ -57,8 +57,8 @@ def build_page(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def built_page(build_page: Callable[..., Path]) -> Path:
-    """The page with the models that it has by default."""
-    return build_page()
+    """The page with both students, that without words first."""
+    return build_page("student", "cgan_student")
 
 
 @pytest.fixture

@@ -2,9 +2,9 @@
 
 import { UserError } from "./errors.js";
 import { bytesOf } from "./parts.js";
+import { Words } from "./words.js";
 
 /** @typedef {import("./parts.js").ModelFacts} ModelFacts */
-/** @typedef {import("./words.js").Words} Words */
 
 /**
  * What is used of a session of onnxruntime-web.
@@ -43,29 +43,28 @@ export class Model {
 
   /**
    * @param {ModelFacts} facts
-   * @param {Words | null} words the groups of words that it takes; null where it takes none
    * @param {Session} session
    */
-  constructor(facts, words, session) {
+  constructor(facts, session) {
     this.facts = facts;
-    this.words = words;
+    /** The groups of words that it takes; null where it takes none. */
+    this.words = facts.words === null ? null : Words.fromJson(facts.words);
     this.#session = session;
   }
 
   /**
    * @param {ModelFacts} facts one of models()
-   * @param {Words | null} words as the facts have them
    * @returns {Promise<Model>}
    * @throws {UserError} the page is damaged, or the browser cannot run it: no SIMD, no memory
    */
-  static async open(facts, words) {
+  static async open(facts) {
     const [ort, content] = await Promise.all([onnxruntime(), bytesOf(facts.id)]);
     try {
       const session = await ort.InferenceSession.create(content, {
         executionProviders: ["wasm"],
         logSeverityLevel: 4, // what fails is thrown, and what is only slow is no error
       });
-      return new Model(facts, words, session);
+      return new Model(facts, session);
     } catch (error) {
       throw new UserError(`this browser cannot run ${facts.title}: ${firstLine(error)}`);
     }

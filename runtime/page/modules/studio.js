@@ -166,7 +166,7 @@ export class Studio extends EventTarget {
 
   /** @param {string} id */
   #open(id) {
-    const opening = this.#opened.get(id) ?? Model.open(this.factsOf(id), this.#knownOf(id).words);
+    const opening = this.#opened.get(id) ?? Model.open(this.factsOf(id));
     this.#opened.set(id, opening);
     opening.catch(() => this.#opened.delete(id)); // so that it can be tried again
     return opening;
