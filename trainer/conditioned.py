@@ -1,6 +1,7 @@
 """The updates of a GAN whose pictures have words.
 
-Words of generated pictures are drawn as the pictures that are trained on have them together.
+Words of generated pictures are drawn as the pictures that are trained on have them together, or
+each group's by themselves (``trainer.inputs``).
 """
 
 from __future__ import annotations

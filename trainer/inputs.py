@@ -6,7 +6,7 @@ import numpy as np
 
 from edgegan.runtime.latent import Stream, draw_latents
 from edgegan.runtime.words import Words
-from edgegan.trainer.recipe import AnyRecipe
+from edgegan.trainer.recipe import AnyRecipe, Recipe
 
 CONDITION_OF = {  # the stream of words beside that of latents
     Stream.LATENT: Stream.CONDITION,
@@ -15,6 +15,8 @@ CONDITION_OF = {  # the stream of words beside that of latents
     Stream.VALIDATION: Stream.VALIDATION_CONDITION,
     Stream.DISTILLATION: Stream.DISTILLATION_CONDITION,
 }
+
+JUDGED = {Stream.DISCRIMINATOR_LATENT, Stream.GENERATOR_LATENT}
 
 
 class Latents:
@@ -41,17 +43,24 @@ class Latents:
 
 
 class LatentsAndWords(Latents):
-    """The inputs of one that takes words, drawn as pictures have them together."""
+    """The inputs of one that takes words.
+
+    These are drawn as pictures have them together, or, for a discriminator to judge, each group's
+    by themselves where the recipe's condition says so.
+    """
 
     words: Words
 
     def __init__(self, recipe: AnyRecipe, words: Words) -> None:
         super().__init__(recipe)
         self.words = words
+        condition = recipe.condition if isinstance(recipe, Recipe) else None
+        self._apart = JUDGED if condition and condition.draws_groups_apart else set()
 
     def draw(self, seed: int, count: int, first: int, stream: Stream) -> list[np.ndarray]:
         """As without words, and conditions, float32 (count, W)."""
-        choices = self.words.draw(seed, count, first=first, stream=CONDITION_OF[stream])
+        draw = self.words.draw_apart if stream in self._apart else self.words.draw
+        choices = draw(seed, count, first=first, stream=CONDITION_OF[stream])
         return [*super().draw(seed, count, first, stream), self.words.one_hot(choices)]
 
 

@@ -262,6 +262,20 @@ def test_a_choice_depends_on_seed_stream_and_index_only(seed: int, first: int, c
     assert (every[:, 0] == 3).all()
 
 
+def test_apart_each_group_is_drawn_as_pictures_have_its_words_beside_any_other() -> None:
+    ordered = np.repeat(WORDS.combinations, WORDS.counts, axis=0)
+    places = [philox(9, 11, k).random(len(WORDS.groups)) for k in range(3000)]
+    each = np.sort(ordered, axis=0)  # the words of each group, one for every picture
+    expected = [
+        [each[int(place * len(each)), group] for group, place in enumerate(row)] for row in places
+    ]
+    drawn = WORDS.draw_apart(9, 3000, stream=11)
+    np.testing.assert_array_equal(drawn, expected)
+    np.testing.assert_array_equal(WORDS.draw_apart(9, 5, first=20, stream=11), drawn[20:25])
+    combinations = {tuple(row) for row in drawn.tolist()}
+    assert combinations > {tuple(row) for row in WORDS.combinations.tolist()}
+
+
 def test_streams_and_seeds_draw_differently() -> None:
     draws = [
         WORDS.draw(0, 50),

@@ -21,7 +21,7 @@ from edgegan.trainer.conditions.concatenated import Concatenated
 from edgegan.trainer.conditions.projection import Projection
 from edgegan.trainer.input_gradient import InputGradient
 from edgegan.trainer.layers import iterate_spectral_norms
-from edgegan.trainer.loop import make_generator, mode_seeking_loss
+from edgegan.trainer.loop import Training, make_generator, mode_seeking_loss
 from edgegan.trainer.networks import (
     TrunkDiscriminator,
     began,
@@ -435,6 +435,22 @@ def test_the_mode_seeking_loss_is_the_papers_of_each_pair_but_for_brightness() -
     assert float(again.asscalar()) == pytest.approx(float(found.asscalar()), rel=1e-4)
     same = mode_seeking_loss(mx.nd.array(latents), mx.nd.ones((6, 3, 2, 2)))
     assert float(same.asscalar()) == pytest.approx(1e5)
+
+
+@pytest.mark.parametrize("stream", [Stream.DISCRIMINATOR_LATENT, Stream.GENERATOR_LATENT])
+def test_groups_that_are_drawn_apart_ask_for_combinations_that_no_picture_has(
+    stream: Stream,
+) -> None:
+    known = {tuple(row) for row in WORDS.combinations.tolist()}
+
+    def combinations(training: Training, stream: Stream) -> set[tuple[int, ...]]:
+        _, conditions = training.inputs(0, 200, 0, stream)
+        return {tuple(row) for row in WORDS.choices_of(conditions).tolist()}
+
+    apart = training_by(tiny_recipe("acgan", "condition.independent_groups=true"))
+    assert combinations(apart, stream) > known
+    assert combinations(apart, Stream.VALIDATION) <= known  # what it is judged by stays
+    assert combinations(training_by(tiny_recipe("acgan")), stream) <= known
 
 
 @pytest.mark.parametrize("reuse", ["fresh", "reused"])

@@ -28,6 +28,14 @@ class Condition(ABC):
         return False
 
     @property
+    def draws_groups_apart(self) -> bool:
+        """Whether the groups of generated pictures' words are drawn each by itself, to be judged.
+
+        Else words are drawn as pictures have them together.
+        """
+        return False
+
+    @property
     def name(self) -> str:
         """The condition's name: that of its module."""
         return type(self).__module__.rpartition(".")[2]

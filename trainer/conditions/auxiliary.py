@@ -46,6 +46,9 @@ class Auxiliary(Condition):
             that it need not be what is most typical of its words.
         twin: the weight of the twin's loss, beside that of the classifier, in what the generator
             gains by: 0 for none, 1 as in equation 5 of Gong et al.
+        independent_groups: whether the words of generated pictures are drawn for each group by
+            itself, so that combinations which few pictures have, or none, are learned as well:
+            each group is read by itself, so the discriminator can tell of these too.
     """
 
     weight: float = 1.0
@@ -53,12 +56,17 @@ class Auxiliary(Condition):
     learns_from_generated: bool = True
     tolerance: float = 0.0
     twin: float = 0.0
+    independent_groups: bool = False
 
     def __post_init__(self) -> None:
         check_positive("condition.weight", self.weight)
         check_choice("condition.loss", self.loss, LOSSES)
         check_not_negative("condition.tolerance", self.tolerance)
         check_not_negative("condition.twin", self.twin)
+
+    @property
+    def draws_groups_apart(self) -> bool:
+        return self.independent_groups
 
     def head(
         self, architecture: TrunkDiscriminator, image_size: int, groups: Sequence[int]
