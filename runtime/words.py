@@ -181,18 +181,23 @@ class Words:
         wanted = [-1 if number is None else number for number in given]
         return self._drawn(seed, range(first, first + count), np.array(wanted), stream)
 
-    def draw_apart(self, seed: int, count: int, *, first: int = 0, stream: int) -> np.ndarray:
+    def draw_apart(
+        self, seed: int, count: int, *, evenly: bool = False, first: int = 0, stream: int
+    ) -> np.ndarray:
         """As ``draw`` with nothing given, but each group's words by themselves.
 
-        Each is as frequent as in training pictures, beside any other group's: so combinations
-        that no picture had are drawn as well.
+        So combinations that no picture had are drawn as well.
+
+        Args:
+            evenly: whether all words of a group are as frequent, not as in training pictures.
         """
         check_seed(seed)
         count, first = check_integer("count", count), check_integer("first", first)
         places = [philox(seed, stream, first + k).random(len(self.groups)) for k in range(count)]
         choices = np.empty((count, len(self.groups)), np.int64)
         for group, size in enumerate(self.sizes):
-            ends = np.cumsum(np.bincount(self.combinations[:, group], self.counts, size))
+            counts = np.bincount(self.combinations[:, group], self.counts, size)
+            ends = np.cumsum(np.ones(size) if evenly else counts)
             found = np.array([place[group] for place in places]) * ends[-1]
             choices[:, group] = np.searchsorted(ends, found, side="right")
         return choices

@@ -6,6 +6,7 @@ import numpy as np
 
 from edgegan.runtime.latent import Stream, draw_latents
 from edgegan.runtime.words import Words
+from edgegan.trainer.conditions import EVENLY, TOGETHER
 from edgegan.trainer.recipe import AnyRecipe, Recipe
 
 CONDITION_OF = {  # the stream of words beside that of latents
@@ -45,8 +46,8 @@ class Latents:
 class LatentsAndWords(Latents):
     """The inputs of one that takes words.
 
-    These are drawn as pictures have them together, or, for a discriminator to judge, each group's
-    by themselves where the recipe's condition says so.
+    These are drawn as pictures have them together, or, for a discriminator to judge, as the
+    recipe's condition says.
     """
 
     words: Words
@@ -55,12 +56,17 @@ class LatentsAndWords(Latents):
         super().__init__(recipe)
         self.words = words
         condition = recipe.condition if isinstance(recipe, Recipe) else None
-        self._apart = JUDGED if condition and condition.draws_groups_apart else set()
+        self._drawn = condition.draws_words if condition else TOGETHER
 
     def draw(self, seed: int, count: int, first: int, stream: Stream) -> list[np.ndarray]:
         """As without words, and conditions, float32 (count, W)."""
-        draw = self.words.draw_apart if stream in self._apart else self.words.draw
-        choices = draw(seed, count, first=first, stream=CONDITION_OF[stream])
+        words = CONDITION_OF[stream]
+        if self._drawn == TOGETHER or stream not in JUDGED:
+            choices = self.words.draw(seed, count, first=first, stream=words)
+        else:
+            choices = self.words.draw_apart(
+                seed, count, evenly=self._drawn == EVENLY, first=first, stream=words
+            )
         return [*super().draw(seed, count, first, stream), self.words.one_hot(choices)]
 
 

@@ -437,9 +437,10 @@ def test_the_mode_seeking_loss_is_the_papers_of_each_pair_but_for_brightness() -
     assert float(same.asscalar()) == pytest.approx(1e5)
 
 
+@pytest.mark.parametrize("drawn", ["apart", "evenly"])
 @pytest.mark.parametrize("stream", [Stream.DISCRIMINATOR_LATENT, Stream.GENERATOR_LATENT])
 def test_groups_that_are_drawn_apart_ask_for_combinations_that_no_picture_has(
-    stream: Stream,
+    stream: Stream, drawn: str
 ) -> None:
     known = {tuple(row) for row in WORDS.combinations.tolist()}
 
@@ -447,10 +448,14 @@ def test_groups_that_are_drawn_apart_ask_for_combinations_that_no_picture_has(
         _, conditions = training.inputs(0, 200, 0, stream)
         return {tuple(row) for row in WORDS.choices_of(conditions).tolist()}
 
-    apart = training_by(tiny_recipe("acgan", "condition.independent_groups=true"))
+    apart = training_by(tiny_recipe("acgan", f"condition.generated_words={drawn}"))
     assert combinations(apart, stream) > known
     assert combinations(apart, Stream.VALIDATION) <= known  # what it is judged by stays
     assert combinations(training_by(tiny_recipe("acgan")), stream) <= known
+    _, conditions = apart.inputs(0, 1000, 0, stream)
+    red = WORDS.one_hot(np.array([[2, 0]]))[0].argmax()  # of the first group, rare
+    expected = 1 / 3 if drawn == "evenly" else WORDS.counts[-1] / WORDS.counts.sum()
+    assert conditions[:, red].mean() == pytest.approx(expected, abs=0.05)
 
 
 @pytest.mark.parametrize("reuse", ["fresh", "reused"])

@@ -14,6 +14,10 @@ from edgegan.trainer.networks import DiscriminatorArchitecture, TrunkDiscriminat
 if TYPE_CHECKING:
     from edgegan.trainer.conditioned import ConditionedTurn
 
+# As pictures have them together; each group's by themselves, as frequent as in pictures; the same,
+# but all as frequent.
+DRAWS = TOGETHER, APART, EVENLY = "together", "apart", "evenly"
+
 
 @dataclass(frozen=True)
 class Condition(ABC):
@@ -28,12 +32,9 @@ class Condition(ABC):
         return False
 
     @property
-    def draws_groups_apart(self) -> bool:
-        """Whether the groups of generated pictures' words are drawn each by itself, to be judged.
-
-        Else words are drawn as pictures have them together.
-        """
-        return False
+    def draws_words(self) -> str:
+        """How the words of generated pictures that are to be judged are drawn: one of DRAWS."""
+        return TOGETHER
 
     @property
     def name(self) -> str:

@@ -21,7 +21,7 @@ from edgegan.runtime.choices import check_choice
 from edgegan.trainer import layers
 from edgegan.trainer.checks import check_not_negative, check_positive
 from edgegan.trainer.conditioned_networks import Follow, Head
-from edgegan.trainer.conditions import Condition
+from edgegan.trainer.conditions import DRAWS, TOGETHER, Condition
 from edgegan.trainer.framework import NDArray, nn
 from edgegan.trainer.networks import Maps, TrunkDiscriminator
 
@@ -46,9 +46,10 @@ class Auxiliary(Condition):
             that it need not be what is most typical of its words.
         twin: the weight of the twin's loss, beside that of the classifier, in what the generator
             gains by: 0 for none, 1 as in equation 5 of Gong et al.
-        independent_groups: whether the words of generated pictures are drawn for each group by
-            itself, so that combinations which few pictures have, or none, are learned as well:
-            each group is read by itself, so the discriminator can tell of these too.
+        generated_words: how the words of generated pictures are drawn: together, as pictures have
+            them; apart, each group's by themselves, so that combinations which few pictures have,
+            or none, are learned as well; or evenly, apart and all as frequent. Each group is read
+            by itself, so the discriminator can tell of these combinations too.
     """
 
     weight: float = 1.0
@@ -56,17 +57,18 @@ class Auxiliary(Condition):
     learns_from_generated: bool = True
     tolerance: float = 0.0
     twin: float = 0.0
-    independent_groups: bool = False
+    generated_words: str = TOGETHER
 
     def __post_init__(self) -> None:
         check_positive("condition.weight", self.weight)
         check_choice("condition.loss", self.loss, LOSSES)
         check_not_negative("condition.tolerance", self.tolerance)
         check_not_negative("condition.twin", self.twin)
+        check_choice("condition.generated_words", self.generated_words, DRAWS)
 
     @property
-    def draws_groups_apart(self) -> bool:
-        return self.independent_groups
+    def draws_words(self) -> str:
+        return self.generated_words
 
     def head(
         self, architecture: TrunkDiscriminator, image_size: int, groups: Sequence[int]
