@@ -45,7 +45,7 @@ class Auxiliary(Condition):
         tolerance: a generated picture whose loss is below it adds nothing to the generator's, so
             that it need not be what is most typical of its words.
         twin: the weight of the twin's loss, beside that of the classifier, in what the generator
-            gains by: 0 for none, 1 as in equation 5 of Gong et al.
+            gains by: 0 for none, 1 as Gong et al. have it.
         generated_words: how the words of generated pictures are drawn: together, as pictures have
             them; apart, each group's by themselves, so that combinations which few pictures have,
             or none, are learned as well; or evenly, apart and all as frequent. Each group is read
