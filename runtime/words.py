@@ -193,13 +193,14 @@ class Words:
         """
         check_seed(seed)
         count, first = check_integer("count", count), check_integer("first", first)
-        places = [philox(seed, stream, first + k).random(len(self.groups)) for k in range(count)]
-        choices = np.empty((count, len(self.groups)), np.int64)
+        places = np.empty((count, len(self.groups)))
+        for k in range(count):
+            places[k] = philox(seed, stream, first + k).random(len(self.groups))
+        choices = np.empty(places.shape, np.int64)
         for group, size in enumerate(self.sizes):
             counts = np.bincount(self.combinations[:, group], self.counts, size)
             ends = np.cumsum(np.ones(size) if evenly else counts)
-            found = np.array([place[group] for place in places]) * ends[-1]
-            choices[:, group] = np.searchsorted(ends, found, side="right")
+            choices[:, group] = np.searchsorted(ends, places[:, group] * ends[-1], side="right")
         return choices
 
     def filled(
