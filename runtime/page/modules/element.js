@@ -50,15 +50,27 @@ export function onClick(id, act) {
 }
 
 /**
- * Disable a control, or not. One that is disabled loses the focus: another gets it.
+ * Hand the focus over where an element has it that is about to lose it: hidden, or disabled.
+ *
+ * @param {HTMLElement} from
+ * @param {HTMLElement} to
+ */
+export function handOver(from, to) {
+  if (document.activeElement === from) {
+    to.focus();
+  }
+}
+
+/**
+ * Disable a control, or not; another one gets the focus that it loses.
  *
  * @param {HTMLButtonElement} control
  * @param {boolean} disabled
  * @param {HTMLElement} next
  */
 export function disable(control, disabled, next) {
-  if (disabled && document.activeElement === control) {
-    next.focus();
+  if (disabled) {
+    handOver(control, next);
   }
   control.disabled = disabled;
 }

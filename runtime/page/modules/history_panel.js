@@ -3,7 +3,7 @@
 import { paint } from "./canvas.js";
 import { describedFace } from "./described.js";
 import { conditionOf } from "./drawing.js";
-import { byId, make } from "./element.js";
+import { byId, handOver, make } from "./element.js";
 import { History, MOST_ENTRIES } from "./history.js";
 import { say } from "./languages.js";
 import { sheet } from "./sheet.js";
@@ -49,8 +49,8 @@ export function historyPanel(studio) {
       go.ariaCurrent = String(entry.text === text);
       const offered =
         entry.state.model === state.model && write(faceAlone(entry.state), words) !== face;
-      if (!offered && document.activeElement === walk) {
-        go.focus(); // else the focus would be lost
+      if (!offered) {
+        handOver(walk, go);
       }
       walk.classList.toggle("absent", !offered);
     }

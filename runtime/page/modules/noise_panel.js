@@ -2,7 +2,7 @@
 
 import { paint } from "./canvas.js";
 import { latentOf } from "./drawing.js";
-import { byId, disable, onClick, radios } from "./element.js";
+import { byId, disable, handOver, onClick, radios } from "./element.js";
 import { UserError } from "./errors.js";
 import { fill, tried, whenTyped } from "./field.js";
 import { copy, save } from "./files.js";
@@ -105,8 +105,8 @@ export function noisePanel(studio) {
         : steps.length > 0
           ? say(steps.length === 1 ? "noiseNear1" : "noiseNear", { steps: steps.length })
           : "";
-    if (own.textContent === "" && document.activeElement === drop) {
-      summary.focus(); // else the focus would be lost with the button
+    if (own.textContent === "") {
+      handOver(drop, summary);
     }
     drop.hidden = own.textContent === "";
   };

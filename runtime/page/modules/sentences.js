@@ -248,6 +248,9 @@ export const CHINESE = [
   ["、", ""],
 ];
 
+/** BROWSERS of model.js. */
+const CHINESE_BROWSERS = "Chrome 或 Edge 105、Firefox 121、Safari 16.4 或更新的版本";
+
 /**
  * The sentences of errors, as patterns, with their groups' places in Chinese.
  *
@@ -324,13 +327,10 @@ export const ERRORS = [
     /^this page is damaged at (.+): get it again, or build it again$/,
     "本頁的 $1 已損壞：請重新下載或重新建立",
   ],
-  [
-    /^this browser has no (\w+), expected .+$/,
-    "瀏覽器缺少 $1，請改用 Chrome 或 Edge 105、Firefox 121、Safari 16.4 或更新的版本",
-  ],
+  [/^this browser has no (\w+), expected .+$/, `瀏覽器缺少 $1，請改用 ${CHINESE_BROWSERS}`],
   [
     /^this browser's WebAssembly has no SIMD, .+$/,
-    "瀏覽器的 WebAssembly 不支援 SIMD，請改用 Chrome 或 Edge 105、Firefox 121、Safari 16.4 或更新的版本",
+    `瀏覽器的 WebAssembly 不支援 SIMD，請改用 ${CHINESE_BROWSERS}`,
   ],
   [/^this browser cannot draw with (.+?): (.+)$/, "瀏覽器無法以 $1 繪圖：$2"],
   [/^this browser cannot run (.+?): (.+)$/, "瀏覽器無法執行 $1：$2"],
