@@ -11,6 +11,8 @@ import zlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import numpy as np
+
 PNG_START, JPEG_START = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 MOST_PIXELS = 178_956_970  # of more Pillow says that they are meant to fill the memory
 MOST_PROFILE = 1 << 24  # bytes of a colour profile, unpacked
@@ -39,6 +41,7 @@ class Parts(NamedTuple):
         exif, profile: what it says about its orientation and its colours, or None.
         key: the sample or samples of the transparent colour, of a grey or RGB PNG, or None.
         depth: bits of a sample.
+        samples: of a pixel of a JPEG: 1 of a grey one, 3 of one in colours, 4 for print.
     """
 
     pixels: bytes
@@ -46,6 +49,7 @@ class Parts(NamedTuple):
     profile: bytes | None
     key: tuple[int, ...] | None = None
     depth: int = 8
+    samples: int = 0
 
 
 def check(content: bytes) -> None:
@@ -66,26 +70,37 @@ def check_pixels(width: int, height: int) -> None:
 
 
 def check_jpeg(parts: Parts) -> None:
-    """Raise BadPicture where libjpeg warns of damage, or comes to the end before the picture's.
+    """Raise BadPicture where libjpeg warns of damage, or comes to the end before the picture's."""
+    # An eighth of the size, since only the compressed data matter here.
+    jpeg_pixels(parts, "GRAY", min_height=1, min_width=1)
 
-    Of metadata it warns in the same words, so it gets to see none.
+
+def jpeg_pixels(parts: Parts, colours: str, **size: int) -> np.ndarray | None:
+    """The pixels, uint8 (H, W) or (H, W, 3), in ``simplejpeg``'s ``colours`` and ``size``.
+
+    Returns:
+        None where libjpeg has another complaint: then it is for Pillow to say, which may know more
+        kinds of JPEG.
+
+    Raises:
+        BadPicture: as ``check_jpeg``.
     """
-    import simplejpeg  # in no other decoder at hand can the warnings be had
+    import simplejpeg  # in no other decoder at hand can libjpeg's warnings be had
 
-    try:  # an eighth of the size, since only the compressed data matter here
-        simplejpeg.decode_jpeg(parts.pixels, "GRAY", min_height=1, min_width=1, strict=True)
+    try:  # it would warn of metadata in the same words, so it gets to see none
+        return np.asarray(simplejpeg.decode_jpeg(parts.pixels, colours, strict=True, **size))
     except ValueError as error:
         kind, _, detail = str(error).partition(": ")
         if kind == DAMAGE[1]:
             raise BadPicture("truncated JPEG") from None
         if kind == DAMAGE[0]:
             raise BadPicture(f"damaged JPEG: {detail}") from None
-        # What else libjpeg finds is for the decoder to say, which may know more kinds of JPEG.
+        return None
 
 
 def jpeg_parts(content: bytes) -> Parts:
     """Take a JPEG apart; raises BadPicture where no picture begins in it, or too large a one."""
-    kept, exif = [content[:2]], None
+    kept, exif, samples = [content[:2]], None, 0
     profiles: dict[int, bytes] = {}  # a profile comes in numbered parts
     position = 2
     for marker, start, end in _jpeg_segments(content):
@@ -94,13 +109,14 @@ def jpeg_parts(content: bytes) -> Parts:
             exif = exif or body
         elif marker == PROFILE and body.startswith(PROFILE_NAME) and len(body) > 13:
             profiles[body[12]] = body[14:]
-        if marker in FRAMES and len(body) >= 5:
-            check_pixels(*struct.unpack_from(">HH", body, 1))
+        if marker in FRAMES and len(body) >= 6:
+            height, width, samples = struct.unpack_from(">HHB", body, 1)
+            check_pixels(width, height)
         if not _is_jpeg_metadata(marker, body):
             kept.append(content[position:end])
         position = end
     profile = b"".join(profiles[number] for number in sorted(profiles)) or None
-    return Parts(b"".join([*kept, content[position:]]), exif, profile)
+    return Parts(b"".join([*kept, content[position:]]), exif, profile, samples=samples)
 
 
 def _jpeg_segments(content: bytes) -> Iterator[tuple[int, int, int]]:

@@ -196,6 +196,26 @@ def test_a_package_that_is_missing_is_not_the_pictures_fault(
         decode(encode(noise(), "JPEG"))
 
 
+@pytest.mark.parametrize("subsampling", [0, 1, 2])
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("height", [64, 61])
+def test_a_jpeg_has_the_pixels_that_pillow_finds(
+    subsampling: int, progressive: bool, height: int
+) -> None:
+    picture = noise(height, 63)
+    options = {"subsampling": subsampling, "progressive": progressive, "quality": 60}
+    for image in (Image.fromarray(picture), Image.fromarray(picture).convert("L")):
+        content = encode(image, "JPEG", **options)
+        with Image.open(io.BytesIO(content)) as expected:
+            np.testing.assert_array_equal(decode(content), np.asarray(expected.convert("RGB")))
+
+
+def test_a_jpeg_that_keeps_red_green_and_blue() -> None:
+    content = encode(noise(), "JPEG", keep_rgb=True, quality=95)
+    with Image.open(io.BytesIO(content)) as expected:
+        np.testing.assert_array_equal(decode(content), np.asarray(expected))
+
+
 # Colour
 
 D50 = np.array([0.9642, 1.0, 0.8249])
