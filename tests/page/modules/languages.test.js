@@ -108,6 +108,8 @@ test("Chinese sentences are read as the words of models", () => {
     ["水蓝色头发、粉红色双眼", "aqua hair pink eyes"],
     ["黄发色和绿瞳色", "yellow hair green eyes"],
     ["茶髮", "brown hair"],
+    ["金髮碧眼", "blonde hair blue eyes"],
+    ["银发", "gray hair"],
   ]) {
     assert.equal(inEnglish(chinese), english);
   }
