@@ -15,8 +15,7 @@ export class History {
   /** @type {Entry[]} */
   entries = [];
 
-  /** The slider that made the newest entry. @type {string | null} */
-  #slider = null;
+  #steps = new Steps();
 
   /**
    * Put a state first; one that is there stays where it is. It takes the place of the newest one
@@ -29,11 +28,32 @@ export class History {
     if (this.entries.some(({ text }) => text === entry.text)) {
       return false;
     }
-    const slider = sliderBetween(this.entries[0]?.text ?? "", entry.text);
-    const others = this.entries.slice(slider !== null && slider === this.#slider ? 1 : 0);
-    this.entries = [entry, ...others].slice(0, MOST_ENTRIES);
-    this.#slider = slider;
+    const instead = this.#steps.goesOn(this.entries[0]?.text ?? "", entry.text);
+    this.entries = [entry, ...this.entries.slice(instead ? 1 : 0)].slice(0, MOST_ENTRIES);
     return true;
+  }
+}
+
+/** Steps from state to state, of which many in a row may be one slider's, on its way. */
+export class Steps {
+  /** The slider that made the last step. @type {string | null} */
+  #slider = null;
+
+  /**
+   * @param {string} text of the state before the next step
+   * @param {string} next of the state after it
+   * @returns {boolean} whether the slider that made the last step makes this one too
+   */
+  goesOn(text, next) {
+    const slider = sliderBetween(text, next);
+    const same = slider !== null && slider === this.#slider;
+    this.#slider = slider;
+    return same;
+  }
+
+  /** The next step is nobody's who made one before. */
+  stop() {
+    this.#slider = null;
   }
 }
 
@@ -42,7 +62,7 @@ export class History {
  * @param {string} other
  * @returns {string | null} the slider in whose place alone they differ; null where there is none
  */
-export function sliderBetween(text, other) {
+function sliderBetween(text, other) {
   const [before, after] = [new URLSearchParams(text), new URLSearchParams(other)];
   const keys = [...new Set([...before.keys(), ...after.keys()])].filter(
     (key) => before.get(key) !== after.get(key),

@@ -4,7 +4,7 @@ import { byId, onClick } from "./element.js";
 import { AddressError, UserError } from "./errors.js";
 import { fill, tried, whenTyped } from "./field.js";
 import { copy } from "./files.js";
-import { sliderBetween } from "./history.js";
+import { Steps } from "./history.js";
 import { say } from "./languages.js";
 import { read, write } from "./state.js";
 
@@ -26,8 +26,7 @@ export function sharePanel(studio) {
     copied.textContent = say(done ? "copied" : "notCopied");
   };
   let putting = 0;
-  /** The slider that made the step of the address that was put last. @type {string | null} */
-  let slider = null;
+  const steps = new Steps();
   /** Whether the address itself asked for what is drawn next, perhaps in other words than `write`. */
   let asked = false;
   /** What was shown when the address was wrong: until something else is, it stays to be mended. */
@@ -77,13 +76,11 @@ export function sharePanel(studio) {
       if (asked) {
         asked = false; // at once, so that what is drawn next gets a step of its own
         put(text, true);
-        slider = null;
+        steps.stop();
       } else {
         // Once for all of a moment: browsers refuse too many changes of an address.
         putting = setTimeout(() => {
-          const by = sliderBetween(location.hash, `#${text}`);
-          put(text, by !== null && by === slider);
-          slider = by;
+          put(text, steps.goesOn(location.hash, `#${text}`));
         }, PAUSE);
       }
     }
