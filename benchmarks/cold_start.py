@@ -17,6 +17,7 @@ from benchmarks import measure, networks, peers
 from benchmarks.measure import PeerFailed, Timed, Worker
 from benchmarks.networks import FloatNetwork
 from edgegan.runtime import tables
+from edgegan.runtime.command_parser import CommandParser
 from edgegan.runtime.cores import available_cores
 from edgegan.runtime.errors import run_command
 from edgegan.runtime.models import find_model
@@ -210,12 +211,11 @@ def _print(report: dict[str, Any]) -> None:
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="python -m benchmarks.cold_start",
         description="The wall time and peak memory of ./run_gan.sh when .venv is there, and of "
         "the script that a PyTorch user would write for the same picture.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_model_option(parser)
     networks.add_network_option(parser)

@@ -17,7 +17,8 @@ import yaml
 
 from benchmarks import measure
 from benchmarks.comparison_page import write_page
-from edgegan.runtime.errors import UserError, add_debug_option, run_command
+from edgegan.runtime.command_parser import CommandParser
+from edgegan.runtime.errors import UserError, run_command
 from edgegan.runtime.files import check_not_read, make_folder
 from edgegan.runtime.options import named_path, output_folder, positive_number
 from edgegan.runtime.run_folder import LAST
@@ -163,11 +164,10 @@ def read_plan(path: Path) -> list[Trial]:
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="python -m benchmarks.comparison",
         description="Train every run of a plan for the same time on a core of its own.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--data", type=named_path("--data"), required=True, help="pictures, as edgegan fit takes"
@@ -184,7 +184,6 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--only", nargs="+", default=[], metavar="NAME", help="of the plan's runs (all)"
     )
-    add_debug_option(parser)
     return parser.parse_args(argv)
 
 

@@ -12,6 +12,7 @@ from benchmarks import measure
 from benchmarks.measure import PeerFailed, Worker
 from benchmarks.training import edgegan, recipe_values
 from edgegan.runtime import tables
+from edgegan.runtime.command_parser import CommandParser
 from edgegan.runtime.errors import UserError, run_command
 from edgegan.runtime.statistics import Spread
 
@@ -113,12 +114,11 @@ def _print(report: dict[str, Any]) -> None:
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="python -m benchmarks.gradient_penalty",
         description="The time that a step of training takes with the gradient penalty and with "
         "clipping, on the same networks and synthetic pictures on the CPU.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     measure.add_set_option(parser)
     measure.add_threads_option(parser)

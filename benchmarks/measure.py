@@ -28,7 +28,7 @@ from types import TracebackType
 from typing import Any
 
 from edgegan.runtime.cores import available_cores
-from edgegan.runtime.errors import UserError, add_debug_option
+from edgegan.runtime.errors import UserError
 from edgegan.runtime.files import atomic_write
 from edgegan.runtime.options import output_file, positive_number, whole_number
 from edgegan.runtime.statistics import Spread
@@ -259,7 +259,7 @@ def progress(what: str, doing: str = "measuring") -> None:
 
 
 def add_options(parser: argparse.ArgumentParser, repetitions: int) -> None:
-    """Declare what most benchmarks take: --repetitions, --json and --debug."""
+    """Declare what most benchmarks take: --repetitions and --json."""
     parser.add_argument(
         "--repetitions",
         type=whole_number("--repetitions", LEAST_REPETITIONS),
@@ -268,7 +268,6 @@ def add_options(parser: argparse.ArgumentParser, repetitions: int) -> None:
         help=f"rounds to measure, at least {LEAST_REPETITIONS} ({repetitions})",
     )
     add_json_option(parser)
-    add_debug_option(parser)
 
 
 def add_json_option(parser: argparse.ArgumentParser) -> None:

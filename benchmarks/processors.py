@@ -20,8 +20,9 @@ import numpy as np
 
 from benchmarks import measure
 from edgegan.runtime import tables
+from edgegan.runtime.command_parser import CommandParser
 from edgegan.runtime.cores import available_cores
-from edgegan.runtime.errors import UserError, add_debug_option, run_command
+from edgegan.runtime.errors import UserError, run_command
 from edgegan.runtime.generator import from_bytes
 from edgegan.runtime.models import find_model, shipped_models
 from edgegan.runtime.options import named_path, whole_number
@@ -183,11 +184,10 @@ def _print(report: dict[str, Any]) -> None:
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="python -m benchmarks.processors",
         description="Compare the bytes that models draw on emulated processors.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "models",
@@ -210,7 +210,6 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         "FOLDER/packages",
     )
     measure.add_json_option(parser)
-    add_debug_option(parser)
     return parser.parse_args(argv)
 
 

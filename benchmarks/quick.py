@@ -12,9 +12,10 @@ from typing import Any
 
 from benchmarks import measure
 from edgegan.runtime import tables
+from edgegan.runtime.command_parser import CommandParser
 from edgegan.runtime.cores import available_cores
 from edgegan.runtime.detector import PASS_ABOVE, find_cascade
-from edgegan.runtime.errors import UserError, add_debug_option, run_command
+from edgegan.runtime.errors import UserError, run_command
 from edgegan.runtime.options import add_cascade_option, named_path, whole_number
 from edgegan.runtime.statistics import Spread
 
@@ -112,11 +113,10 @@ def _print(report: dict[str, Any]) -> None:
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="python -m benchmarks.quick",
         description="Time the way from pictures to an exported model whose grids pass.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--data", type=named_path("--data"), required=True, help="pictures, as edgegan fit takes"
@@ -128,7 +128,6 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     )
     add_cascade_option(parser)
     measure.add_json_option(parser)
-    add_debug_option(parser)
     return parser.parse_args(argv)
 
 

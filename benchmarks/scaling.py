@@ -21,6 +21,7 @@ from typing import Any
 from benchmarks import measure, peers
 from benchmarks.measure import PeerFailed, Worker
 from edgegan.runtime import tables
+from edgegan.runtime.command_parser import CommandParser
 from edgegan.runtime.cores import available_cores
 from edgegan.runtime.errors import UserError, run_command
 from edgegan.runtime.generator import Generator
@@ -214,13 +215,12 @@ def _print(report: dict[str, Any]) -> None:
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="python -m benchmarks.scaling",
         description="Images a second by threads and by batch size, and the time and memory of "
         f"writing few images and many: more than {MANY_IMAGES:,} are written at most "
         f"{ROUNDS_OF_MANY} times, since that takes long.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_model_option(parser)
     parser.add_argument(

@@ -18,8 +18,9 @@ from scipy import ndimage
 
 from benchmarks import measure
 from edgegan.runtime import tables
+from edgegan.runtime.command_parser import CommandParser
 from edgegan.runtime.cores import available_cores
-from edgegan.runtime.errors import UserError, add_debug_option, run_command
+from edgegan.runtime.errors import UserError, run_command
 from edgegan.runtime.latent import Stream, philox
 from edgegan.trainer.data import pack, read_pictures
 from edgegan.trainer.evaluate import IMAGES, evaluate
@@ -136,12 +137,11 @@ SPOILED: dict[str, Spoil] = {
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="python -m benchmarks.spoiled_pictures",
         description="Measure real pictures that were spoiled in known ways.",
     )
     add_data_options(parser, "spoil the training pictures of")
-    add_debug_option(parser)
     return parser.parse_args(argv)
 
 

@@ -28,6 +28,7 @@ from benchmarks.limit import Share
 from benchmarks.measure import PeerFailed, Worker
 from benchmarks.networks import INSTALL_TRAIN, FloatNetwork
 from edgegan.runtime import tables
+from edgegan.runtime.command_parser import CommandParser
 from edgegan.runtime.errors import UserError, run_command
 from edgegan.runtime.generator import Generator
 from edgegan.runtime.latent import draw_latents
@@ -453,13 +454,12 @@ def _print(report: dict[str, Any]) -> None:
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="python -m benchmarks.throughput",
         description="Images generated a second and the latency of one, by us and by what a user "
         "could pick instead, and how much of the time the multiplications take. "
         '"Folded" is a network whose batch norm is part of its convolutions, as in our files.',
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_model_option(parser)
     networks.add_network_option(parser)

@@ -18,6 +18,7 @@ import numpy as np
 from benchmarks import measure
 from benchmarks.measure import PeerFailed, Timed, Worker
 from edgegan.runtime import tables
+from edgegan.runtime.command_parser import CommandParser
 from edgegan.runtime.errors import UserError, run_command
 from edgegan.runtime.options import whole_number
 from edgegan.runtime.statistics import Spread
@@ -287,12 +288,11 @@ def _print(report: dict[str, Any]) -> None:
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="python -m benchmarks.training",
         description="Images trained on a second by us and by the same networks in PyTorch, on "
         "synthetic pictures on the CPU, and the peak memory of training on few and on many.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--recipe", default="dcgan", help="a recipe's name or YAML file (dcgan)")
     measure.add_set_option(parser)

@@ -27,9 +27,10 @@ import numpy as np
 from benchmarks import measure
 from edgegan.runtime import tables
 from edgegan.runtime.colour_classifier import Namer, shipped_namer
+from edgegan.runtime.command_parser import CommandParser
 from edgegan.runtime.cores import available_cores
 from edgegan.runtime.detector import Detector, find_cascade
-from edgegan.runtime.errors import UserError, add_debug_option, run_command
+from edgegan.runtime.errors import UserError, run_command
 from edgegan.runtime.grid import (
     BASELINE_HIDDEN,
     BASELINE_IMAGES,
@@ -374,11 +375,10 @@ def pair_lines(pairs: Pairs, real: Pairs) -> str:
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="python -m benchmarks.words",
         description="Measure whether a conditional generator's pictures are what words say.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "generators",
@@ -397,7 +397,6 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     )
     add_cascade_option(parser)
     measure.add_json_option(parser)
-    add_debug_option(parser)
     return parser.parse_args(argv)
 
 

@@ -15,7 +15,7 @@ from edgegan.export.optimization import (
 from edgegan.export.pipeline import DEFAULT_QUALITY, Exported, Original
 from edgegan.export.sensitivity import ChosenLayers
 from edgegan.export.verify import Difference
-from edgegan.runtime.errors import UserError, add_debug_option
+from edgegan.runtime.errors import UserError
 from edgegan.runtime.metadata import GENERATOR, ModelMetadata
 from edgegan.runtime.options import output_file, positive_number, whole_number
 
@@ -60,7 +60,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "did nothing, and what each layer costs and saves in integers",
     )
     parser.add_argument("--float16", action="store_true", help="store weights in half the bytes")
-    add_debug_option(parser)
 
 
 def check_options(options: argparse.Namespace, part: str) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
-
 from edgegan.export import command, reading
+from edgegan.runtime.command_parser import CommandParser
 from edgegan.runtime.errors import run_command
 from edgegan.runtime.files import check_not_read
 from edgegan.runtime.models import find_model
@@ -34,12 +33,11 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> CommandParser:
+    parser = CommandParser(
         prog="edgegan optimize",
         description="Write one of our ONNX files anew, smaller or faster, verified against itself.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "model", help="the .onnx file to start from, whose layers are not in integers"

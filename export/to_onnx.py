@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import shlex
 from pathlib import Path
 
 from edgegan.export import command, translation
 from edgegan.export.translation import WEIGHTS
+from edgegan.runtime.command_parser import CommandParser
 from edgegan.runtime.errors import UserError, run_command
 from edgegan.runtime.files import check_not_read
 from edgegan.runtime.metadata import GENERATOR, PARTS
@@ -74,12 +74,11 @@ def _find_judge(run: Path) -> Path:
     return run / JUDGE if (run / JUDGE).is_file() else find_run(run)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> CommandParser:
+    parser = CommandParser(
         prog="edgegan export",
         description="Export a trained network as one ONNX file, verified against the network.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "run",

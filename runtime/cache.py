@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 import shutil
 import time
 from contextlib import suppress
 from pathlib import Path
 
+from edgegan.runtime.command_parser import CommandParser
 from edgegan.runtime.detector import CASCADE_NAME
-from edgegan.runtime.errors import add_debug_option, run_command
+from edgegan.runtime.errors import run_command
 from edgegan.runtime.files import cache_directory, classifiers_folder
 from edgegan.runtime.options import whole_number
 from edgegan.runtime.packed import (
@@ -117,14 +117,13 @@ def _date(seconds: float) -> str:
     return time.strftime("%Y-%m-%d", time.localtime(seconds))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> CommandParser:
+    parser = CommandParser(
         prog="edgegan cache",
         description="Say what is in the user's cache: packed pictures, which training reads, "
         "classifiers of words, what edgegan page puts into its page, and the cascade that finds "
         "faces. EDGEGAN_CACHE moves it.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--clear",
@@ -135,7 +134,6 @@ def _parser() -> argparse.ArgumentParser:
         help="remove the packed pictures, the classifiers and what edgegan page fetched that were "
         "not used for so many days (all of them); they are made again when they are needed",
     )
-    add_debug_option(parser)
     return parser
 
 

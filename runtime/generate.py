@@ -6,7 +6,8 @@ import argparse
 
 import numpy as np
 
-from edgegan.runtime.errors import UserError, add_debug_option, run_command
+from edgegan.runtime.command_parser import CommandParser
+from edgegan.runtime.errors import UserError, run_command
 from edgegan.runtime.faces import IMAGE_NAME, Faces, TextFaces
 from edgegan.runtime.files import check_not_read
 from edgegan.runtime.generator import Generator
@@ -96,12 +97,11 @@ def _write_images(faces: Faces, options: argparse.Namespace) -> int:
     return write_images(faces, options.count, options.images)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> CommandParser:
+    parser = CommandParser(
         prog="edgegan generate",
         description="Generate faces from a seed. A seed always gives the same pictures.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_model_options(parser)
     add_seed_option(parser)
@@ -150,7 +150,6 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="write so many single images (25)",
     )
-    add_debug_option(parser)
     return parser
 
 

@@ -7,7 +7,6 @@ import argparse
 import numpy as np
 
 from edgegan.runtime.detector import PASS_ABOVE, Detector, find_cascade, named_cascade
-from edgegan.runtime.errors import add_debug_option
 from edgegan.runtime.files import check_not_read
 from edgegan.runtime.generator import Generator
 from edgegan.runtime.grid import BASELINE_IMAGES, read_picture, write_png
@@ -39,7 +38,6 @@ def add_options(parser: argparse.ArgumentParser, model: str, output: str) -> Non
         help="compare the grid with this PNG, where there is one",
     )
     add_cascade_option(parser)
-    add_debug_option(parser)
 
 
 def read_original(options: argparse.Namespace) -> np.ndarray | None:

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from edgegan.runtime.animation import FORMATS, write_animation
+from edgegan.runtime.command_parser import CommandParser
 from edgegan.runtime.damage import MOST_PIXELS
-from edgegan.runtime.errors import UserError, add_debug_option, quoted, run_command
+from edgegan.runtime.errors import UserError, quoted, run_command
 from edgegan.runtime.faces import conditions_of
 from edgegan.runtime.files import check_not_read
 from edgegan.runtime.generator import Generator
@@ -126,12 +127,11 @@ def write_strip(path: str | Path, images: np.ndarray) -> None:
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="edgegan interpolate",
         description="Walk through the latents from the first face of a seed to that of the next, "
         "or from words to words, or both at once.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_model_options(parser)
     parser.add_argument(
@@ -175,7 +175,6 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         metavar="FILE",
         help="write to this file: a .png shows all frames, ten to a row; a .gif or .webp moves",
     )
-    add_debug_option(parser)
 
     options = parser.parse_args(argv)
     if options.text is None:

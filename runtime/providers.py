@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
-
-from edgegan.runtime.errors import UserError, add_debug_option, run_command
+from edgegan.runtime.command_parser import CommandParser
+from edgegan.runtime.errors import UserError, run_command
 from edgegan.runtime.generator import Generator
 from edgegan.runtime.models import shipped_models
 from edgegan.runtime.session import available_providers
@@ -13,12 +12,11 @@ from edgegan.runtime.without_telemetry import onnxruntime
 
 def main(argv: list[str] | None = None) -> int:
     """Try every shipped model on every provider that is here; returns 0."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="edgegan providers",
         description="List the execution providers of the installed onnxruntime, what becomes of "
         "each shipped model on them, and what --provider auto chooses.",
     )
-    add_debug_option(parser)
     parser.parse_args(argv)
     print(f"onnxruntime {onnxruntime.__version__}")
     for model in shipped_models():

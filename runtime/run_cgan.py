@@ -7,6 +7,7 @@ import argparse
 import numpy as np
 
 from edgegan.runtime import graded_grid
+from edgegan.runtime.command_parser import CommandParser
 from edgegan.runtime.errors import UserError, run_command
 from edgegan.runtime.faces import TextFaces
 from edgegan.runtime.grid import BASELINE_IMAGES, baseline_grid, tight_grid
@@ -98,12 +99,11 @@ def _say_colours(images: np.ndarray, faces: TextFaces) -> None:
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="./run_cgan.sh",
         description="Draw faces of texts as the graders do, count them as they do, and count how "
         "many have the colours of their texts.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "texts",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from edgegan.runtime import graded_grid
+from edgegan.runtime.command_parser import CommandParser
 from edgegan.runtime.errors import run_command
 from edgegan.runtime.grid import BASELINE_IMAGES, baseline_grid
 from edgegan.runtime.options import DEFAULT_MODEL
@@ -35,11 +36,10 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="./run_gan.sh",
         description="Draw 25 faces from a seed as the graders do, and count them as they do.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     graded_grid.add_options(parser, DEFAULT_MODEL, "samples/gan.png")
     return parser.parse_args(argv)

@@ -17,15 +17,9 @@ import cv2
 import numpy as np
 
 from edgegan.runtime.arguments import check_array
+from edgegan.runtime.command_parser import CommandParser
 from edgegan.runtime.detector import PASS_ABOVE, Detector, find_cascade
-from edgegan.runtime.errors import (
-    STATUS_ERROR,
-    UserError,
-    add_debug_option,
-    one_line,
-    run_command,
-    say,
-)
+from edgegan.runtime.errors import STATUS_ERROR, UserError, one_line, run_command, say
 from edgegan.runtime.files import check_not_read, locked
 from edgegan.runtime.generator import Generator
 from edgegan.runtime.grid import BASELINE_IMAGES, baseline_grid, read_picture, write_png
@@ -278,13 +272,12 @@ def _annotation_path(target: Path, name: str, index: int) -> Path:
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="edgegan score",
         description="Count the faces in 5 x 5 grids as the graders do: "
         f"more than {PASS_ABOVE} is a pass. "
         "Exit status: 0 if all pass, 1 if any fails, 2 if any cannot be graded.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "pictures",
@@ -311,7 +304,6 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         help="write the pictures with the faces found drawn on them: to a .png, or a folder",
     )
     add_cascade_option(parser)
-    add_debug_option(parser)
 
     options = parser.parse_args(argv)
     if bool(options.pictures) == bool(options.model):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import math
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgegan.runtime.errors import UserError, add_debug_option, run_command
+from edgegan.runtime.command_parser import CommandParser
+from edgegan.runtime.errors import UserError, run_command
 from edgegan.runtime.metadata import DISCRIMINATOR, GENERATOR, PREFIX
 from edgegan.runtime.models import RUN, SHIPPED, Named, identify
 from edgegan.runtime.network import Network
@@ -201,13 +201,12 @@ def _best_faces(facts: dict[str, Any]) -> str:
     return f"{faces:.2f} of 25" if faces >= 0 else "not counted"
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> CommandParser:
+    parser = CommandParser(
         prog="edgegan show",
         description="Say what a shipped model, an exported file, a run or a checkpoint is, from "
         "what it says of itself.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "names",
@@ -215,7 +214,6 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help="a shipped model's name, an .onnx file, a run's folder or a checkpoint of it (.npz)",
     )
-    add_debug_option(parser)
     return parser
 
 

@@ -6,6 +6,7 @@ import argparse
 import shlex
 from pathlib import Path
 
+from edgegan.runtime.command_parser import CommandParser
 from edgegan.runtime.detector import find_detector
 from edgegan.runtime.errors import UserError, run_command
 from edgegan.runtime.generator import Generator
@@ -99,13 +100,12 @@ def _choose_recipe(
     return recipe.load_student(options.set, of_teacher)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> CommandParser:
+    parser = CommandParser(
         prog="edgegan distil",
         description="Distil a small student from an exported generator: a seed shows the same "
         "faces, only plainer.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "teacher", help="learn from this generator: a shipped model's name, or an exported .onnx"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 import sys
@@ -15,8 +14,9 @@ from typing import Any, TextIO
 import numpy as np
 from tqdm import tqdm
 
+from edgegan.runtime.command_parser import CommandParser
 from edgegan.runtime.detector import Detector, find_detector
-from edgegan.runtime.errors import UserError, add_debug_option, run_command, say
+from edgegan.runtime.errors import UserError, run_command, say
 from edgegan.runtime.files import write_bytes
 from edgegan.runtime.generator import Generator, to_bytes
 from edgegan.runtime.grid import BASELINE_IMAGES
@@ -396,13 +396,12 @@ def _table(evaluations: list[Evaluation]) -> str:
     return f"{how}\n{aligned(rows)}"
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> CommandParser:
+    parser = CommandParser(
         prog="edgegan evaluate",
         description="Measure generators against pictures held out from training, and say where "
         f"they were not, or may not have been; a run's folder gets an {EVALUATION}.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "generators",
@@ -432,7 +431,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--json", action="store_true", help="print JSON in place of a table")
     add_cascade_option(parser)
-    add_debug_option(parser)
     return parser
 
 

@@ -10,6 +10,7 @@ import shlex
 from contextlib import suppress
 from pathlib import Path
 
+from edgegan.runtime.command_parser import CommandParser
 from edgegan.runtime.detector import find_detector
 from edgegan.runtime.errors import UserError, one_line, run_command
 from edgegan.runtime.files import write_bytes
@@ -155,12 +156,11 @@ def _resume_command(options: argparse.Namespace) -> str:
     return shlex.join(command + ["--skip-bad"] * options.skip_bad)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> CommandParser:
+    parser = CommandParser(
         prog="edgegan fit",
         description="Train a GAN by a recipe on a folder, zip or RecordIO file of pictures.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--recipe",

@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from edgegan.runtime.errors import UserError, add_debug_option, run_command
+from edgegan.runtime.command_parser import CommandParser
+from edgegan.runtime.errors import UserError, run_command
 from edgegan.runtime.files import locked, remove_leftovers
 from edgegan.runtime.metadata import DISCRIMINATOR
 from edgegan.runtime.models import DISCRIMINATOR_SUFFIX, find_run
@@ -115,13 +116,12 @@ def _train(training: Training, real_batches: Iterator[np.ndarray], steps: int) -
                 bar.write(line, file=sys.stderr)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> CommandParser:
+    parser = CommandParser(
         prog="edgegan judge",
         description="Train a run's discriminator on its own, against the moving average of the "
         "generator, and write judge.npz beside the checkpoint.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "run",
@@ -136,7 +136,6 @@ def _parser() -> argparse.ArgumentParser:
         help=f"update the discriminator so many times ({DEFAULT_STEPS})",
     )
     add_device_option(parser)
-    add_debug_option(parser)
     return parser
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import math
 
-from edgegan.runtime.errors import add_debug_option
 from edgegan.runtime.latent import parse_seed
 from edgegan.runtime.options import add_cascade_option, named_path, output_folder, positive_number
 
@@ -67,7 +66,6 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     )
     add_device_option(parser)
     add_cascade_option(parser)
-    add_debug_option(parser)
 
 
 def resumed_options(options: argparse.Namespace) -> list[str]:

@@ -8,7 +8,6 @@ do not fit drawn faces.
 
 from __future__ import annotations
 
-import argparse
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -17,7 +16,8 @@ import numpy as np
 import onnx
 
 from edgegan.export.translations import translate
-from edgegan.runtime.errors import UserError, add_debug_option, run_command
+from edgegan.runtime.command_parser import CommandParser
+from edgegan.runtime.errors import UserError, run_command
 from edgegan.runtime.files import atomic_write, check_not_read
 from edgegan.runtime.options import named_path, output_file
 from edgegan.runtime.picture_set import open_set
@@ -112,12 +112,11 @@ def export(network: Classifier, words: tuple[list[str], list[str]], path: Path) 
         onnx.save(model, str(temporary))
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> CommandParser:
+    parser = CommandParser(
         prog="python -m edgegan.trainer.train_colour_classifier",
         description="Train the network whose features generators are measured by.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--data",
@@ -132,7 +131,6 @@ def _parser() -> argparse.ArgumentParser:
         help="the .onnx file to write",
     )
     add_skip_bad_option(parser)
-    add_debug_option(parser)
     return parser
 
 

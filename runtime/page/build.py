@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import base64
 import gzip
 import hashlib
@@ -18,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from edgegan.runtime.errors import UserError, add_debug_option, run_command
+from edgegan.runtime.command_parser import CommandParser
+from edgegan.runtime.errors import UserError, run_command
 from edgegan.runtime.files import Kind, check_not_read, write_bytes
 from edgegan.runtime.metadata import GENERATOR, TrainingPictures
 from edgegan.runtime.models import find_model, shipped_models
@@ -253,14 +253,13 @@ def _json(value: object) -> str:
     return json.dumps(value).replace("<", "\\u003c")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> CommandParser:
+    parser = CommandParser(
         prog="edgegan page",
         description="Build a page that draws faces in a browser: one HTML file, with the models in "
         "it, that opens by a double click and needs no network. onnxruntime-web, which runs the "
         "models there, is fetched once by the npm client into your cache.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "models",
@@ -278,7 +277,6 @@ def _parser() -> argparse.ArgumentParser:
         metavar="PAGE",
         help="write the page to this .html file",
     )
-    add_debug_option(parser)
     return parser
 
 

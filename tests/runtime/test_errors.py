@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import argparse
 import errno
 import os
 import subprocess
@@ -11,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgegan.runtime.errors import FAULT, UserError, add_debug_option, run_command
+from edgegan.runtime.errors import FAULT, UserError, run_command
 from edgegan.runtime.grid import write_png
 
 REPOSITORY = Path(__file__).parents[2]
@@ -273,10 +272,3 @@ def test_a_reader_that_leaves_ends_a_command_quietly():
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait() == 141
-
-
-def test_debug_is_an_option():
-    parser = argparse.ArgumentParser()
-    add_debug_option(parser)
-    assert parser.parse_args(["--debug"]).debug
-    assert not parser.parse_args([]).debug

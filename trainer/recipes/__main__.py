@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import inspect
 import re
 import textwrap
@@ -12,7 +11,8 @@ from typing import Any
 
 import yaml
 
-from edgegan.runtime.errors import add_debug_option, run_command
+from edgegan.runtime.command_parser import CommandParser
+from edgegan.runtime.errors import run_command
 from edgegan.trainer import recipe
 from edgegan.trainer.schema import Schema
 
@@ -105,17 +105,15 @@ def _kinds(schema: Schema, part: Any, key: str, inner: Any, value: Any) -> list[
     return []
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> CommandParser:
+    parser = CommandParser(
         prog="edgegan recipes",
         description="List the recipes that come with edgegan. With NAME, print that recipe with "
         "all its keys, defaults included, and what they mean: --set KEY=VALUE changes one, and a "
         "key within another is written with a dot, as in generator.width=32.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("name", nargs="?", metavar="NAME", help="a recipe's name, or a YAML file")
-    add_debug_option(parser)
     return parser
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 import re
 
-from edgegan.runtime.errors import UserError, add_debug_option, run_command, say
+from edgegan.runtime.command_parser import CommandParser
+from edgegan.runtime.errors import UserError, run_command, say
 from edgegan.runtime.files import Kind, write_bytes
 from edgegan.runtime.options import named_path, output_file
 from edgegan.trainer.report.page import render
@@ -44,12 +44,11 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> CommandParser:
+    parser = CommandParser(
         prog="edgegan report",
         description="Set training runs side by side on one page that needs no other file.",
         epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "runs",
@@ -65,7 +64,6 @@ def _parser() -> argparse.ArgumentParser:
         required=True,
         help="write the page to this .html file",
     )
-    add_debug_option(parser)
     return parser
 
 
