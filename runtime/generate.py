@@ -179,20 +179,19 @@ def _add_text_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:
-    parser = _parser()
-    options = parser.parse_args(argv)
+    options = _parser().parse_args(argv)
     if options.output is None and options.images is None:
-        parser.error("nothing to write: give --output FILE for a grid, or --images DIR")
+        raise UserError("nothing to write: give --output FILE for a grid, or --images DIR")
     if options.images is None and options.count is not None:
-        parser.error("--count is for --images only")
+        raise UserError("--count is for --images only")
     if options.output is None and options.layout is not None:
-        parser.error("--layout is for --output only")
-    _take_texts(parser, options)
+        raise UserError("--layout is for --output only")
+    _take_texts(options)
     for name, default in (("rows", 5), ("columns", 5), ("gap", 2)):
         if getattr(options, name) is None:
             setattr(options, name, default)
         elif options.output is None or options.layout != "tight":
-            parser.error(f"--{name} is for --output with --layout tight only")
+            raise UserError(f"--{name} is for --output with --layout tight only")
     if options.count is None:
         options.count = 25
     if options.output and options.images and _is_one_of_the_images(options):
@@ -209,7 +208,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     return options
 
 
-def _take_texts(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+def _take_texts(options: argparse.Namespace) -> None:
     """Read the texts, and settle what they decide: how many faces there are and in what grid."""
     if options.texts_file is None:
         options.texts = given_texts("--text", options.text)
@@ -217,11 +216,11 @@ def _take_texts(parser: argparse.ArgumentParser, options: argparse.Namespace) ->
         options.texts = read_texts(options.texts_file)
     if not options.texts:
         if options.each is not None:
-            parser.error("--each is for --text and --texts only")
+            raise UserError("--each is for --text and --texts only")
         return
     for name in ("rows", "columns", "count"):
         if getattr(options, name) is not None:
-            parser.error(f"--{name} is not for texts: a row of a grid is a text's, --each faces")
+            raise UserError(f"--{name} is not for texts: a row of a grid is a text's, --each faces")
     options.each = options.each or faces_of_each(options.texts)
     options.count = len(options.texts) * options.each
     if options.output is None:

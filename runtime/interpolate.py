@@ -184,7 +184,9 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     options.seeds_given = options.seeds is not None
     if options.seeds is None:
         if not options.texts:
-            parser.error("nothing to walk along: give --seeds, or --texts for a model with words")
+            raise UserError(
+                "nothing to walk along: give --seeds, or --texts for a model with words"
+            )
         options.seeds = [DEFAULT_SEED]
     _pair_seeds_with_texts(options)
     frames = _frames(options)

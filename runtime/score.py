@@ -307,12 +307,12 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
 
     options = parser.parse_args(argv)
     if bool(options.pictures) == bool(options.model):
-        parser.error("give pictures (or a folder of them), or --model and --seeds")
+        raise UserError("give pictures (or a folder of them), or --model and --seeds")
     if bool(options.model) != bool(options.seeds):
-        parser.error("--model and --seeds need each other")
+        raise UserError("--model and --seeds need each other")
     for name in ("best_of", "provider", "prefer"):
         if not options.model and getattr(options, name) != parser.get_default(name):
-            parser.error(f"--{name.replace('_', '-')} is for --model only")
+            raise UserError(f"--{name.replace('_', '-')} is for --model only")
     return options
 
 
