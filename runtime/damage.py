@@ -109,9 +109,9 @@ def jpeg_parts(content: bytes) -> Parts:
             exif = exif or body
         elif marker == PROFILE and body.startswith(PROFILE_NAME) and len(body) > 13:
             profiles[body[12]] = body[14:]
-        if marker in FRAMES and len(body) >= 6:
-            height, width, samples = struct.unpack_from(">HHB", body, 1)
-            check_pixels(width, height)
+        if marker in FRAMES and len(body) >= 5:
+            check_pixels(*struct.unpack_from(">HH", body, 1))
+            samples = int.from_bytes(body[5:6], "big")
         if not _is_jpeg_metadata(marker, body):
             kept.append(content[position:end])
         position = end
