@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice
 
 import mxnet as mx
@@ -202,6 +203,12 @@ def test_losses_of_the_twin(mixed: bool) -> None:
     (learned,), (gained,) = condition.discriminator_loss(shown), condition.generator_loss(shown)
     assert float(learned.asscalar()) == pytest.approx(2 * (real.mean() + twin.mean()), rel=1e-4)
     expected = 2 * (generated.mean() - 0.5 * twin.mean())
+    assert float(gained.asscalar()) == pytest.approx(expected, rel=1e-4, abs=1e-5)
+    threshold = float(np.sort(np.exp(-generated))[1:3].mean())  # two are less likely
+    (gained,) = replace(condition, twin_threshold=threshold).generator_loss(shown)
+    said = np.where(np.exp(-generated) >= threshold, twin, 0)
+    assert (said == 0).sum() == 2
+    expected = 2 * (generated.mean() - 0.5 * said.mean())
     assert float(gained.asscalar()) == pytest.approx(expected, rel=1e-4, abs=1e-5)
 
 

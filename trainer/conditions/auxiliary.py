@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgegan.runtime.choices import check_choice
 from edgegan.trainer import layers
-from edgegan.trainer.checks import check_not_negative, check_positive
+from edgegan.trainer.checks import check_fraction, check_not_negative, check_positive
 from edgegan.trainer.conditioned_networks import Follow, Head
 from edgegan.trainer.conditions import DRAWS, TOGETHER, Condition
 from edgegan.trainer.framework import NDArray, nn
@@ -46,6 +46,9 @@ class Auxiliary(Condition):
             that it need not be what is most typical of its words.
         twin: the weight of the twin's loss, beside that of the classifier, in what the generator
             gains by: 0 for none, 1 as Gong et al. have it.
+        twin_threshold: how likely, from 0 to 1, the classifier has to find a generated picture's
+            words, those of all groups together, for the twin to have a say in it: so what is not
+            yet what its words say only learns that. 0, as Gong et al. have it, for any.
         generated_words: how the words of generated pictures are drawn: together, as pictures have
             them; apart, each group's by themselves, so that combinations which few pictures have,
             or none, are learned as well; or evenly, apart and all as frequent. Each group is read
@@ -57,6 +60,7 @@ class Auxiliary(Condition):
     learns_from_generated: bool = True
     tolerance: float = 0.0
     twin: float = 0.0
+    twin_threshold: float = 0.0
     generated_words: str = TOGETHER
 
     def __post_init__(self) -> None:
@@ -64,6 +68,7 @@ class Auxiliary(Condition):
         check_choice("condition.loss", self.loss, LOSSES)
         check_not_negative("condition.tolerance", self.tolerance)
         check_not_negative("condition.twin", self.twin)
+        check_fraction("condition.twin_threshold", self.twin_threshold)
         check_choice("condition.generated_words", self.generated_words, DRAWS)
 
     @property
@@ -93,7 +98,8 @@ class Auxiliary(Condition):
         turn.figures["generated_words_loss"] = loss.mean()
         loss = (loss - self.tolerance).relu().mean()
         if self.twin:
-            loss = loss + self.twin * turn.generated_twin_agreement.mean()
+            likely = turn.generated_agreement.detach().exp() >= self.twin_threshold
+            loss = loss + self.twin * (likely * turn.generated_twin_agreement).mean()
         return [self.weight * loss]
 
 
