@@ -7,7 +7,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,7 +16,7 @@ from edgegan.runtime.page import build
 from edgegan.runtime.page.onnxruntime_web import onnxruntime_web
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page, Request
+    from playwright.sync_api import Browser, BrowserContext, Page, Request
 
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
 # Root has no sandbox, and machines that test have no GPU.
@@ -61,16 +61,16 @@ def built_page(build_page: Callable[..., Path]) -> Path:
     return build_page("student", "cgan_student")
 
 
-@pytest.fixture
-def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
-    """An opener of pages, by path or address, without a network.
+class Pages:
+    """An opener of pages without a network, which hears what is wrong with them."""
 
-    A message in a page's console, or a request that leaves it, ends the test as a failure.
-    """
-    contexts, wrong = [], []
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+        self._contexts: list[BrowserContext] = []
+        self._wrong: list[str] = []
 
-    def open_at(
-        place: Path | str, *, script: str = "", expected: str = "", **options: object
+    def open(
+        self, place: Path | str, *, script: str = "", expected: str = "", **options: Any
     ) -> Page:
         """Open a page.
 
@@ -82,15 +82,15 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
         """
         address = place.as_uri() if isinstance(place, Path) else place
         is_file = isinstance(place, Path)
-        context = browser.new_context(offline=is_file, **options)
-        contexts.append(context)
+        context = self._browser.new_context(offline=is_file, **options)
+        self._contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(MOST_MILLISECONDS)
         page.add_init_script(script)
 
         def hear(text: str) -> None:
             if not (expected and re.search(expected, text)):
-                wrong.append(text)
+                self._wrong.append(text)
 
         def see(request: Request) -> None:
             if request.url.partition("#")[0] != address.partition("#")[0] and not (
@@ -104,7 +104,37 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
         page.goto(address)
         return page
 
-    yield open_at
-    for context in contexts:
-        context.close()
-    assert wrong == []
+    def check(self) -> None:
+        """Fail if there was a message in a page's console, or a request that left it."""
+        wrong, self._wrong = self._wrong, []
+        assert wrong == []
+
+    def close(self) -> None:
+        """Close all pages."""
+        for context in self._contexts:
+            context.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """``Pages.open``; what is wrong with a page ends the test as a failure."""
+    pages = Pages(browser)
+    yield pages.open
+    pages.close()
+    pages.check()
+
+
+@pytest.fixture(scope="session")
+def opened_once(browser: Browser, built_page: Path) -> Iterator[tuple[Pages, Page]]:
+    """The page of ``shared_page``, and what hears what is wrong with it."""
+    pages = Pages(browser)
+    yield pages, pages.open(built_page)
+    pages.close()
+
+
+@pytest.fixture
+def shared_page(opened_once: tuple[Pages, Page]) -> Iterator[Page]:
+    """The built page, opened once for all tests that ask its modules and touch no control."""
+    pages, page = opened_once
+    yield page
+    pages.check()

@@ -98,10 +98,8 @@ def grids() -> Iterator[tuple[int, int]]:
     ("model", "text"),
     [("student", None), ("cgan_student", None), ("cgan_student", "blue hair red eyes")],
 )
-def test_a_thousand_faces_are_pythons(
-    built_page: Path, open_page: Callable[..., Page], model: str, text: str | None
-) -> None:
-    page, generator = open_page(built_page), Generator.load(model, provider="cpu")
+def test_a_thousand_faces_are_pythons(shared_page: Page, model: str, text: str | None) -> None:
+    page, generator = shared_page, Generator.load(model, provider="cpu")
     condition = None if text is None else generator.condition([text])
     for seed, first in grids():
         drawn = pixels(page, GRID, 64, state=grid_of(model, seed, first, text))
@@ -109,8 +107,8 @@ def test_a_thousand_faces_are_pythons(
         np.testing.assert_array_equal(drawn, expected, f"seed {seed}, from face {first}")
 
 
-def test_mixtures_of_words_are_pythons(built_page: Path, open_page: Callable[..., Page]) -> None:
-    page, generator = open_page(built_page), Generator.load("cgan_student", provider="cpu")
+def test_mixtures_of_words_are_pythons(shared_page: Page) -> None:
+    page, generator = shared_page, Generator.load("cgan_student", provider="cpu")
     assert generator.words is not None
     random = np.random.default_rng(1)
     latents = generator.latents(3, 30)  # more than are computed at once
@@ -126,8 +124,8 @@ def test_mixtures_of_words_are_pythons(built_page: Path, open_page: Callable[...
     np.testing.assert_array_equal(drawn, generator.images_of(latents, conditions))
 
 
-def test_two_drawings_at_once_do_not_mix(built_page: Path, open_page: Callable[..., Page]) -> None:
-    page, generator = open_page(built_page), Generator.load("student", provider="cpu")
+def test_two_drawings_at_once_do_not_mix(shared_page: Page) -> None:
+    page, generator = shared_page, Generator.load("student", provider="cpu")
     code = """
     const model = await open("student");
     const drawn = await Promise.all(latents.map((text) => model.images(floats(text), null)));
@@ -165,7 +163,7 @@ def test_floating_point_differs_by_a_level_at_most(
 
 @pytest.mark.parametrize("value_range", [(-1.0, 1.0), (0.0, 1.0), (-3.5, 0.1), (0.0, 255.0)])
 def test_numbers_become_bytes_as_pythons_do(
-    built_page: Path, open_page: Callable[..., Page], value_range: tuple[float, float]
+    shared_page: Page, value_range: tuple[float, float]
 ) -> None:
     low, high = value_range
     random = np.random.default_rng(2)
@@ -176,39 +174,37 @@ def test_numbers_become_bytes_as_pythons_do(
     values = np.concatenate([middles, above, edges, others])
     output = values.astype(np.float32).reshape(-1, 3, 8, 8)
     code = "const pixels = toBytes(floats(output), 8, range);"
-    page = open_page(built_page)
-    drawn = pixels(page, code, 8, output=as_text(output), range=value_range)
+    drawn = pixels(shared_page, code, 8, output=as_text(output), range=value_range)
     np.testing.assert_array_equal(drawn, to_bytes(output, value_range))
 
 
-def test_what_is_no_number_is_told(built_page: Path, open_page: Callable[..., Page]) -> None:
+def test_what_is_no_number_is_told(shared_page: Page) -> None:
     code = """
     try { toBytes(Float32Array.of(0, NaN, 0), 1, [-1, 1]); } catch (error) { return error.message; }
     """
-    assert ask(open_page(built_page), code) == "the model gave values that are not numbers"
+    assert ask(shared_page, code) == "the model gave values that are not numbers"
 
 
 @pytest.mark.parametrize(
     ("latents", "conditions"), [("1", "null"), ("64", "null"), ("64", "21"), ("0", "22")]
 )
 def test_arrays_that_do_not_fit_are_refused(
-    built_page: Path, open_page: Callable[..., Page], latents: str, conditions: str
+    shared_page: Page, latents: str, conditions: str
 ) -> None:
     made = f"new Float32Array({latents}), {conditions} && new Float32Array({conditions})"
     code = f"""
     const model = await open("cgan_student");
     try {{ await model.images({made}); }} catch (error) {{ return error.name; }}
     """
-    assert ask(open_page(built_page), code) == "TypeError"
+    assert ask(shared_page, code) == "TypeError"
 
 
-def test_the_parts_are_what_was_put_in(built_page: Path, open_page: Callable[..., Page]) -> None:
-    page = open_page(built_page)
+def test_the_parts_are_what_was_put_in(shared_page: Page) -> None:
     code = """
     const { bytesOf, licences } = await edgegan("./parts.js");
     return [toText(await bytesOf("student")), await licences()];
     """
-    content, licences = ask(page, code)
+    content, licences = ask(shared_page, code)
     assert base64.b64decode(content) == Generator.load("student")._network.content
     assert {"edgegan", "onnxruntime-web 1.30.0"} <= {licence["part"] for licence in licences}
 
@@ -311,8 +307,14 @@ def test_no_request_can_leave_the_page(
     assert asked == ["/page.html"]
 
 
-def test_how_long_it_takes(built_page: Path, open_page: Callable[..., Page]) -> None:
-    """Printed, not asserted: python -m pytest -s -k how_long tests/page/test_browser_pixels.py."""
+def test_how_long_it_takes(
+    built_page: Path, open_page: Callable[..., Page], request: pytest.FixtureRequest
+) -> None:
+    """Printed, not asserted: python -m pytest -s -k how_long tests/page/test_browser_pixels.py.
+
+    Where nobody sees what is printed, it is only tried.
+    """
+    faces, grids = (300, 20) if request.config.getoption("capture") == "no" else (2, 1)
     page = open_page(built_page, script=MARK_FIRST)
     page.wait_for_function("() => performance.getEntriesByName('first picture').length")
     first = page.evaluate("performance.getEntriesByName('first picture')[0].startTime")
@@ -321,7 +323,7 @@ def test_how_long_it_takes(built_page: Path, open_page: Callable[..., Page]) -> 
     await draw(`model=${id}`);
     const taken = { face: [], grid: [] };
     for (const [view, times] of Object.entries(taken)) {
-      for (let seed = 0; seed < (view === "face" ? 300 : 20); seed++) {
+      for (let seed = 0; seed < (view === "face" ? faces : grids); seed++) {
         const start = performance.now();
         await draw(`model=${id}&view=${view}&seed=${seed}`);
         times.push(performance.now() - start);
@@ -330,7 +332,7 @@ def test_how_long_it_takes(built_page: Path, open_page: Callable[..., Page]) -> 
     return taken;
     """
     for name in ("student", "cgan_student"):
-        one, many = ask(page, code, id=name).values()
+        one, many = ask(page, code, id=name, faces=faces, grids=grids).values()
         # The browser translates what it runs often once more, and better.
         print(
             f"{name}, medians: a face {np.median(one[:20]):.1f} ms, after 200 of them "
