@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -17,7 +18,7 @@ import edgegan.runtime.session
 import edgegan.trainer.framework
 from edgegan.runtime.detector import CascadeNotFound, find_cascade
 from edgegan.runtime.metadata import ModelMetadata
-from export_help import IMAGE_SIZE, LATENT_SIZE, METADATA
+from export_help import METADATA, random_generator
 
 # Threads that wait in a loop starve each other where the cores are busy with something else.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -58,48 +59,9 @@ def make_generator(tmp_path: Path) -> Callable[..., Path]:
     """A maker of small generators with random weights, as export writes them."""
 
     def make(
-        name: str = "tiny.onnx",
-        metadata: dict[str, str] | None = None,
-        input_name: str = "latent",
-        batch: str | int = "N",
+        name: str = "tiny.onnx", metadata: dict[str, str] | None = None, **options: Any
     ) -> Path:
-        random = np.random.default_rng(0)
-
-        def weights(name: str, *shape: int) -> onnx.TensorProto:
-            values = random.standard_normal(shape) / np.sqrt(np.prod(shape[2:]) * shape[0]) * 4
-            return numpy_helper.from_array(values.astype(np.float32), name)
-
-        upsample = {"kernel_shape": [4, 4], "strides": [2, 2], "pads": [1, 1, 1, 1]}
-        graph = helper.make_graph(
-            [
-                helper.make_node("Reshape", [input_name, "shape"], ["column"]),
-                helper.make_node("ConvTranspose", ["column", "w1"], ["a"], kernel_shape=[4, 4]),
-                helper.make_node("Relu", ["a"], ["b"]),
-                helper.make_node("ConvTranspose", ["b", "w2"], ["c"], **upsample),
-                helper.make_node("Relu", ["c"], ["d"]),
-                helper.make_node("ConvTranspose", ["d", "w3"], ["e"], **upsample),
-                helper.make_node("Tanh", ["e"], ["image"]),
-            ],
-            "generator",
-            [helper.make_tensor_value_info(input_name, TensorProto.FLOAT, [batch, LATENT_SIZE])],
-            [
-                helper.make_tensor_value_info(
-                    "image", TensorProto.FLOAT, [batch, 3, IMAGE_SIZE, IMAGE_SIZE]
-                )
-            ],
-            [
-                numpy_helper.from_array(np.array([-1, LATENT_SIZE, 1, 1]), "shape"),
-                weights("w1", LATENT_SIZE, 64, 4, 4),
-                weights("w2", 64, 32, 4, 4),
-                weights("w3", 32, 3, 4, 4),
-            ],
-        )
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
-        helper.set_model_props(model, METADATA.to_strings() if metadata is None else metadata)
-        onnx.checker.check_model(model)
-        path = tmp_path / name
-        onnx.save(model, str(path))
-        return path
+        return random_generator(tmp_path / name, metadata, **options)
 
     return make
 

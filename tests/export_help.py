@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
@@ -122,6 +124,51 @@ def residual_generator(blocks: int = 2, width: int = 32) -> onnx.ModelProto:
     for node in nodes:
         node.name = node.output[0]
     return _model(nodes, arrays)
+
+
+def random_generator(
+    path: Path,
+    metadata: dict[str, str] | None = None,
+    input_name: str = "latent",
+    batch: str | int = "N",
+) -> Path:
+    """Write a small generator with random weights, as export writes them; returns its path."""
+    random = np.random.default_rng(0)
+
+    def weights(name: str, *shape: int) -> onnx.TensorProto:
+        values = random.standard_normal(shape) / np.sqrt(np.prod(shape[2:]) * shape[0]) * 4
+        return numpy_helper.from_array(values.astype(np.float32), name)
+
+    upsample = {"kernel_shape": [4, 4], "strides": [2, 2], "pads": [1, 1, 1, 1]}
+    graph = helper.make_graph(
+        [
+            helper.make_node("Reshape", [input_name, "shape"], ["column"]),
+            helper.make_node("ConvTranspose", ["column", "w1"], ["a"], kernel_shape=[4, 4]),
+            helper.make_node("Relu", ["a"], ["b"]),
+            helper.make_node("ConvTranspose", ["b", "w2"], ["c"], **upsample),
+            helper.make_node("Relu", ["c"], ["d"]),
+            helper.make_node("ConvTranspose", ["d", "w3"], ["e"], **upsample),
+            helper.make_node("Tanh", ["e"], ["image"]),
+        ],
+        "generator",
+        [helper.make_tensor_value_info(input_name, TensorProto.FLOAT, [batch, LATENT_SIZE])],
+        [
+            helper.make_tensor_value_info(
+                "image", TensorProto.FLOAT, [batch, 3, IMAGE_SIZE, IMAGE_SIZE]
+            )
+        ],
+        [
+            numpy_helper.from_array(np.array([-1, LATENT_SIZE, 1, 1]), "shape"),
+            weights("w1", LATENT_SIZE, 64, 4, 4),
+            weights("w2", 64, 32, 4, 4),
+            weights("w3", 32, 3, 4, 4),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    helper.set_model_props(model, METADATA.to_strings() if metadata is None else metadata)
+    onnx.checker.check_model(model)
+    onnx.save(model, str(path))
+    return path
 
 
 def original(model: onnx.ModelProto) -> Original:

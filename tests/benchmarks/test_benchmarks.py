@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +28,7 @@ from benchmarks import (
 from benchmarks.limit import Rate
 from benchmarks.measure import PeerFailed, Worker
 from benchmarks.networks import Operations
-from edgegan.export import pipeline
+from edgegan.export import pipeline, verify
 from edgegan.runtime.errors import UserError
 from edgegan.runtime.generator import Generator
 from edgegan.runtime.latent import draw_latents
@@ -36,9 +36,10 @@ from edgegan.runtime.models import find_model
 from edgegan.runtime.options import LATENCY, THROUGHPUT
 from edgegan.runtime.quality import decibels
 from edgegan.runtime.statistics import Spread
-from export_help import METADATA, generator, original
+from export_help import METADATA, generator, original, random_generator
 
 REPOSITORY = Path(__file__).parents[2]
+LATENTS = draw_latents(0, 3, 16, "normal")
 TINY = [
     *("--set", "generator.width=2", "--set", "discriminator.width=2"),
     *("--set", "image_size=16", "--set", "batch_size=4"),
@@ -192,39 +193,47 @@ def test_worker_says_why_it_failed(make, message):
         worker.call()
 
 
-@pytest.fixture
-def made(make_generator, tmp_path) -> Callable[[str], Path]:
-    """What ``throughput.Peer.file`` names, of a small generator of level 1."""
-    path = make_generator()
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Callable[[str], Path]:
+    """What ``throughput.Peer.file`` names, of a small generator of level 1; each is made once."""
+    folder = tmp_path_factory.mktemp("made")
+    path = random_generator(folder / "tiny.onnx")
 
+    @cache
     def make(file: str) -> Path:
         if file not in throughput.MADE:
             return path
         pytest.importorskip("mxnet")
-        output = tmp_path / "made.onnx"
-        with Worker(throughput.MADE[file], path, threads=1) as worker:
-            worker.call(output)
+        output = folder / f"{file}.onnx"
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(verify, "FACE_SEEDS", range(1))
+            throughput.MADE[file](path)(output)
         return output
 
     return make
 
 
+@pytest.fixture(scope="module")
+def float32_images(made) -> np.ndarray:
+    """What the network of ``made`` draws of ``LATENTS``."""
+    with Worker(throughput.REFERENCE.make, made("network"), 1, threads=1) as reference:
+        images = reference.call(LATENTS)
+    assert np.ptp(images) > 0.5
+    return images
+
+
 @pytest.mark.parametrize("peer", throughput.PEERS, ids=lambda peer: peer.name)
-def test_generating_peers_agree_with_the_float32_network(made, peer):
+def test_generating_peers_agree_with_the_float32_network(made, float32_images, peer):
     makers = [maker for maker in (peer.make, peer.make_for_one) if maker]
     missing = [name for name in peer.packages if not measure.is_installed(name)]
     if missing:
         pytest.skip(f"{missing[0]} is not installed")
     if peer.needs_compiler and not measure.has_compiler():
         pytest.skip("there is no C++ compiler")
-    latents = draw_latents(0, 3, 16, "normal")
-    with Worker(throughput.REFERENCE.make, made("network"), 1, threads=1) as reference:
-        expected = reference.call(latents)
-    assert np.ptp(expected) > 0.5
     for maker in makers:
         with Worker(maker, made(peer.file), 1, threads=1) as theirs:
-            images = theirs.call(latents)
-        assert decibels(images, expected, METADATA.value_range) >= peer.agreement
+            images = theirs.call(LATENTS)
+        assert decibels(images, float32_images, METADATA.value_range) >= peer.agreement
 
 
 def test_ours_is_as_by_default_and_for_one_image_prefers_latency(make_generator, monkeypatch):
@@ -345,12 +354,10 @@ def test_matrix_products_are_measured(product, monkeypatch):
     assert rate.billions_per_second.least > 0
 
 
-def test_peers_of_a_file_in_integers_get_random_weights(make_generator, tmp_path, monkeypatch):
+def test_peers_of_a_file_in_integers_get_random_weights(made, tmp_path, monkeypatch):
     """As wide as the file has it; where the recipe is another, the network has to be given."""
     pytest.importorskip("mxnet")
-    plain, integers = make_generator(), tmp_path / "integers.onnx"
-    with Worker(networks.exporter, plain, 3, threads=1) as worker:
-        worker.call(integers)
+    plain, integers = made("network"), made("level 3")
     assert not peers.is_plain(integers)
     assert networks.float_network(plain, None, tmp_path, 1).path == plain
     given = networks.float_network(integers, plain, tmp_path, 1)
@@ -362,7 +369,7 @@ def test_peers_of_a_file_in_integers_get_random_weights(make_generator, tmp_path
     message = r"first layer of .*wgan.onnx takes 524288 multiply-adds, that of the weights of tiny"
     with pytest.raises(UserError, match=message + r".* 16384: give the network"):
         networks.float_network(other, plain, tmp_path, 1)
-    with pytest.raises(UserError, match=r"integers.onnx is no chain of transposed convolutions"):
+    with pytest.raises(UserError, match=r"level 3.onnx is no chain of transposed convolutions"):
         networks.float_network(plain, integers, tmp_path, 1)
     monkeypatch.setattr(measure, "is_installed", lambda name: name != "mxnet")
     with pytest.raises(PeerFailed, match="mxnet is not installed: pip install"):
@@ -399,7 +406,8 @@ def test_peers_of_a_shipped_model_are_as_wide_as_its_file(model, width, tmp_path
 
 @pytest.mark.parametrize("level", [0, 1, 2, 3])
 @pytest.mark.parametrize("float16", [False, True])
-def test_a_width_is_read_from_every_form_of_a_file(level, float16, tmp_path):
+def test_a_width_is_read_from_every_form_of_a_file(level, float16, tmp_path, monkeypatch):
+    monkeypatch.setattr(verify, "FACE_SEEDS", range(1))
     output = tmp_path / "made.onnx"
     pipeline.export(original(generator()), output, "cpu", level, float16, 25)
     assert peers.width_of(output) == 32
@@ -430,21 +438,19 @@ def test_random_weights_draw_pictures_of_contrast(
     pytest.importorskip("mxnet")
     metadata = replace(METADATA, recipe=recipe, value_range=value_range).to_strings()
     path = tmp_path / "random.onnx"
-    with Worker(networks.random_network, make_generator(metadata=metadata), threads=1) as worker:
-        worker.call(path)
+    networks.random_network(make_generator(metadata=metadata))(path)
     assert peers.is_plain(path)
     assert peers.metadata_of(path).latent_size == 16
     latents = draw_latents(0, 16, 16, "normal")
-    with Worker(peers.onnxruntime_plain, path, 1, threads=1) as worker:
-        images = worker.call(latents)
+    images = peers.onnxruntime_plain(path, 1)(latents)
     assert images.mean() == pytest.approx(np.mean(value_range), abs=0.05)
     # The last layer adds 4 taps of 32 channels, half of them 0, by weights N(0, 0.02).
     expected = 0.02 * np.sqrt(4 * 32 / 2) * slope
     assert images.std() == pytest.approx(expected, rel=0.3)
-    for package, make in (("torch", peers.pytorch_batch_norm), ("mxnet", peers.mxnet)):
-        if measure.is_installed(package):
-            with Worker(make, path, 1, threads=1) as worker:
-                assert worker.call(latents) == pytest.approx(images, abs=1e-5)
+    assert peers.mxnet(path, 1)(latents) == pytest.approx(images, abs=1e-5)
+    if measure.is_installed("torch"):
+        with Worker(peers.pytorch_batch_norm, path, 1, threads=1) as worker:
+            assert worker.call(latents) == pytest.approx(images, abs=1e-5)
 
 
 def test_scaling_reports_threads_batches_and_folders(
