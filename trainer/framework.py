@@ -10,7 +10,8 @@ import importlib.metadata
 import importlib.util
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -80,10 +81,27 @@ def _load_cuda_libraries() -> None:
             break
 
 
+@contextmanager
+def _without_scipy_stats() -> Iterator[None]:
+    """Let mxnet do without scipy.stats, which would take a third of the time of its import.
+
+    Only its own quantization of trained networks asks for it, which edgegan does not use.
+    """
+    name = "scipy.stats"
+    if name in sys.modules:
+        yield
+        return
+    sys.modules[name] = None  # type: ignore[assignment]  # an ImportError, which mxnet expects
+    try:
+        yield
+    finally:
+        del sys.modules[name]
+
+
 prepare()
 
 try:
-    with numpy_bridge.dropped_names():
+    with numpy_bridge.dropped_names(), _without_scipy_stats():
         import mxnet as mx
         from mxnet import autograd, gluon
         from mxnet.contrib.amp.amp import bfloat16
