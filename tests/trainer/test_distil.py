@@ -228,7 +228,7 @@ def test_latents_and_pictures_are_the_teachers(tmp_path: Path, distil: Command) 
 
 
 def test_a_shipped_model_is_a_teacher(distil: Command, tmp_path: Path) -> None:
-    expect_success(distil("--steps", "1", *SETTINGS, of="dcgan"))
+    expect_success(distil("--steps", "1", *SETTINGS, of="wgan"))
     chosen = load(tmp_path / "run" / LAST).recipe
     assert (chosen.latent.size, chosen.image_size, chosen.generator.architecture.width) == (
         128,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -57,11 +58,19 @@ def real_faces() -> np.ndarray:
     return np.stack([cv2.imdecode(content, cv2.IMREAD_COLOR)[:, :, ::-1] for content in encoded])
 
 
+@dataclass(frozen=True)
+class Faces:
+    """Two sets of pictures of one kind: the features of one, and the other with its features."""
+
+    real: np.ndarray
+    images: np.ndarray
+    features: np.ndarray
+
+
 @pytest.fixture(scope="module", params=[drawn_faces, real_faces])
-def faces(request: pytest.FixtureRequest) -> tuple[np.ndarray, np.ndarray]:
-    """Two sets of pictures of one kind: the features of the one, and the other itself."""
+def faces(request: pytest.FixtureRequest) -> Faces:
     pictures = request.param()
-    return extract(pictures[:COUNT]), pictures[COUNT:]
+    return Faces(extract(pictures[:COUNT]), pictures[COUNT:], extract(pictures[COUNT:]))
 
 
 def blurred(images: np.ndarray, strength: float) -> np.ndarray:
@@ -99,14 +108,14 @@ def out_of_place(images: np.ndarray, strength: int) -> np.ndarray:
     ],
 )
 def test_worse_pictures_are_further_from_real_ones(
-    faces: tuple[np.ndarray, np.ndarray],
+    faces: Faces,
     spoil: Callable[[np.ndarray, float], np.ndarray],
     strengths: tuple[float, ...],
 ) -> None:
-    real, images = faces
-    found = [extract(images), *(extract(spoil(images, strength)) for strength in strengths)]
-    frechet = [frechet_distance(features, real) for features in found]
-    kernel = [kernel_distance(features, real) for features in found]
+    spoiled = (spoil(faces.images, strength) for strength in strengths)
+    found = [faces.features, *map(extract, spoiled)]
+    frechet = [frechet_distance(features, faces.real) for features in found]
+    kernel = [kernel_distance(features, faces.real) for features in found]
     assert frechet == sorted(frechet)
     assert frechet[-1] > 2 * frechet[0]
     assert [distance.value for distance in kernel] == sorted(distance.value for distance in kernel)
@@ -114,21 +123,21 @@ def test_worse_pictures_are_further_from_real_ones(
     assert kernel[-1].value > 3 * kernel[-1].error
 
 
-def test_fewer_kinds_of_pictures_are_less_diverse(faces: tuple[np.ndarray, np.ndarray]) -> None:
-    real, images = faces
+def test_fewer_kinds_of_pictures_are_less_diverse(faces: Faces) -> None:
     order = np.random.default_rng(0).permutation(COUNT)
-    found = [extract(noisy(images[order % kinds], 1)) for kinds in (COUNT, 100, 20, 4)]
-    for measure in (
-        lambda features: diversity(features, real),
-        lambda features: precision_recall(features, real).recall,
-        lambda features: precision_recall(features, real).coverage,
-        lambda features: -frechet_distance(features, real),
+    found = [extract(noisy(faces.images[order % kinds], 1)) for kinds in (COUNT, 100, 20, 4)]
+    diversities = [diversity(features, faces.real) for features in found]
+    measured = [precision_recall(features, faces.real) for features in found]
+    for values in (
+        diversities,
+        [each.recall for each in measured],
+        [each.coverage for each in measured],
+        [-frechet_distance(features, faces.real) for features in found],
     ):
-        values = [measure(features) for features in found]
         assert values == sorted(values, reverse=True)
         assert values[0] > values[2]
-    assert diversity(found[0], real) > 0.8
-    assert diversity(found[-1], real) < 0.1
+    assert diversities[0] > 0.8
+    assert diversities[-1] < 0.1
 
 
 def test_features_do_not_depend_on_the_batch() -> None:
