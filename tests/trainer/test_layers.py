@@ -247,7 +247,9 @@ def test_minibatch_discrimination_knows_no_order_and_sees_copies() -> None:
     layer.initialize(mx.init.Normal(0.3))
     order = [3, 0, 5, 1, 4, 2]
     found = layer(mx.nd.array(features)).asnumpy()
-    np.testing.assert_allclose(layer(mx.nd.array(features[order])).asnumpy(), found[order], 1e-5)
+    np.testing.assert_allclose(
+        layer(mx.nd.array(features[order])).asnumpy(), found[order], 1e-5, 1e-6
+    )
     copies = np.repeat(features[:1], 6, axis=0)
     # Five others, each exactly alike.
     np.testing.assert_allclose(layer(mx.nd.array(copies)).asnumpy()[:, 5:], 5, rtol=1e-6)
