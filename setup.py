@@ -100,6 +100,7 @@ setup(
     package_data={
         "edgegan": ["py.typed"],
         "edgegan.trainer": ["student.yaml", "recipes/*.yaml"],
+        "edgegan.trainer.eyes": ["*.onnx"],
         "edgegan.trainer.report": ["page.html"],
         "edgegan.runtime": ["colour_classifier.onnx", "models/*"],
         "edgegan.runtime.page": ["*.html", "*.css", "*.js", "*.json", "modules/*.js"],

@@ -23,7 +23,7 @@ from edgegan.runtime.cores import available_cores
 from edgegan.runtime.errors import UserError, run_command
 from edgegan.runtime.latent import Stream, philox
 from edgegan.trainer.data import pack, read_pictures
-from edgegan.trainer.evaluate import IMAGES, evaluate
+from edgegan.trainer.evaluate import IMAGES, Seen, evaluate
 from edgegan.trainer.features import find_extractors
 from edgegan.trainer.metrics import find_columns
 from edgegan.trainer.options import add_data_options
@@ -63,7 +63,7 @@ def main(argv: list[str] | None = None) -> int:
     for number, (name, spoil) in enumerate(SPOILED.items()):
         measure.progress(name)
         spoiled = spoil(training, philox(SEED, Stream.AUGMENTATION, number))
-        metrics = evaluate(extract(spoiled), [], real)["metrics"]
+        metrics = evaluate(Seen(extract(spoiled), [], {}), real)["metrics"]
         rows.append([name, *(column.show(metrics[key]) for key, column in columns.items())])
     machine = measure.machine(available_cores())
     versions = ", ".join(f"{name} {found}" for name, found in measure.versions(PACKAGES).items())

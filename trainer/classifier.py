@@ -114,7 +114,7 @@ def train(examples: Examples, sizes: Sequence[int], steps: int, name: str) -> Cl
         name: of what is going on, for the line of progress.
     """
     network = Classifier(sizes)
-    _initialise(network)
+    initialise(network)
     network.hybridize(static_alloc=True, static_shape=True)
     schedule = mx.lr_scheduler.PolyScheduler(steps, LEARNING_RATE, pwr=1)
     optimizer = mx.optimizer.Adam(learning_rate=LEARNING_RATE, lr_scheduler=schedule)
@@ -158,7 +158,7 @@ def augment(images: np.ndarray, index: int) -> np.ndarray:
     return np.stack(moved)
 
 
-def _initialise(network: Classifier) -> None:
+def initialise(network: HybridBlock) -> None:
     """Draw all weights from N(0, 2 / inputs): He et al. 2015, https://arxiv.org/abs/1502.01852."""
     network.initialize()
     for index, parameter in enumerate(network.collect_params(".*weight").values()):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import partial
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 import numpy as np
 from tqdm import tqdm
@@ -33,7 +33,7 @@ from edgegan.trainer.data import PackedPictures, pack, read_pictures
 from edgegan.trainer.evaluate_words import Findings, WordExaminer
 from edgegan.trainer.features import Extractor, find_extractors
 from edgegan.trainer.framework import mx
-from edgegan.trainer.metrics import find_columns, find_metrics
+from edgegan.trainer.metrics import PictureMetric, find_columns, find_metrics, find_picture_metrics
 from edgegan.trainer.metrics.faces import summarise
 from edgegan.trainer.options import add_data_options
 from edgegan.trainer.recipe import VALUE_RANGES, AnyRecipe
@@ -109,24 +109,47 @@ class MeasuredGenerator:
         return Pictures.of(self.image_size, self.known)
 
 
+class Seen(NamedTuple):
+    """What was seen of some pictures.
+
+    Attributes:
+        features: float32 (N, D).
+        faces: in each full grid of 25, up to FACE_GRIDS.
+        shares: of the pictures that pass each metric of pictures by themselves, by its key.
+    """
+
+    features: np.ndarray
+    faces: list[int]
+    shares: dict[str, float]
+
+
 @dataclass(frozen=True)
 class Examiner:
-    """What looks at pictures: ``extract`` gives their features, ``detector`` finds their faces."""
+    """What looks at pictures.
+
+    ``extract`` gives their features, ``detector`` finds their faces, and ``metrics`` judge each by
+    itself.
+    """
 
     extract: Extractor
     detector: Detector | None
+    metrics: Mapping[str, PictureMetric]
 
-    def look_at(self, name: str, draw: Draw, count: int) -> tuple[np.ndarray, list[int]]:
-        """Features, float32 (count, D), and faces in each full grid of 25 up to FACE_GRIDS."""
+    def look_at(self, name: str, draw: Draw, count: int) -> Seen:
+        """What is seen of so many pictures, at least one."""
         features: list[np.ndarray] = []
         faces: list[int] = []
+        passed = dict.fromkeys(self.metrics, 0)
         # A grid at a time, so that memory does not grow with the count.
         for first in tqdm(range(0, count, BASELINE_IMAGES), name, leave=False, disable=None):
             images = draw(first, min(BASELINE_IMAGES, count - first))
             features.append(self.extract(images))
             if self.detector and len(images) == BASELINE_IMAGES and len(faces) < FACE_GRIDS:
                 faces.append(score_images(images, self.detector))
-        return np.concatenate(features), faces
+            for key, metric in self.metrics.items():
+                passed[key] += int(metric.passes(images).sum())
+        shares = {key: number / count for key, number in passed.items()}
+        return Seen(np.concatenate(features), faces, shares)
 
 
 @dataclass(frozen=True)
@@ -158,7 +181,11 @@ def main(argv: list[str] | None = None) -> int:
     """
     options = _parser().parse_args(argv)
     generators = [open_generator(name, options.seed) for name in options.generators]
-    examiner = Examiner(find_extractors()[options.features](), find_detector(options.cascade))
+    examiner = Examiner(
+        find_extractors()[options.features](),
+        find_detector(options.cascade),
+        {key: metric() for key, metric in find_picture_metrics().items()},
+    )
     packed = {
         pictures: _pack(options.data, pictures, generators, options.skip_bad)
         for pictures in dict.fromkeys(generator.pictures for generator in generators)
@@ -236,9 +263,9 @@ def examine(
     generator: MeasuredGenerator, reference: Reference, examiner: Examiner, images: int
 ) -> Evaluation:
     """What a generator's first ``images`` pictures measure, with the counts and the floor."""
-    features, faces = examiner.look_at(generator.name, generator.draw, images)
+    seen = examiner.look_at(generator.name, generator.draw, images)
     return {
-        **evaluate(features, faces, reference.held_out),
+        **evaluate(seen, reference.held_out),
         **generator.facts,
         "images": images,
         "reference_images": len(reference.held_out),
@@ -247,16 +274,16 @@ def examine(
     }
 
 
-def evaluate(features: np.ndarray, faces: list[int], held_out: np.ndarray) -> Evaluation:
-    """All metrics of pictures' features (N, D) against those of real ones (M, D), and their faces.
+def evaluate(seen: Seen, held_out: np.ndarray) -> Evaluation:
+    """All metrics of what was seen of pictures, against the features of real ones (M, D).
 
     Returns:
         ``metrics``: their values by name. ``faces``: what ``summarise`` says of the grids' faces.
     """
     metrics: dict[str, float] = {}
     for metric in find_metrics():
-        metrics.update(metric.measure(features, held_out))
-    return {"metrics": metrics, "faces": summarise(faces)}
+        metrics.update(metric.measure(seen.features, held_out))
+    return {"metrics": {**metrics, **seen.shares}, "faces": summarise(seen.faces)}
 
 
 def open_generator(name: str, seed: int) -> MeasuredGenerator:
@@ -301,11 +328,13 @@ def read_reference(
     def read(indices: np.ndarray, first: int, count: int) -> np.ndarray:
         return read_pictures(pictures, indices[first : first + count])
 
-    ungraded = Examiner(examiner.extract, detector=None)
-    features, _ = ungraded.look_at("held-out pictures", partial(read, held_out), len(held_out))
+    ungraded = Examiner(examiner.extract, detector=None, metrics={})
+    features = ungraded.look_at(
+        "held-out pictures", partial(read, held_out), len(held_out)
+    ).features
     floor = examiner.look_at("real pictures", partial(read, others), len(others))
     try:
-        measured = {**evaluate(*floor, features), "images": len(others)}
+        measured = {**evaluate(floor, features), "images": len(others)}
         return Reference(which, pictures.digest, features, measured)
     except ValueError as error:
         raise UserError(f"{source}: {error}, expected pictures that differ") from error

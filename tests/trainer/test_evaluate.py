@@ -247,11 +247,15 @@ def test_pictures_are_looked_at_a_grid_at_a_time() -> None:
         asked.append((first, count))
         return np.full((count, SIZE, SIZE, 3), first, np.uint8)
 
-    examiner = evaluate.Examiner(lambda images: images[:, 0, 0].astype(np.float32), None)
-    features, faces = examiner.look_at("name", draw, 60)
+    half_passes = SimpleNamespace(passes=lambda images: np.arange(len(images)) % 2 == 0)
+    examiner = evaluate.Examiner(
+        lambda images: images[:, 0, 0].astype(np.float32), None, {"half": half_passes}
+    )
+    seen = examiner.look_at("name", draw, 60)
     assert asked == [(0, 25), (25, 25), (50, 10)]
-    assert features[:, 0].tolist() == [0] * 25 + [25] * 25 + [50] * 10
-    assert faces == []
+    assert seen.features[:, 0].tolist() == [0] * 25 + [25] * 25 + [50] * 10
+    assert seen.faces == []
+    assert seen.shares == {"half": (13 + 13 + 5) / 60}
 
 
 def refused(answer: tuple[int, str, str], *words: str) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import ortho_group
 
-from edgegan.trainer.metrics import Metric, find_columns, find_metrics
+from edgegan.trainer.metrics import Metric, find_columns, find_metrics, find_picture_metrics
 from edgegan.trainer.metrics.diversity import diversity
 from edgegan.trainer.metrics.frechet_distance import frechet_distance
 from edgegan.trainer.metrics.kernel_distance import SUBSETS, kernel_distance, squared_discrepancy
@@ -276,6 +276,7 @@ def test_a_metric_leaves_the_features_as_they_were(metric: Metric) -> None:
 def test_names_of_numbers_are_not_used_twice() -> None:
     """Those that evaluations of all times have are among them."""
     names = [column.key for metric in find_metrics() for column in metric.columns]
+    names += find_picture_metrics()
     assert len(names) == len(set(names))
     assert set(find_columns()) >= {
         "frechet_distance",
@@ -286,6 +287,7 @@ def test_names_of_numbers_are_not_used_twice() -> None:
         "density",
         "coverage",
         "diversity",
+        "eyes_match",
     }
 
 
@@ -296,7 +298,11 @@ def test_metrics_can_be_measured_without_mxnet_and_read_with_numpy_alone() -> No
         "del sys.modules['scipy'];"
         "from edgegan.trainer.metrics import find_metrics; import numpy as np;"
         "real = np.random.default_rng(0).normal(size=(60, 4));"
-        "print(sum(len(metric.measure(real, real)) for metric in find_metrics()));"
+        "of_features = sum(len(metric.measure(real, real)) for metric in find_metrics());"
+        "from edgegan.trainer.metrics import find_picture_metrics;"
+        "picture = np.zeros((1, 64, 64, 3), 'u1');"
+        "found = [metric().passes(picture) for metric in find_picture_metrics().values()];"
+        "print(of_features + sum(len(passes) for passes in found));"
         "from edgegan.trainer.features import find_extractors;"
         "print(find_extractors()['colour_classifier']()(np.zeros((1, 64, 64, 3), 'u1')).shape)"
     )

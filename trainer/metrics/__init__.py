@@ -1,7 +1,9 @@
 """Measures of generators, one file each: arrays of features, float (N, D), in, numbers out.
 
-A file has one subclass of ``Metric``, which says how its numbers are shown, too. Nothing here needs
-mxnet, and nothing but numpy is needed to read what was measured.
+Or pictures in, where one can be judged by itself: uint8 (N, H, W, 3), RGB.
+
+A file has one subclass of ``Metric`` or of ``PictureMetric``, which says how its numbers are shown,
+too. Nothing here needs mxnet, and nothing but numpy is needed to read what was measured.
 """
 
 from __future__ import annotations
@@ -58,11 +60,32 @@ class Metric(ABC):
         """
 
 
+class PictureMetric(ABC):
+    """What tells of each picture by itself whether it is as it should be: the number is the share.
+
+    Making one reads what it needs.
+    """
+
+    column: ClassVar[Column]
+
+    @abstractmethod
+    def passes(self, images: np.ndarray) -> np.ndarray:
+        """Whether each of some pictures is, uint8 (N, H, W, 3), RGB: bool (N,)."""
+
+
 def find_metrics() -> list[Metric]:
     """One of each metric."""
     return [metric() for metric in plugins.find(__name__, Metric).values()]  # type: ignore[type-abstract]
 
 
+def find_picture_metrics() -> dict[str, type[PictureMetric]]:
+    """All metrics of pictures by themselves, by their columns' keys; none is made."""
+    found = plugins.find(__name__, PictureMetric).values()  # type: ignore[type-abstract]
+    return {metric.column.key: metric for metric in found}
+
+
 def find_columns() -> dict[str, Column]:
     """What stands above each number of all metrics, by its key."""
-    return {column.key: column for metric in find_metrics() for column in metric.columns}
+    of_features = [column for metric in find_metrics() for column in metric.columns]
+    of_pictures = [metric.column for metric in find_picture_metrics().values()]
+    return {column.key: column for column in (*of_features, *of_pictures)}

@@ -11,7 +11,7 @@ from typing import Any
 
 from edgegan.runtime.run_folder import FACES
 from edgegan.runtime.statistics import Spread
-from edgegan.trainer.metrics import HIGHER, LOWER, Column, faces, find_columns
+from edgegan.trainer.metrics import HIGHER, LOWER, Column, faces, find_columns, find_picture_metrics
 from edgegan.trainer.report.runs import RecordedRun
 from edgegan.trainer.standing import Standing
 from edgegan.trainer.word_metrics import find_word_columns
@@ -44,6 +44,9 @@ COLUMNS = {
     "faces": {column.key: column for column in faces.COLUMNS},
     "words": find_word_columns(),
 }
+# Those of pictures by themselves. They do not tell ways to measure apart: evaluations from before
+# there was one lack it, and their other figures can be compared all the same.
+OF_PICTURES = find_picture_metrics()
 IN_TRAINING = Column(FACES, "faces in training", HIGHER, ".2f", headline=True)
 
 
@@ -70,7 +73,11 @@ class Way:
             evaluation.get("images", "?"),
             evaluation.get("reference_images", "?"),
             Standing.in_evaluation(evaluation),
-            tuple((key, float(f"{value or 0:.4g}")) for key, value in floor.items()),
+            tuple(
+                (key, float(f"{value or 0:.4g}"))
+                for key, value in floor.items()
+                if key not in OF_PICTURES
+            ),
         )
 
     def __str__(self) -> str:
