@@ -100,8 +100,8 @@ def _darkened(change: Change, eye: np.ndarray, skin: np.ndarray) -> np.ndarray:
 
 def _bent(change: Change, eye: np.ndarray, skin: np.ndarray) -> np.ndarray:
     bends = cv2.resize(change.bends, (EYE_SIZE, EYE_SIZE), interpolation=cv2.INTER_CUBIC)
-    bends *= change.between(0, 1.8, 3) * change.strength
-    x, y = COLUMNS + MIDDLE + bends[..., 0], ROWS + MIDDLE + bends[..., 1]
+    by = change.between(0, 1.8, 3) * change.strength
+    x, y = COLUMNS + MIDDLE + by * bends[..., 0], ROWS + MIDDLE + by * bends[..., 1]
     return cv2.remap(eye, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
 
 
@@ -243,8 +243,8 @@ def _moved(
     eye: np.ndarray, scale: float, turn: float = 0, x: float = 0, y: float = 0
 ) -> np.ndarray:
     """Larger, turned by degrees about its middle, and moved by pixels."""
-    matrix = cv2.getRotationMatrix2D((MIDDLE, MIDDLE), turn, scale)
-    matrix[:, 2] += x, y
+    move = np.array([[0, 0, x], [0, 0, y]])
+    matrix = cv2.getRotationMatrix2D((MIDDLE, MIDDLE), turn, scale) + move
     size = EYE_SIZE, EYE_SIZE
     return cv2.warpAffine(
         eye, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
