@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import numpy as np
@@ -17,7 +18,7 @@ from tqdm import tqdm
 from edgegan.runtime.colour_classifier import resize
 from edgegan.runtime.latent import Stream, philox
 from edgegan.trainer.data import to_network_range
-from edgegan.trainer.framework import HybridBlock, autograd, gluon, mx, nn
+from edgegan.trainer.framework import HybridBlock, NDArray, autograd, gluon, mx, nn
 
 IMAGE_SIZE = 64
 WIDTHS = (16, 32, 48, 64)  # channels at 32, 16, 8 and 4 pixels: two features of each, 320 together
@@ -86,11 +87,7 @@ class Classifier(HybridBlock):
         pooled = []
         for stage in self.stages:
             activations, side = stage(activations), side // 2
-            # Sums, since mxnet's exporter writes a mean that newer opsets do not know, and its
-            # pooling is slow to differentiate.
-            mean = activations.sum(axis=(2, 3), keepdims=True) / side**2
-            square = F.broadcast_sub(activations, mean).square().sum(axis=(2, 3)) / side**2
-            pooled += [mean.flatten(), (square + LEAST_VARIANCE).sqrt()]
+            pooled += mean_and_deviation(F, activations, side)
         features = self.standardise(F.concat(*pooled, dim=1))
         return (features, *(head(features) for head in self.heads))
 
@@ -104,6 +101,15 @@ class Classifier(HybridBlock):
         return np.concatenate(named)
 
 
+def mean_and_deviation(F: Any, activations: Any, side: int) -> list[Any]:  # noqa: N803 (gluon's name)
+    """What is seen of maps (N, C, side, side) without their places: two of (N, C)."""
+    # Sums, since mxnet's exporter writes a mean that newer opsets do not know, and its pooling is
+    # slow to differentiate.
+    mean = activations.sum(axis=(2, 3), keepdims=True) / side**2
+    square = F.broadcast_sub(activations, mean).square().sum(axis=(2, 3)) / side**2
+    return [mean.flatten(), (square + LEAST_VARIANCE).sqrt()]
+
+
 def train(examples: Examples, sizes: Sequence[int], steps: int, name: str) -> Classifier:
     """A classifier after so many steps with Adam; repeatable on the same machine.
 
@@ -114,30 +120,51 @@ def train(examples: Examples, sizes: Sequence[int], steps: int, name: str) -> Cl
         name: of what is going on, for the line of progress.
     """
     network = Classifier(sizes)
-    initialise(network)
-    network.hybridize(static_alloc=True, static_shape=True)
-    schedule = mx.lr_scheduler.PolyScheduler(steps, LEARNING_RATE, pwr=1)
-    optimizer = mx.optimizer.Adam(learning_rate=LEARNING_RATE, lr_scheduler=schedule)
-    trainer = gluon.Trainer(network.collect_params(), optimizer)
     cross_entropy = gluon.loss.SoftmaxCrossEntropyLoss()
     batch_size = min(BATCH_SIZE, len(examples.images))
-    for step in tqdm(range(steps), name, disable=None):
-        epoch, place = divmod(step, len(examples.images) // batch_size)
-        if place == 0:
-            order = philox(SEED, Stream.SHUFFLE, epoch).permutation(len(examples.images))
-        batch = examples.part(order[place * batch_size : (place + 1) * batch_size])
+    batches = len(examples.images) // batch_size  # of a pass
+
+    @lru_cache(maxsize=1)
+    def order_of(epoch: int) -> np.ndarray:
+        return philox(SEED, Stream.SHUFFLE, epoch).permutation(len(examples.images))
+
+    def loss_of(step: int) -> NDArray:
+        epoch, place = divmod(step, batches)
+        batch = examples.part(order_of(epoch)[place * batch_size : (place + 1) * batch_size])
         images = to_network_range(augment(batch.images, step), "signed")
         choices = mx.nd.array(batch.choices)
         with autograd.record():
             _, *heads = network(mx.nd.array(images))
             losses = [cross_entropy(head, words) for head, words in zip(heads, choices.T)]
-            loss = mx.nd.add_n(*losses)
+            return mx.nd.add_n(*losses)
+
+    learn(network, loss_of, steps, LEARNING_RATE, name)
+    return network
+
+
+def learn(
+    network: HybridBlock, loss_of: Callable[[int], NDArray], steps: int, rate: float, name: str
+) -> None:
+    """Initialise a network and take so many steps with Adam; repeatable on the same machine.
+
+    Args:
+        loss_of: the losses of a step's examples, (N,), or their mean, (1,), recorded.
+        rate: of learning at first; it falls to 0 in a straight line.
+        name: of what is going on, for the line of progress.
+    """
+    _initialise(network)
+    network.hybridize(static_alloc=True, static_shape=True)
+    schedule = mx.lr_scheduler.PolyScheduler(steps, rate, pwr=1)
+    optimizer = mx.optimizer.Adam(learning_rate=rate, lr_scheduler=schedule)
+    trainer = gluon.Trainer(network.collect_params(), optimizer)
+    for step in tqdm(range(steps), name, disable=None):
+        loss = loss_of(step)
         loss.backward()
-        trainer.step(batch_size)
+        trainer.step(loss.size)
         if not sys.stderr.isatty() and (step + 1) % max(steps // TOLD, 1) == 0:
             mean = loss.mean().asscalar()
             print(f"{name}: step {step + 1} of {steps}, loss {mean:.3f}", file=sys.stderr)
-    return network
+    mx.nd.waitall()  # batch norm's statistics are read right after, and nothing else waits for them
 
 
 def augment(images: np.ndarray, index: int) -> np.ndarray:
@@ -158,7 +185,7 @@ def augment(images: np.ndarray, index: int) -> np.ndarray:
     return np.stack(moved)
 
 
-def initialise(network: HybridBlock) -> None:
+def _initialise(network: HybridBlock) -> None:
     """Draw all weights from N(0, 2 / inputs): He et al. 2015, https://arxiv.org/abs/1502.01852."""
     network.initialize()
     for index, parameter in enumerate(network.collect_params(".*weight").values()):

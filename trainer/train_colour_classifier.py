@@ -24,7 +24,7 @@ from edgegan.runtime.picture_set import open_set
 from edgegan.runtime.tags import TAGS, read_tags
 from edgegan.trainer.classifier import BATCH_SIZE, IMAGE_SIZE, Classifier, Examples, train
 from edgegan.trainer.data import pack, picture_names, read_pictures
-from edgegan.trainer.framework import mx
+from edgegan.trainer.framework import HybridBlock, mx
 from edgegan.trainer.options import add_skip_bad_option
 from edgegan.trainer.split import HELD_OUT, VALIDATION, split
 
@@ -101,12 +101,31 @@ def export(network: Classifier, words: tuple[list[str], list[str]], path: Path) 
     Raises:
         UserError: the file cannot be written.
     """
-    outputs = zip(("features", *HEADS), network(mx.sym.var("image")))
-    symbol = mx.sym.Group([mx.sym.identity(output, name=name) for name, output in outputs])
-    model = translate(network, symbol, {"image": (3, IMAGE_SIZE, IMAGE_SIZE)})
-    model.producer_name = "edgegan"
+    outputs = dict(zip(("features", *HEADS), network(mx.sym.var("image"))))
     colours = {head: " ".join(names) for head, names in zip(HEADS, words)}
-    onnx.helper.set_model_props(model, colours)
+    write_network(network, outputs, {"image": (3, IMAGE_SIZE, IMAGE_SIZE)}, path, colours)
+
+
+def write_network(
+    network: HybridBlock,
+    outputs: dict[str, mx.sym.Symbol],
+    shapes: dict[str, tuple[int, ...]],
+    path: Path,
+    metadata: dict[str, str] | None = None,
+) -> None:
+    """Write a network that measures as ONNX.
+
+    Args:
+        outputs: what it gives, by the names that the file has for them.
+        shapes: of each of its inputs, without the batch.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    symbol = mx.sym.Group([mx.sym.identity(output, name=name) for name, output in outputs.items()])
+    model = translate(network, symbol, shapes)
+    model.producer_name = "edgegan"
+    onnx.helper.set_model_props(model, metadata or {})
     onnx.checker.check_model(model)
     with atomic_write(path) as temporary:
         onnx.save(model, str(temporary))

@@ -11,12 +11,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import onnx
 
-from edgegan.export.translations import translate
 from edgegan.runtime.command_parser import CommandParser
 from edgegan.runtime.errors import run_command
-from edgegan.runtime.files import atomic_write
 from edgegan.runtime.options import named_path, output_folder
 from edgegan.trainer.classifier import Examples
 from edgegan.trainer.data import pack
@@ -34,7 +31,7 @@ from edgegan.trainer.eyes.networks import Locator, Matcher, train_locator, train
 from edgegan.trainer.framework import mx
 from edgegan.trainer.options import add_skip_bad_option
 from edgegan.trainer.split import HELD_OUT, VALIDATION, split
-from edgegan.trainer.train_colour_classifier import HEADS, read_tagged_pictures
+from edgegan.trainer.train_colour_classifier import HEADS, read_tagged_pictures, write_network
 
 EXAMPLES = """\
 examples:
@@ -113,30 +110,24 @@ def join_halves(left: np.ndarray, right: np.ndarray) -> np.ndarray:
 
 
 def export_locator(network: Locator, path: Path) -> None:
-    """Write the locator as ONNX: ``image`` in, ``eyes`` and ``colours`` out."""
-    outputs = zip(("eyes", "colours"), network(mx.sym.var("image")))
-    symbol = mx.sym.Group([mx.sym.identity(output, name=name) for name, output in outputs])
-    _write(network, symbol, {"image": (3, SIZE, SIZE)}, path)
+    """Write the locator as ONNX: ``image`` in, ``eyes`` and ``colours`` out.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    outputs = dict(zip(("eyes", "colours"), network(mx.sym.var("image"))))
+    write_network(network, outputs, {"image": (3, SIZE, SIZE)}, path)
 
 
 def export_matcher(network: Matcher, path: Path) -> None:
-    """Write the matcher as ONNX: ``left`` and ``right`` in, ``match`` out."""
+    """Write the matcher as ONNX: ``left`` and ``right`` in, ``match`` out.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
     match = network(mx.sym.var("left"), mx.sym.var("right"))
     shape = CHANNELS, EYE_SIZE, EYE_SIZE
-    _write(network, mx.sym.identity(match, name="match"), {"left": shape, "right": shape}, path)
-
-
-def _write(
-    network: Locator | Matcher,
-    symbol: mx.sym.Symbol,
-    shapes: dict[str, tuple[int, ...]],
-    path: Path,
-) -> None:
-    model = translate(network, symbol, shapes)
-    model.producer_name = "edgegan"
-    onnx.checker.check_model(model)
-    with atomic_write(path) as temporary:
-        onnx.save(model, str(temporary))
+    write_network(network, {"match": match}, {"left": shape, "right": shape}, path)
 
 
 def _parser() -> CommandParser:

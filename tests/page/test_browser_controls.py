@@ -435,6 +435,7 @@ def test_a_file_without_noise_is_refused(opened: Callable[..., Page]) -> None:
             "start => document.querySelector('#noise-error').innerText.startsWith(start)",
             arg=sentence,
         )
+        assert page.inner_text("#noise-error").startswith(sentence)
 
 
 def test_texts_are_copied(opened: Callable[..., Page], built_page: Path) -> None:

@@ -24,8 +24,9 @@ from edgegan.trainer.eyes.measure import (
     MATCHER,
     EyeMeasure,
     cut_eyes,
-    find_places,
+    find_cells,
     matcher_input,
+    places_of,
 )
 from edgegan.trainer.eyes.networks import Locator, Matcher
 from edgegan.trainer.split import HELD_OUT, VALIDATION, split
@@ -111,6 +112,10 @@ def maps_of(*peaks: tuple[float, float, float]) -> np.ndarray:
         for row, column, height in peaks
     ]
     return np.sum(bumps, axis=0)[np.newaxis].astype(np.float32)
+
+
+def find_places(maps: np.ndarray) -> np.ndarray:
+    return places_of(maps, find_cells(maps))
 
 
 def test_the_places_are_those_of_the_peaks_in_pixels() -> None:

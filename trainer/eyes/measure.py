@@ -76,7 +76,7 @@ class EyeFinder:
         # The mean of both, so that a picture's mirror image has its eyes in the same places.
         maps, colours = ((one + other[..., ::-1]) / 2 for one, other in zip(there, mirrored))
         cells = find_cells(maps[:, 0])
-        places = _pixels(maps[:, 0], cells)
+        places = places_of(maps[:, 0], cells)
         return Eyes(cut_eyes(images, places), _mean_around(colours, maps[:, 0], cells))
 
 
@@ -136,20 +136,15 @@ def same_colour(colours: np.ndarray) -> np.ndarray:
     return likely.prod(axis=1).sum(axis=1) + LEAST_LIKELY
 
 
-def find_places(maps: np.ndarray) -> np.ndarray:
+def find_cells(maps: np.ndarray) -> np.ndarray:
     """Where the likeliest pair of eyes of each map is.
 
     Args:
         maps: of how much a place is like an eye, float (N, 32, 32).
 
     Returns:
-        float64 (N, 2, 2): x and y, in pixels of the picture, of the left eye and of the right one.
+        int64 (N, 2, 2): row and column, in cells of the map, of the left eye and of the right one.
     """
-    return _pixels(maps, find_cells(maps))
-
-
-def find_cells(maps: np.ndarray) -> np.ndarray:
-    """The same, as the rows and columns of the map's cells: int64 (N, 2, 2)."""
     within = maps[:, ROWS, COLUMNS]
     rows, columns = (axis.ravel() for axis in np.mgrid[ROWS, COLUMNS])
     likely = _likelihood_of_pairs(rows, columns)
@@ -174,8 +169,12 @@ def _likelihood_of_pairs(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     return np.where(apart >= LEAST_DISTANCE, -squares / 2, -np.inf)
 
 
-def _pixels(maps: np.ndarray, cells: np.ndarray) -> np.ndarray:
-    """The places of cells, as ``find_places`` gives them."""
+def places_of(maps: np.ndarray, cells: np.ndarray) -> np.ndarray:
+    """The places of the eyes in these cells of maps, as ``find_cells`` has both.
+
+    Returns:
+        float64 (N, 2, 2): x and y, in pixels of the picture, of the left eye and of the right one.
+    """
     rows, columns = np.mgrid[:CELLS, :CELLS]
     axes = np.broadcast_to(np.stack([columns, rows]), (len(maps), 2, CELLS, CELLS))
     return 2 * _mean_around(axes, maps, cells) + 0.5
@@ -208,7 +207,7 @@ def cut_eyes(images: np.ndarray, places: np.ndarray) -> np.ndarray:
 
     Args:
         images: uint8 (N, 64, 64, 3).
-        places: float (N, 2, 2), as ``find_places`` gives them.
+        places: float (N, 2, 2), as ``places_of`` gives them.
 
     Returns:
         uint8 (N, 2, 24, 24, 3).

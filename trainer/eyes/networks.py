@@ -7,15 +7,12 @@ chooses itself. The matcher learns from pairs that are made of real eyes.
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from edgegan.runtime.latent import Stream, philox
-from edgegan.trainer.classifier import LEAST_VARIANCE, SEED, TOLD, Examples, augment, initialise
+from edgegan.trainer.classifier import SEED, Examples, augment, learn, mean_and_deviation
 from edgegan.trainer.data import to_network_range
 from edgegan.trainer.eyes.made_pairs import PairMaker
 from edgegan.trainer.eyes.measure import CELLS, CHANNELS, EYE_SIZE, ROWS, matcher_input
@@ -102,9 +99,7 @@ class Matcher(HybridBlock):
         seen = []
         for stage in self.stages:
             activations, side = stage(activations), side // 2
-            mean = activations.sum(axis=(2, 3), keepdims=True) / side**2
-            square = F.broadcast_sub(activations, mean).square().sum(axis=(2, 3)) / side**2
-            seen += [mean.flatten(), (square + LEAST_VARIANCE).sqrt()]
+            seen += mean_and_deviation(F, activations, side)
         return self.standardise(F.concat(*seen, activations.flatten(), dim=1))
 
 
@@ -131,7 +126,7 @@ def train_locator(examples: Examples, colours: int) -> Locator:
                 losses.append(cross_entropy(named, choices).mean())
             return mx.nd.add_n(*losses) / len(losses)
 
-    _train(network, loss_of, LOCATOR_STEPS, LOCATOR_LEARNING_RATE, "learning where eyes are")
+    learn(network, loss_of, LOCATOR_STEPS, LOCATOR_LEARNING_RATE, "learning where eyes are")
     return network
 
 
@@ -146,7 +141,7 @@ def train_matcher(pairs: PairMaker) -> Matcher:
         with autograd.record():
             return cross_entropy(network(left, right), mx.nd.array(match)).mean()
 
-    _train(network, loss_of, MATCHER_STEPS, MATCHER_LEARNING_RATE, "learning which eyes agree")
+    learn(network, loss_of, MATCHER_STEPS, MATCHER_LEARNING_RATE, "learning which eyes agree")
     return network
 
 
@@ -167,23 +162,3 @@ def _add_layer(
         nn.BatchNorm(in_channels=outputs),
         nn.Activation("relu"),
     )
-
-
-def _train(
-    network: HybridBlock, loss_of: Callable[[int], NDArray], steps: int, rate: float, name: str
-) -> None:
-    """So many steps with Adam; repeatable on the same machine."""
-    initialise(network)
-    network.hybridize(static_alloc=True, static_shape=True)
-    schedule = mx.lr_scheduler.PolyScheduler(steps, rate, pwr=1)
-    optimizer = mx.optimizer.Adam(learning_rate=rate, lr_scheduler=schedule)
-    trainer = gluon.Trainer(network.collect_params(), optimizer)
-    for step in tqdm(range(steps), name, disable=None):
-        loss = loss_of(step)
-        loss.backward()
-        trainer.step(1)  # the losses are means already
-        if not sys.stderr.isatty() and (step + 1) % max(steps // TOLD, 1) == 0:
-            print(
-                f"{name}: step {step + 1} of {steps}, loss {loss.asscalar():.3f}", file=sys.stderr
-            )
-    mx.nd.waitall()  # batch norm's statistics are read right after, and nothing else waits for them
