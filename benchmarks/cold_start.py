@@ -101,23 +101,21 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def pytorch_files(network: Path, folder: Path) -> Timed:
-    """In a process of its own: write the state dict and the latents that the script reads."""
+    """In a process of its own: write the state dict and the rows that the script reads."""
     import numpy as np
     import torch
 
+    from edgegan.runtime.generator import Generator
     from edgegan.runtime.grid import BASELINE_IMAGES
-    from edgegan.runtime.latent import draw_latents
     from edgegan.runtime.options import DEFAULT_SEED
 
-    metadata = peers.metadata_of(network)
     weights = peers.pytorch_network(network, batch_norm=True).state_dict()
-    latents = draw_latents(
-        DEFAULT_SEED, BASELINE_IMAGES, metadata.latent_size, metadata.latent_distribution
-    )
+    generator = Generator.load(network, "cpu")
+    rows = peers.rows(peers.inputs_of_seed(generator, DEFAULT_SEED, BASELINE_IMAGES))
 
     def write(_: None) -> None:
         torch.save(weights, folder / "weights.pth")
-        np.save(folder / "latents.npy", latents)
+        np.save(folder / "rows.npy", rows)
 
     return write
 
@@ -140,7 +138,7 @@ def _pytorch_command(network: FloatNetwork, folder: Path) -> list[str]:
     with Worker(pytorch_files, network.path, folder, threads=available_cores()) as worker:
         worker.call()
     script = str(Path(__file__).with_name("pytorch_grid.py"))
-    arguments = [str(folder / name) for name in ("weights.pth", "latents.npy", "pytorch.png")]
+    arguments = [str(folder / name) for name in ("weights.pth", "rows.npy", "pytorch.png")]
     return [sys.executable, script, *arguments]
 
 

@@ -34,7 +34,7 @@ class FloatNetwork:
     """A network's float32 weights.
 
     Attributes:
-        path: a file of level 1, float32 (N, latent_size) to (N, 3, S, S).
+        path: a file of level 1, of the model's inputs to float32 (N, 3, S, S).
         origin: where they are from, as words for a sentence.
         is_the_models: whether they are those that the model's file was made of.
     """
@@ -100,6 +100,11 @@ def float_network(model: Path, given: Path | None, folder: Path, threads: int) -
             f"the first layer of {model} takes {expected.first_layer} multiply-adds, that of "
             f"{network.origin} {found.first_layer}: give the network it was made of with --network"
         )
+    if peers.metadata_of(network.path).words != peers.metadata_of(model).words:
+        raise UserError(
+            f"{model} and {network.path} take other words: give the network it was made of with "
+            "--network"
+        )
     return network
 
 
@@ -109,7 +114,7 @@ def random_network(model: Path) -> Callable[[Path], None]:
     Batch norms have settled on what the layers before them then compute, as in training.
     """
     from edgegan.export import pipeline, translation
-    from edgegan.runtime.latent import draw_latents
+    from edgegan.runtime.latent import Stream
     from edgegan.trainer import device
     from edgegan.trainer.framework import autograd, mx
     from edgegan.trainer.loop import Training
@@ -117,17 +122,16 @@ def random_network(model: Path) -> Callable[[Path], None]:
     from edgegan.trainer.student import Distillation
 
     metadata, recipe, cpu = peers.metadata_of(model), peers.recipe_of(model), device.choose("cpu")
-    network = (
-        Distillation(recipe, 0, cpu)
+    training = (
+        Distillation(recipe, 0, cpu, words=metadata.words)
         if isinstance(recipe, StudentRecipe)
-        else Training(recipe, 0, cpu, pictures=1)
-    ).generator
+        else Training(recipe, 0, cpu, pictures=1, words=metadata.words)
+    )
+    network = training.generator
     for number in range(SETTLING_BATCHES):
-        latents = draw_latents(
-            number, SETTLING_BATCH, metadata.latent_size, metadata.latent_distribution
-        )
+        inputs = training.inputs(number, SETTLING_BATCH, 0, Stream.LATENT)
         with autograd.record():
-            images = network(mx.nd.array(latents))
+            images = network(*map(mx.nd.array, inputs))
         images.backward()  # in which mxnet brings the batch norms' averages up to date
     mx.nd.waitall()
 
@@ -154,15 +158,16 @@ def mxnets_exporter(network: Path) -> Callable[[Path], None]:
     """A function that writes a file of level 1 as mxnet's own exporter does, batch norm and all."""
     import onnx
 
+    from edgegan.export.examples import parity_latents
     from edgegan.export.translations import as_mxnet_exports
     from edgegan.trainer.framework import mx
 
     gluon = peers.gluon_network(network)
-    latent_size = peers.metadata_of(network).latent_size
+    inputs = parity_latents(peers.metadata_of(network))
+    shapes = {name: array.shape[1:] for name, array in inputs.items()}
 
     def write(output: Path) -> None:
-        model = as_mxnet_exports(gluon, gluon(mx.sym.var("latent")), {"latent": [latent_size]})
-        onnx.save(model, str(output))
+        onnx.save(as_mxnet_exports(gluon, gluon(*map(mx.sym.var, shapes)), shapes), str(output))
 
     return write
 

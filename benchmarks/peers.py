@@ -1,9 +1,9 @@
 """What a user could generate with instead, each from the same ONNX file and so the same weights.
 
-A maker takes a file and a number of threads and returns what turns latents, float32
-(N, latent_size), into images: float32 (N, 3, S, S), or uint8 (N, S, S, 3) from our runtime and
-where the file itself makes bytes. Libraries are imported inside the makers, as each runs in a
-process of its own.
+A maker takes a file and a number of threads and returns what turns the file's inputs (latents, and
+conditions where it takes words) into images: float32 (N, 3, S, S), or uint8 (N, S, S, 3) from our
+runtime and where the file itself makes bytes. Libraries are imported inside the makers, as each
+runs in a process of its own.
 
 Peers other than onnxruntime read a file of level 1, which has batch norm folded into the
 convolutions before it. Networks with batch norm are made from it by one of scale 1 that adds the
@@ -21,22 +21,27 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edgegan.export.examples import CONDITION, INPUT, Inputs
 from edgegan.runtime.errors import UserError
 from edgegan.runtime.files import read_bytes
-from edgegan.runtime.metadata import ModelMetadata
+from edgegan.runtime.metadata import GENERATOR, ModelMetadata
 from edgegan.runtime.options import THROUGHPUT
 
 if TYPE_CHECKING:
     import onnx
     import torch
 
+    from edgegan.runtime.generator import Generator
     from edgegan.trainer.framework import HybridBlock
     from edgegan.trainer.recipe import Recipe, StudentRecipe
 
 OPENVINO_PRODUCTS = ("Convolution", "Deconvolution", "FullyConnected", "MatMul")
 OPENVINO_FORMATS = {"f32": "float32", "bf16": "bfloat16", "f16": "float16"}
 
-Generate = Callable[[np.ndarray], np.ndarray]
+LATENT = INPUT[GENERATOR]
+ROW = [CONDITION, LATENT]  # side by side, where there are words: what the first layer reads
+
+Generate = Callable[[Inputs], np.ndarray]
 
 # what a network may consist of
 LAYERS = frozenset(("Reshape", "ConvTranspose", "Relu", "Tanh", "Sigmoid"))
@@ -44,11 +49,25 @@ BATCH_NORM_EPSILON = 1e-5  # the default of mxnet and PyTorch
 UNIT_SCALE = math.sqrt(1 + BATCH_NORM_EPSILON)  # makes a batch norm of variance 1 change nothing
 
 
+def inputs_of_seed(generator: Generator, seed: int, count: int) -> Inputs:
+    """What a generator takes for the first images of a seed, words drawn as it draws them."""
+    latents = {LATENT: generator.latents(seed, count)}
+    if generator.words is None:
+        return latents
+    return {**latents, CONDITION: generator.conditions(seed, count)}
+
+
+def rows(inputs: Inputs) -> np.ndarray:
+    """What a network's first layer takes: latents, after their conditions where there are any."""
+    return np.concatenate([inputs[name] for name in ROW if name in inputs], axis=1)
+
+
 def edgegan(path: Path, threads: int, prefer: str = THROUGHPUT) -> Generate:
     """Our runtime's network, with all cores in the way that is preferred."""
     from edgegan.runtime.generator import Generator
 
-    return Generator.load(path, "cpu", prefer=prefer).images_of
+    generator = Generator.load(path, "cpu", prefer=prefer)
+    return lambda inputs: generator.images_of(*inputs.values())
 
 
 def edgegan_images(path: Path, threads: int, prefer: str = THROUGHPUT) -> Generate:
@@ -56,19 +75,18 @@ def edgegan_images(path: Path, threads: int, prefer: str = THROUGHPUT) -> Genera
     from edgegan.runtime.generator import Generator
 
     generator = Generator.load(path, "cpu", prefer=prefer)
-    return lambda latents: generator.images(0, len(latents))
+    return lambda inputs: generator.images(0, len(inputs[LATENT]))
 
 
 def onnxruntime_plain(path: Path, threads: int) -> Generate:
-    """onnxruntime by itself, on whatever file: its first input and output."""
+    """onnxruntime by itself, on whatever file that has our names for its inputs."""
     from edgegan.runtime.without_telemetry import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
-    return lambda latents: session.run(None, {name: latents})[0]
+    return lambda inputs: session.run(None, inputs)[0]
 
 
 def pytorch(path: Path, threads: int) -> Generate:
@@ -98,15 +116,15 @@ def openvino_default(path: Path, threads: int) -> Generate:
     return _openvino_generate(path, threads, {})
 
 
-def openvino_format(path: Path, threads: int) -> Callable[[np.ndarray], str]:
+def openvino_format(path: Path, threads: int) -> Callable[[Inputs], str]:
     """The number format that OpenVINO as it comes multiplies in, or several with a plus between.
 
     It is read from what was compiled: the processor may have a format, and a layer no kernel of it.
     """
     compile_for = _openvino_compiler(path, threads, {})
 
-    def find(latents: np.ndarray) -> str:
-        operations = compile_for(latents.shape).get_runtime_model().get_ordered_ops()
+    def find(inputs: Inputs) -> str:
+        operations = compile_for(len(inputs[LATENT])).get_runtime_model().get_ordered_ops()
         facts = [operation.get_rt_info() for operation in operations]
         found = {
             fact["runtimePrecision"].astype(str)
@@ -123,11 +141,11 @@ def mxnet(path: Path, threads: int) -> Generate:
     network = gluon_network(path)
     from edgegan.trainer.framework import mx
 
-    return lambda latents: network(mx.nd.array(latents)).asnumpy()
+    return lambda inputs: network(*map(mx.nd.array, inputs.values())).asnumpy()
 
 
 def pytorch_network(path: Path, batch_norm: bool = False) -> torch.nn.Sequential:
-    """The generator of an ONNX file in PyTorch, in evaluation mode.
+    """The generator of an ONNX file in PyTorch, of what ``rows`` gives, in evaluation mode.
 
     Raises:
         UserError: the file has a node other than those of a chain of transposed convolutions.
@@ -136,7 +154,7 @@ def pytorch_network(path: Path, batch_norm: bool = False) -> torch.nn.Sequential
 
     nodes, arrays = _read_graph(path)
     layers: list[torch.nn.Module] = []
-    for node, attributes in nodes:
+    for node, attributes in _layers(nodes):
         if node.op_type == "Reshape":
             layers.append(torch.nn.Unflatten(1, tuple(arrays[node.input[1]][1:].tolist())))
         elif node.op_type == "ConvTranspose":
@@ -159,11 +177,13 @@ def pytorch_network(path: Path, batch_norm: bool = False) -> torch.nn.Sequential
 def is_plain(path: Path) -> bool:
     """Whether a file is a chain of transposed convolutions, as our exporter writes at level 1.
 
+    It may take words, which then come before the latents.
+
     Raises:
         UserError: it cannot be read or is no ONNX model.
     """
     nodes, _ = _read_graph(path)
-    kinds = {node.op_type for node, _ in nodes}
+    kinds = {node.op_type for node, _ in _layers(nodes)}
     return kinds <= LAYERS and bool(_convolutions(nodes))
 
 
@@ -224,7 +244,8 @@ def gluon_network(path: Path) -> HybridBlock:
     layers = [_weight_and_bias(node, arrays) for node in _convolutions(nodes)]
     weights, biases = map(list, zip(*layers))
 
-    network = loop.make_generator(recipe_of(path), device.choose("cpu"))
+    words = metadata_of(path).words
+    network = loop.make_generator(recipe_of(path), device.choose("cpu"), words)
     for name, parameter in network.collect_params().items():
         if name.endswith("_weight"):
             parameter.set_data(weights.pop(0))
@@ -269,26 +290,25 @@ def _pytorch_generate(network: Callable[..., torch.Tensor], threads: int) -> Gen
 
     torch.set_num_threads(threads)
 
-    def generate(latents: np.ndarray) -> np.ndarray:
+    def generate(inputs: Inputs) -> np.ndarray:
         with torch.inference_mode():
-            return network(torch.from_numpy(latents)).numpy()
+            return network(torch.from_numpy(rows(inputs))).numpy()
 
     return generate
 
 
-def _openvino_compiler(
-    path: Path, threads: int, hints: dict[str, Any]
-) -> Callable[[tuple[int, ...]], Any]:
-    """Compiles once a shape of latents, since fixed shapes are what OpenVINO is best at."""
+def _openvino_compiler(path: Path, threads: int, hints: dict[str, Any]) -> Callable[[int], Any]:
+    """Compiles once a batch size, since fixed shapes are what OpenVINO is best at."""
     import openvino
 
     core = openvino.Core()
     settings = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, **hints}
 
     @functools.cache
-    def compile_for(shape: tuple[int, ...]) -> Any:
+    def compile_for(batch: int) -> Any:
         model = core.read_model(str(path))
-        model.reshape(list(shape))
+        sizes = {node: node.partial_shape[1].get_length() for node in model.inputs}
+        model.reshape({node: [batch, size] for node, size in sizes.items()})
         return core.compile_model(model, "CPU", settings)
 
     return compile_for
@@ -296,7 +316,7 @@ def _openvino_compiler(
 
 def _openvino_generate(path: Path, threads: int, hints: dict[str, Any]) -> Generate:
     compile_for = _openvino_compiler(path, threads, hints)
-    return lambda latents: compile_for(latents.shape)(latents)[0]
+    return lambda inputs: compile_for(len(inputs[LATENT]))(inputs)[0]
 
 
 def _read_model(path: Path) -> onnx.ModelProto:
@@ -325,6 +345,11 @@ def _read_graph(path: Path) -> tuple[list[tuple[Any, dict[str, Any]]], dict[str,
         else:
             nodes.append((node, attributes))
     return nodes, arrays
+
+
+def _layers(nodes: list[tuple[Any, dict[str, Any]]]) -> list[tuple[Any, dict[str, Any]]]:
+    """The nodes but for the one that puts conditions and latents side by side, if there is one."""
+    return [each for each in nodes if each[0].op_type != "Concat" or list(each[0].input) != ROW]
 
 
 def _convolutions(nodes: list[tuple[Any, dict[str, Any]]]) -> list[Any]:

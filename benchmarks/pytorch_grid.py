@@ -1,7 +1,8 @@
-"""The script that a PyTorch user would write for 25 faces: WEIGHTS LATENTS OUTPUT.
+"""The script that a PyTorch user would write for 25 faces: WEIGHTS ROWS OUTPUT.
 
-WEIGHTS is the generator's state dict; the latents come from a file where that user's would come
-from torch.randn, so that the picture can be compared with ours.
+WEIGHTS is the generator's state dict. ROWS are latents, each after its words as one-hot vectors
+where the generator takes any. They come from a file where that user's would come from torch.randn,
+so that the picture can be compared with ours.
 """
 
 import sys
@@ -12,10 +13,10 @@ import torch
 from torch import nn
 
 
-def make_generator(latent_size: int, hidden: list[int]) -> nn.Sequential:
+def make_generator(row_size: int, hidden: list[int]) -> nn.Sequential:
     """The generator of the DCGAN; ``hidden`` are the channels of its hidden layers."""
-    layers: list[nn.Module] = [nn.Unflatten(1, (latent_size, 1, 1))]
-    for depth, (inputs, outputs) in enumerate(zip([latent_size, *hidden], hidden)):
+    layers: list[nn.Module] = [nn.Unflatten(1, (row_size, 1, 1))]
+    for depth, (inputs, outputs) in enumerate(zip([row_size, *hidden], hidden)):
         stride, padding = (1, 0) if depth == 0 else (2, 1)
         layers += [
             nn.ConvTranspose2d(inputs, outputs, 4, stride, padding, bias=False),
@@ -35,7 +36,7 @@ def save_imgs(images: np.ndarray, path: str) -> None:
     fig.savefig(path)
 
 
-def main(weights_path: str, latents_path: str, output: str) -> None:
+def main(weights_path: str, rows_path: str, output: str) -> None:
     """Load, generate, draw."""
     weights = torch.load(weights_path)
     kernels = [value for value in weights.values() if value.ndim == 4]
@@ -43,7 +44,7 @@ def main(weights_path: str, latents_path: str, output: str) -> None:
     generator.load_state_dict(weights)
     generator.eval()
     with torch.no_grad():
-        images = generator(torch.from_numpy(np.load(latents_path))).numpy()
+        images = generator(torch.from_numpy(np.load(rows_path))).numpy()
     save_imgs(images.transpose(0, 2, 3, 1) / 2 + 0.5, output)
 
 

@@ -1,9 +1,9 @@
 """How cost grows with threads, batches and the number of images: python -m benchmarks.scaling.
 
-Threads and batches are those of the runtime, from latents to bytes. By default each thread computes
-a share of the batch, and at most 64 images are computed at once, so more than that cost what 64 do;
-with ``--prefer latency`` all threads compute one image together. Images are written by the command,
-with all cores: drawing, encoding and writing.
+Threads and batches are those of the runtime, from latents, with words where the model takes them,
+to bytes. By default each thread computes a share of the batch, and at most 64 images are computed
+at once, so more than that cost what 64 do; with ``--prefer latency`` all threads compute one image
+together. Images are written by the command, with all cores: drawing, encoding and writing.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from edgegan.runtime.command_parser import CommandParser
 from edgegan.runtime.cores import available_cores
 from edgegan.runtime.errors import UserError, run_command
 from edgegan.runtime.generator import Generator
-from edgegan.runtime.latent import draw_latents
 from edgegan.runtime.models import find_model
 from edgegan.runtime.options import LATENCY, PREFERENCES, THROUGHPUT, add_model_option
 from edgegan.runtime.statistics import Spread, short
@@ -97,7 +96,7 @@ def _speeds(
     path: Path, settings: list[tuple[int, int]], options: argparse.Namespace
 ) -> list[Speed]:
     """Time threads and batches in turn, each preference in a process of its own."""
-    metadata = Generator.load(path, "cpu").metadata
+    generator = Generator.load(path, "cpu")
     measure.progress(f"{options.repetitions} rounds of {len(settings)} threads or batches")
     takes, images, workers = {}, {}, {}
 
@@ -106,15 +105,15 @@ def _speeds(
 
     with ExitStack() as stack:
         for (threads, batch), prefer in itertools.product(settings, PREFERENCES):
-            latents = draw_latents(0, batch, metadata.latent_size, metadata.latent_distribution)
+            inputs = peers.inputs_of_seed(generator, 0, batch)
             worker = Worker(peers.edgegan, path, threads, prefer, threads=threads)
             stack.enter_context(worker)
             try:
-                calls = measure.warm_up(partial(worker.seconds, latents), options.seconds)
+                calls = measure.warm_up(partial(worker.seconds, inputs), options.seconds)
             except PeerFailed as error:
                 raise UserError(f"{path} cannot be measured: {error}") from error
             name = name_of(threads, batch, prefer)
-            takes[name] = partial(worker.seconds, latents, calls)
+            takes[name] = partial(worker.seconds, inputs, calls)
             images[name], workers[name] = calls * batch, worker
         seconds = measure.interleave(takes, options.repetitions)
         rates = {name: [images[name] / value for value in seconds[name]] for name in takes}

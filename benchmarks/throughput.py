@@ -1,9 +1,10 @@
 """Images a second and the latency of one, beside what a user could pick, and what limits them.
 
-python -m benchmarks.throughput. Timed is what turns latents that are there into images that are
-there: bytes of our runtime, of the others the floating-point numbers that the network itself gives,
-whose conversion to bytes a user of those peers would have to add. Only the row "seed to uint8" is
-all that a user waits for: drawing the latents, images as bytes.
+python -m benchmarks.throughput. Timed is what turns latents that are there, with words where the
+model takes them, into images that are there: bytes of our runtime, of the others the floating-point
+numbers that the network itself gives, whose conversion to bytes a user of those peers would have to
+add. Only the row "seed to uint8" is all that a user waits for: drawing the latents and the words,
+images as bytes.
 
 All peers get all cores. Our runtime uses them as it does by default where images a second are
 measured (``--prefer throughput``: a batch of one has one core), and as a user of single images
@@ -21,17 +22,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from benchmarks import limit, measure, networks, peers
 from benchmarks.limit import Share
 from benchmarks.measure import PeerFailed, Worker
 from benchmarks.networks import INSTALL_TRAIN, FloatNetwork
+from edgegan.export.examples import Inputs
 from edgegan.runtime import tables
 from edgegan.runtime.command_parser import CommandParser
 from edgegan.runtime.errors import UserError, run_command
 from edgegan.runtime.generator import Generator
-from edgegan.runtime.latent import draw_latents
 from edgegan.runtime.models import find_model
 from edgegan.runtime.options import LATENCY, add_model_option
 from edgegan.runtime.quality import decibels
@@ -172,7 +171,7 @@ def main(argv: list[str] | None = None) -> int:
     """
     options = _parse(argv)
     path = find_model(options.model).resolve()
-    metadata = Generator.load(path, "cpu").metadata
+    generator = Generator.load(path, "cpu")
     left_out: dict[str, str] = {}
     results: list[BatchResult] = []
     with ExitStack() as stack:
@@ -180,13 +179,10 @@ def main(argv: list[str] | None = None) -> int:
         network = _network(path, options, folder, left_out)
         files = peers_files(path, network, folder, options.threads, left_out)
         workers = _start_workers(files, options.threads, stack, left_out)
-
-        def draw(count: int) -> np.ndarray:
-            return draw_latents(0, count, metadata.latent_size, metadata.latent_distribution)
-
+        draw = partial(peers.inputs_of_seed, generator, 0)
         for batch in options.batches:
             results += _measure_batch(
-                workers, draw(batch), network, metadata.value_range, options, left_out
+                workers, draw(batch), network, generator.metadata.value_range, options, left_out
             )
         peak_memory = {peer.name: worker.peak_memory() for peer, worker in workers.items()}
         workers = _set_up_for_one(workers, files, options.threads, stack)
@@ -281,28 +277,29 @@ def _set_up_for_one(
 
 def _measure_batch(
     workers: dict[Peer, Worker],
-    latents: np.ndarray,
+    inputs: Inputs,
     network: FloatNetwork | None,
     value_range: tuple[float, float],
     options: argparse.Namespace,
     left_out: dict[str, str],
 ) -> list[BatchResult]:
     """Compare all peers' images with the float32 network's, then time them in turn."""
-    measure.progress(f"batch {len(latents)}, {options.repetitions} rounds of {len(workers)} peers")
-    seconds = _seconds_an_image(workers, latents, Worker.seconds, options, left_out)
-    expected = workers[REFERENCE].call(latents) if REFERENCE in workers else None
+    batch = len(inputs[peers.LATENT])
+    measure.progress(f"batch {batch}, {options.repetitions} rounds of {len(workers)} peers")
+    seconds = _seconds_an_image(workers, inputs, Worker.seconds, options, left_out)
+    expected = workers[REFERENCE].call(inputs) if REFERENCE in workers else None
     results = []
     for peer, values in seconds.items():
         comparable = network and (peer.file != "model" or network.is_the_models)
         found = (
-            decibels(workers[peer].call(latents), expected, value_range)
+            decibels(workers[peer].call(inputs), expected, value_range)
             if comparable and expected is not None
             else None
         )
         results.append(
             BatchResult(
                 peer.name,
-                len(latents),
+                batch,
                 Spread.of([1 / value for value in values]),
                 measure.ratio(values, seconds[OURS]),
                 found,
@@ -314,13 +311,13 @@ def _measure_batch(
 
 def _measure_latency(
     workers: dict[Peer, Worker],
-    latents: np.ndarray,
+    inputs: Inputs,
     options: argparse.Namespace,
     left_out: dict[str, str],
 ) -> list[Latency]:
     """Time single calls for one image, all peers in turn."""
     measure.progress(f"latency, {options.repetitions} rounds of {len(workers)} peers")
-    seconds = _seconds_an_image(workers, latents, Worker.median_seconds, options, left_out)
+    seconds = _seconds_an_image(workers, inputs, Worker.median_seconds, options, left_out)
     return [
         Latency(
             peer.name,
@@ -333,8 +330,8 @@ def _measure_latency(
 
 def _seconds_an_image(
     workers: dict[Peer, Worker],
-    latents: np.ndarray,
-    timing: Callable[[Worker, np.ndarray, int], float],
+    inputs: Inputs,
+    timing: Callable[[Worker, Inputs, int], float],
     options: argparse.Namespace,
     left_out: dict[str, str],
 ) -> dict[Peer, list[float]]:
@@ -346,7 +343,7 @@ def _seconds_an_image(
     calls: dict[Peer, int] = {}
     for peer, worker in list(workers.items()):
         try:
-            calls[peer] = measure.warm_up(partial(worker.seconds, latents), options.seconds)
+            calls[peer] = measure.warm_up(partial(worker.seconds, inputs), options.seconds)
         except PeerFailed as error:
             if peer is OURS:
                 raise UserError(f"{options.model} cannot be measured: {error}") from error
@@ -354,14 +351,15 @@ def _seconds_an_image(
             del workers[peer]
     seconds = measure.interleave(
         {
-            peer.name: partial(timing, worker, latents, calls[peer])
+            peer.name: partial(timing, worker, inputs, calls[peer])
             for peer, worker in workers.items()
         },
         options.repetitions,
     )
-    images = {peer: len(latents) * calls[peer] for peer in workers}
+    batch = len(inputs[peers.LATENT])
+    images = {peer: batch * calls[peer] for peer in workers}
     if timing is Worker.median_seconds:  # of one call
-        images = dict.fromkeys(workers, len(latents))
+        images = dict.fromkeys(workers, batch)
     return {peer: [value / images[peer] for value in seconds[peer.name]] for peer in workers}
 
 
@@ -386,13 +384,13 @@ def _shares(
     results: list[BatchResult],
     rates: list[limit.Rate],
     files: dict[str, Path],
-    latents: np.ndarray,
+    inputs: Inputs,
     threads: int,
 ) -> list[Share]:
     """How much of each peer's time its multiply-adds account for.
 
     Args:
-        latents: of a batch, whose number format stands for that of all.
+        inputs: of a batch, whose number format stands for that of all.
     """
     if "network" not in files:  # they cannot be counted either
         return []
@@ -410,7 +408,7 @@ def _shares(
             if peer.make is peers.openvino_default:
                 file = files[peer.file]
                 with Worker(peers.openvino_format, file, threads, threads=threads) as worker:
-                    floating = worker.call(latents)
+                    floating = worker.call(inputs)
             found.append(limit.share(peer.name, floating, operations[peer.file], speeds, rates))
     return [each for each in found if each]
 
@@ -421,8 +419,8 @@ def _print(report: dict[str, Any]) -> None:
         title += f"; the peers compute the same network with {report['network']}"
     measure.print_header(title, report)
     print(
-        "From latents to images: bytes of ours, floats of the others. Ours as by default, which is "
-        "--prefer throughput.\n"
+        "From latents, and words if any, to images: bytes of ours, floats of the others. Ours as "
+        "by default, which is --prefer throughput.\n"
     )
     rows: list[tuple[object, ...]] = [
         (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from edgegan.export.passes.graph import copy_of
 from edgegan.export.pipeline import Original
 from edgegan.runtime.latent import draw_latents
 from edgegan.runtime.metadata import ModelMetadata
+from edgegan.runtime.words import Words
 
 LATENT_SIZE = 16
 IMAGE_SIZE = 16
@@ -131,9 +133,19 @@ def random_generator(
     metadata: dict[str, str] | None = None,
     input_name: str = "latent",
     batch: str | int = "N",
+    words: Words | None = None,
 ) -> Path:
-    """Write a small generator with random weights, as export writes them; returns its path."""
+    """Write a small generator with random weights, as export writes them; returns its path.
+
+    With words it takes conditions too, and its metadata is of a recipe for that.
+    """
     random = np.random.default_rng(0)
+    sizes, row, nodes = {input_name: LATENT_SIZE}, input_name, []
+    if words:
+        metadata = metadata or replace(METADATA, recipe="acgan", words=words).to_strings()
+        sizes["condition"], row = words.size, "row"
+        nodes = [helper.make_node("Concat", ["condition", input_name], [row], axis=1)]
+    row_size = sum(sizes.values())
 
     def weights(name: str, *shape: int) -> onnx.TensorProto:
         values = random.standard_normal(shape) / np.sqrt(np.prod(shape[2:]) * shape[0]) * 4
@@ -142,7 +154,8 @@ def random_generator(
     upsample = {"kernel_shape": [4, 4], "strides": [2, 2], "pads": [1, 1, 1, 1]}
     graph = helper.make_graph(
         [
-            helper.make_node("Reshape", [input_name, "shape"], ["column"]),
+            *nodes,
+            helper.make_node("Reshape", [row, "shape"], ["column"]),
             helper.make_node("ConvTranspose", ["column", "w1"], ["a"], kernel_shape=[4, 4]),
             helper.make_node("Relu", ["a"], ["b"]),
             helper.make_node("ConvTranspose", ["b", "w2"], ["c"], **upsample),
@@ -151,15 +164,18 @@ def random_generator(
             helper.make_node("Tanh", ["e"], ["image"]),
         ],
         "generator",
-        [helper.make_tensor_value_info(input_name, TensorProto.FLOAT, [batch, LATENT_SIZE])],
+        [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, [batch, size])
+            for name, size in sizes.items()
+        ],
         [
             helper.make_tensor_value_info(
                 "image", TensorProto.FLOAT, [batch, 3, IMAGE_SIZE, IMAGE_SIZE]
             )
         ],
         [
-            numpy_helper.from_array(np.array([-1, LATENT_SIZE, 1, 1]), "shape"),
-            weights("w1", LATENT_SIZE, 64, 4, 4),
+            numpy_helper.from_array(np.array([-1, row_size, 1, 1]), "shape"),
+            weights("w1", row_size, 64, 4, 4),
             weights("w2", 64, 32, 4, 4),
             weights("w3", 32, 3, 4, 4),
         ],

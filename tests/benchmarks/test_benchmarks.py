@@ -29,6 +29,7 @@ from benchmarks.limit import Rate
 from benchmarks.measure import PeerFailed, Worker
 from benchmarks.networks import Operations
 from edgegan.export import pipeline, verify
+from edgegan.export.examples import Inputs
 from edgegan.runtime.errors import UserError
 from edgegan.runtime.generator import Generator
 from edgegan.runtime.latent import draw_latents
@@ -36,10 +37,11 @@ from edgegan.runtime.models import find_model
 from edgegan.runtime.options import LATENCY, THROUGHPUT
 from edgegan.runtime.quality import decibels
 from edgegan.runtime.statistics import Spread
+from edgegan.runtime.words import Words
 from export_help import METADATA, generator, original, random_generator
+from words_help import WORDS
 
 REPOSITORY = Path(__file__).parents[2]
-LATENTS = draw_latents(0, 3, 16, "normal")
 TINY = [
     *("--set", "generator.width=2", "--set", "discriminator.width=2"),
     *("--set", "image_size=16", "--set", "batch_size=4"),
@@ -193,11 +195,23 @@ def test_worker_says_why_it_failed(make, message):
         worker.call()
 
 
+def inputs_of(words: Words | None, count: int = 3) -> Inputs:
+    """What small generators take for the first images of seed 0."""
+    latents = {"latent": draw_latents(0, count, 16, "normal")}
+    return {**latents, "condition": words.one_hot(words.draw(0, count))} if words else latents
+
+
+@pytest.fixture(scope="module", params=[None, WORDS], ids=["without_words", "with_words"])
+def words(request) -> Words | None:
+    """Those that a small generator takes, if any."""
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def made(tmp_path_factory) -> Callable[[str], Path]:
+def made(words, tmp_path_factory) -> Callable[[str], Path]:
     """What ``throughput.Peer.file`` names, of a small generator of level 1; each is made once."""
     folder = tmp_path_factory.mktemp("made")
-    path = random_generator(folder / "tiny.onnx")
+    path = random_generator(folder / "tiny.onnx", words=words)
 
     @cache
     def make(file: str) -> Path:
@@ -214,16 +228,21 @@ def made(tmp_path_factory) -> Callable[[str], Path]:
 
 
 @pytest.fixture(scope="module")
-def float32_images(made) -> np.ndarray:
-    """What the network of ``made`` draws of ``LATENTS``."""
+def float32_images(made, words) -> np.ndarray:
+    """What the network of ``made`` draws of ``inputs_of`` its words; of others it draws others."""
+    inputs = inputs_of(words)
+    others = {name: np.roll(array, 1, axis=1) for name, array in inputs.items()}
     with Worker(throughput.REFERENCE.make, made("network"), 1, threads=1) as reference:
-        images = reference.call(LATENTS)
+        images = reference.call(inputs)
+        for name in inputs:
+            changed = reference.call({**inputs, name: others[name]})
+            assert decibels(changed, images, METADATA.value_range) < throughput.COARSE
     assert np.ptp(images) > 0.5
     return images
 
 
 @pytest.mark.parametrize("peer", throughput.PEERS, ids=lambda peer: peer.name)
-def test_generating_peers_agree_with_the_float32_network(made, float32_images, peer):
+def test_generating_peers_agree_with_the_float32_network(made, words, float32_images, peer):
     makers = [maker for maker in (peer.make, peer.make_for_one) if maker]
     missing = [name for name in peer.packages if not measure.is_installed(name)]
     if missing:
@@ -232,7 +251,7 @@ def test_generating_peers_agree_with_the_float32_network(made, float32_images, p
         pytest.skip("there is no C++ compiler")
     for maker in makers:
         with Worker(maker, made(peer.file), 1, threads=1) as theirs:
-            images = theirs.call(LATENTS)
+            images = theirs.call(inputs_of(words))
         assert decibels(images, float32_images, METADATA.value_range) >= peer.agreement
 
 
@@ -248,13 +267,13 @@ def test_ours_is_as_by_default_and_for_one_image_prefers_latency(make_generator,
     for peer in throughput.PEERS:
         if peer.make_for_one:
             for maker in (peer.make, peer.make_for_one):
-                images = maker(make_generator(), 2)(draw_latents(0, 3, 16, "normal"))
+                images = maker(make_generator(), 2)(inputs_of(None))
                 assert (images.dtype, images.shape) == (np.uint8, (3, 16, 16, 3))
     assert preferred == 4 * [THROUGHPUT, LATENCY]
     assert throughput.OURS.make_for_one
 
 
-def test_throughput_reports_all_peers(make_generator, tmp_path, monkeypatch, capsys):
+def test_throughput_reports_all_peers(make_generator, tmp_path, monkeypatch, capsys, words):
     absent = throughput.Peer(
         "absent", throughput.OURS.make, "model", ("no-such-package",), "get it"
     )
@@ -263,7 +282,8 @@ def test_throughput_reports_all_peers(make_generator, tmp_path, monkeypatch, cap
     monkeypatch.setattr(limit, "SIZE", 8)
     monkeypatch.setattr(limit, "PRODUCTS", limit.PRODUCTS[:2])
     report = tmp_path / "report.json"
-    arguments = ["--model", str(make_generator()), "--batches", "1,3", "--json", str(report)]
+    model = make_generator(words=words)
+    arguments = ["--model", str(model), "--batches", "1,3", "--json", str(report)]
     assert throughput.main([*arguments, "--seconds", "0.001", "--repetitions", "5"]) == 0
     printed = capsys.readouterr().out
     assert "left out: absent: no-such-package is not installed: get it" in printed
@@ -288,7 +308,7 @@ def test_throughput_reports_all_peers(make_generator, tmp_path, monkeypatch, cap
     ]
     assert {rate["number_format"] for rate in found["rates"]} == {"float32", "int8"}
     taps, pixels = 16, (1, 16, 64)  # of 16 -> 64 -> 32 -> 3 channels
-    channels = (16 * 64, 64 * 32, 32 * 3)
+    channels = ((16 + (words.size if words else 0)) * 64, 64 * 32, 32 * 3)
     counted = sum(taps * size * count for size, count in zip(pixels, channels))
     assert {share["multiply_adds"] for share in found["shares"]} == {counted}
 
@@ -354,7 +374,7 @@ def test_matrix_products_are_measured(product, monkeypatch):
     assert rate.billions_per_second.least > 0
 
 
-def test_peers_of_a_file_in_integers_get_random_weights(made, tmp_path, monkeypatch):
+def test_peers_of_a_file_in_integers_get_random_weights(made, words, tmp_path, monkeypatch):
     """As wide as the file has it; where the recipe is another, the network has to be given."""
     pytest.importorskip("mxnet")
     plain, integers = made("network"), made("level 3")
@@ -365,9 +385,11 @@ def test_peers_of_a_file_in_integers_get_random_weights(made, tmp_path, monkeypa
     random = networks.float_network(integers, None, tmp_path, 1)
     assert (peers.is_plain(random.path), random.is_the_models) == (True, False)
     assert shapes_of_weights(random.path) == shapes_of_weights(plain)
+    assert peers.metadata_of(random.path).words == words
     other = find_model("wgan")
     message = r"first layer of .*wgan.onnx takes 524288 multiply-adds, that of the weights of tiny"
-    with pytest.raises(UserError, match=message + r".* 16384: give the network"):
+    found = 1024 * (16 + (words.size if words else 0))
+    with pytest.raises(UserError, match=rf"{message}.* {found}: give the network"):
         networks.float_network(other, plain, tmp_path, 1)
     with pytest.raises(UserError, match=r"level 3.onnx is no chain of transposed convolutions"):
         networks.float_network(plain, integers, tmp_path, 1)
@@ -379,6 +401,25 @@ def test_peers_of_a_file_in_integers_get_random_weights(made, tmp_path, monkeypa
     monkeypatch.setattr(measure, "is_installed", lambda name: name != "onnx")
     with pytest.raises(PeerFailed, match="onnx is not installed: pip install"):
         networks.float_network(plain, None, tmp_path, 1)
+
+
+def test_a_network_of_other_words_is_refused(make_generator, tmp_path):
+    """One that has as many of them, so that the first layers are alike."""
+    groups = (replace(WORDS.groups[0], name="hat"), *WORDS.groups[1:])
+    model = make_generator("model.onnx", words=WORDS)
+    other = make_generator("other.onnx", words=replace(WORDS, groups=groups))
+    message = r"model.onnx and .*other.onnx take other words: give the network it was made of"
+    with pytest.raises(UserError, match=message):
+        networks.float_network(model, other, tmp_path, 1)
+
+
+def test_only_words_before_latents_are_plain(make_generator):
+    path = make_generator(words=WORDS)
+    assert peers.is_plain(path)
+    model = onnx.load(str(path))
+    model.graph.node[0].input[:] = ["latent", "condition"]
+    onnx.save(model, str(path))
+    assert not peers.is_plain(path)
 
 
 def shapes_of_weights(path: Path) -> list[tuple[int, ...]]:
@@ -429,35 +470,41 @@ def test_operations_are_counted_without_mxnet(make_generator):
 
 
 @pytest.mark.parametrize(
-    ("recipe", "value_range", "slope"), [("dcgan", (-1, 1), 1), ("dcgan_fast", (0, 1), 1 / 4)]
+    ("recipe", "value_range", "slope", "words"),
+    [
+        ("dcgan", (-1, 1), 1, None),
+        ("dcgan_fast", (0, 1), 1 / 4, None),
+        ("acgan", (-1, 1), 1, WORDS),
+    ],
 )
 def test_random_weights_draw_pictures_of_contrast(
-    make_generator, tmp_path, recipe, value_range, slope
+    make_generator, tmp_path, recipe, value_range, slope, words
 ):
     """In float32, whatever the recipe trains in, by a tanh or a sigmoid of that slope."""
     pytest.importorskip("mxnet")
-    metadata = replace(METADATA, recipe=recipe, value_range=value_range).to_strings()
+    metadata = replace(METADATA, recipe=recipe, value_range=value_range, words=words).to_strings()
     path = tmp_path / "random.onnx"
-    networks.random_network(make_generator(metadata=metadata))(path)
+    networks.random_network(make_generator(metadata=metadata, words=words))(path)
     assert peers.is_plain(path)
     assert peers.metadata_of(path).latent_size == 16
-    latents = draw_latents(0, 16, 16, "normal")
-    images = peers.onnxruntime_plain(path, 1)(latents)
+    inputs = inputs_of(words, 16)
+    images = peers.onnxruntime_plain(path, 1)(inputs)
     assert images.mean() == pytest.approx(np.mean(value_range), abs=0.05)
     # The last layer adds 4 taps of 32 channels, half of them 0, by weights N(0, 0.02).
     expected = 0.02 * np.sqrt(4 * 32 / 2) * slope
     assert images.std() == pytest.approx(expected, rel=0.3)
-    assert peers.mxnet(path, 1)(latents) == pytest.approx(images, abs=1e-5)
+    assert peers.mxnet(path, 1)(inputs) == pytest.approx(images, abs=1e-5)
     if measure.is_installed("torch"):
         with Worker(peers.pytorch_batch_norm, path, 1, threads=1) as worker:
-            assert worker.call(latents) == pytest.approx(images, abs=1e-5)
+            assert worker.call(inputs) == pytest.approx(images, abs=1e-5)
 
 
 def test_scaling_reports_threads_batches_and_folders(
     make_generator, tmp_path, capsys, one_repetition
 ):
     report = tmp_path / "report.json"
-    arguments = ["--model", str(make_generator()), "--batches", "1,4", "--counts", "2,70"]
+    model = make_generator(words=WORDS)
+    arguments = ["--model", str(model), "--batches", "1,4", "--counts", "2,70"]
     arguments += [*one_repetition, "--seconds", "0.001", "--json", str(report)]
     assert scaling.main(arguments) == 0
     found = json.loads(report.read_text())
@@ -587,13 +634,14 @@ def test_pytorch_refuses_what_it_would_compute_otherwise(override, message):
 
 
 def test_cold_start_reports_commands_and_parts(
-    make_generator, cascade, tmp_path, monkeypatch, capsys, one_repetition
+    make_generator, cascade, tmp_path, monkeypatch, capsys, one_repetition, words
 ):
     monkeypatch.setenv("EDGEGAN_CASCADE", str(cascade))
     (tmp_path / "run_gan.sh").write_text(f'exec {sys.executable} -m edgegan.runtime.run_gan "$@"\n')
     monkeypatch.setattr(cold_start, "RUN_GAN", tmp_path / "run_gan.sh")
     report = tmp_path / "report.json"
-    arguments = ["--model", str(make_generator()), *one_repetition, "--json", str(report)]
+    model = make_generator(words=words)
+    arguments = ["--model", str(model), *one_repetition, "--json", str(report)]
     assert cold_start.main(arguments) == 0
     found = json.loads(report.read_text())
     assert len(found["results"]) + len(found["left_out"]) == 3
