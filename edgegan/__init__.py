@@ -2,7 +2,7 @@
 
     from edgegan import Generator
 
-    images = Generator.load("dcgan").images(seed=7, count=25)  # uint8 (25, H, W, 3), RGB
+    images = Generator.load("cgan").images(seed=7, count=25)  # uint8 (25, H, W, 3), RGB
 
 ``edgegan.runtime`` draws and grades, ``edgegan.export`` makes the files, ``edgegan.trainer``
 trains. Importing a package does nothing; only the last two need more than the base install.

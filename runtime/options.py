@@ -12,7 +12,7 @@ from edgegan.runtime.errors import UserError, quoted
 from edgegan.runtime.files import BEGINNINGS, Kind, check_folder, check_new_file, check_no_address
 from edgegan.runtime.latent import parse_digits, parse_seed
 
-DEFAULT_MODEL = "dcgan"
+DEFAULT_MODEL = "cgan"
 DEFAULT_SEED = 0
 MOST_SEEDS = 1_000_000  # a month of grading
 MOST_CANDIDATES = 1_000

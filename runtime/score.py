@@ -42,7 +42,7 @@ EXAMPLES = """\
 examples:
   edgegan score samples/gan.png
   edgegan score grids/ --annotate annotated/
-  edgegan score --model dcgan --seeds 0-99 --json
+  edgegan score --model cgan --seeds 0-99 --json
 """
 
 NamedGrid = tuple[str, Callable[[], np.ndarray]]  # drawn when its turn comes

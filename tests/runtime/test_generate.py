@@ -24,13 +24,15 @@ from edgegan.runtime.metadata import ModelMetadata
 from edgegan.runtime.options import PREFERENCES
 from edgegan.runtime.session import PROVIDERS
 from export_help import METADATA
+from words_help import make_conditional_generator
 
 
 @pytest.fixture
 def shipped(make_generator, monkeypatch):
-    """A folder of shipped models with dcgan and wgan in it."""
+    """A folder of shipped models with cgan, which takes words, dcgan and wgan in it."""
     folder = make_generator("dcgan.onnx").parent
     make_generator("wgan.onnx")
+    make_conditional_generator(folder / "cgan.onnx")
     monkeypatch.setattr(edgegan.runtime.models, "MODELS", folder)
     return folder
 
@@ -144,11 +146,11 @@ def test_a_truncated_model_is_an_error(make_generator, tmp_path, share):
 
 def test_an_unknown_model_lists_the_shipped_ones_and_the_nearest(shipped):
     with pytest.raises(
-        UserError, match=r"'dcgn'.*: did you mean dcgan\? Expected one of dcgan, wgan"
+        UserError, match=r"'dcgn'.*: did you mean dcgan or cgan\? Expected one of cgan, dcgan, wgan"
     ):
         Generator.load("dcgn")
     with pytest.raises(
-        UserError, match=r"'something else'.*: expected one of dcgan, wgan, or the path"
+        UserError, match=r"'something else'.*: expected one of cgan, dcgan, wgan, or the path"
     ):
         Generator.load("something else")
 
@@ -261,7 +263,7 @@ def test_the_command_writes_the_baseline_grid(shipped, tmp_path, capsys):
     output = tmp_path / "new" / "grid.png"
     assert main(["--seed", "7", "--output", str(output)]) == 0
     np.testing.assert_array_equal(
-        read_picture(output), baseline_grid(Generator.load("dcgan").images(7, 25))
+        read_picture(output), baseline_grid(Generator.load("cgan").images(7, 25))
     )
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("running on the ")
