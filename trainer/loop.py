@@ -31,7 +31,7 @@ from edgegan.trainer.schedules import Pace
 from edgegan.trainer.turn import Turn
 
 LEAST_RATIO = 1e-5  # of differences of pictures and latents: keeps the loss finite
-COMPARED_SIDE = 16  # pixels: two pictures are compared no finer than this
+COMPARED_SIDE = 8  # pixels: two pictures are compared no finer than this
 
 
 class Figures(ABC):
@@ -427,9 +427,10 @@ def mode_seeking_loss(latents: NDArray, images: NDArray, half_range: float = 1.0
 
     The mean of the inverse of equation 3 of Mao et al. 2019, with mean absolute differences. It is
     that of each pair, where the authors' code (https://github.com/HelenMao/MSGAN) takes that of a
-    batch's means, so the pairs that are most alike count most. What makes pictures differ most
-    cheaply does not count, since a face is no other for it: how bright a picture is as a whole, and
-    grain. So pictures are compared without their mean, and no finer than COMPARED_SIDE pixels.
+    batch's means, so the pairs that are most alike count most. Grain, which makes pictures differ
+    most cheaply, does not count, since a face is no other for it: pictures are compared no finer
+    than COMPARED_SIDE pixels. What generated faces of a text have too little of is coarse: how
+    bright they are, and how the light parts and the dark ones lie.
 
     Args:
         latents: float32 (N, L).
@@ -441,7 +442,6 @@ def mode_seeking_loss(latents: NDArray, images: NDArray, half_range: float = 1.0
     """
     side = min(images.shape[2], COMPARED_SIDE)
     coarse = images.reshape((0, 0, side, -1, side, images.shape[3] // side)).mean(axis=(3, 5))
-    coarse = coarse - coarse.mean(axis=(1, 2, 3), keepdims=True)
     apart, latents_apart = (
         (array[: len(array) // 2] - array[len(array) // 2 :])
         .abs()

@@ -429,17 +429,13 @@ def test_a_generated_pictures_words_are_those_that_it_was_drawn_for() -> None:
         np.testing.assert_array_equal(turn.conditions.generated.asnumpy(), latents[1])
 
 
-def test_the_mode_seeking_loss_is_the_papers_of_each_pair_but_for_brightness_and_grain() -> None:
+def test_the_mode_seeking_loss_is_the_papers_of_each_pair_but_for_grain() -> None:
     random = np.random.default_rng(0)
     latents, images = random.standard_normal((6, 4)), random.uniform(0, 1, (6, 3, 2, 2))
-    even = images - images.mean(axis=(1, 2, 3), keepdims=True)
-    apart = [np.abs(even[n] - even[n + 3]).mean() for n in range(3)]
+    apart = [np.abs(images[n] - images[n + 3]).mean() for n in range(3)]
     ratios = np.array(apart) / np.abs(latents[:3] - latents[3:]).mean(axis=1)
     found = mode_seeking_loss(mx.nd.array(latents), mx.nd.array(images), 0.5)
     assert float(found.asscalar()) == pytest.approx((1 / (2 * ratios + 1e-5)).mean(), rel=1e-5)
-    brighter = images + random.uniform(0, 1, (6, 1, 1, 1))
-    again = mode_seeking_loss(mx.nd.array(latents), mx.nd.array(brighter), 0.5)
-    assert float(again.asscalar()) == pytest.approx(float(found.asscalar()), rel=1e-4)
     enlarged = images.repeat(16, axis=2).repeat(16, axis=3)
     grain = np.tile([[0.3, -0.3], [-0.3, 0.3]], (16, 16)) * random.uniform(0, 1, (6, 3, 1, 1))
     again = mode_seeking_loss(mx.nd.array(latents), mx.nd.array(enlarged + grain), 0.5)
