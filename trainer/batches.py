@@ -30,6 +30,7 @@ from edgegan.trainer.data import (
     read_picture,
     to_network_range,
 )
+from edgegan.trainer.jitter import Jitter
 from edgegan.trainer.recipe import Recipe
 from edgegan.trainer.selection import select
 from edgegan.trainer.split import SPLIT_VERSION, Parts, split
@@ -59,7 +60,8 @@ class Batches:
     Values are those of ``to_network_range``. Every epoch is a new order of the pictures of these
     ``indices``, which are all of the training part or a selection of it. Which pictures batch
     ``index`` has, which of them are mirrored (half, where ``horizontal_flip``) and by which angle
-    each is turned (uniform in ± ``rotation_degrees``) depends on the seed and the index alone.
+    each is turned (uniform in ± ``rotation_degrees``), and what ``jitter`` makes of it, depends on
+    the seed and the index alone.
     """
 
     pictures: PackedPictures
@@ -69,6 +71,7 @@ class Batches:
     seed: int
     horizontal_flip: bool
     rotation_degrees: float
+    jitter: Jitter | None
     value_range: str
 
     def starting_at(self, index: int) -> Generator[Any, None, None]:
@@ -167,7 +170,7 @@ class Batches:
             yield to_network_range(self._augment(images, batch), self.value_range)
 
     def _augment(self, images: np.ndarray, index: int) -> np.ndarray:
-        """Mirror and turn the pictures of batch ``index``, uint8 (batch_size, S, S, 3)."""
+        """Mirror, turn and jitter the pictures of batch ``index``, uint8 (batch_size, S, S, 3)."""
         draws = philox(self.seed, Stream.AUGMENTATION, index)
         # Both are drawn whatever is switched on, so that neither changes the other.
         mirrored = draws.random(self.batch_size) < 0.5
@@ -176,7 +179,7 @@ class Batches:
             images[mirrored] = images[mirrored, :, ::-1]
         if self.rotation_degrees:
             images = np.stack([rotate(image, angle) for image, angle in zip(images, angles)])
-        return images
+        return self.jitter.of(images, draws) if self.jitter else images
 
 
 @dataclass(frozen=True)
@@ -285,6 +288,7 @@ def real_batches(
         seed,
         recipe.horizontal_flip,
         recipe.rotation_degrees,
+        recipe.jitter,
         recipe.value_range,
     )
     if last:

@@ -25,6 +25,7 @@ from edgegan.trainer.checks import (
 from edgegan.trainer.conditioned_networks import ConditionedGenerator
 from edgegan.trainer.conditions import Condition
 from edgegan.trainer.framework import HybridBlock
+from edgegan.trainer.jitter import Jitter
 from edgegan.trainer.mappings import flat, merged, parse_yaml
 from edgegan.trainer.networks import Latent
 from edgegan.trainer.objectives import Objective
@@ -163,6 +164,8 @@ class Recipe(AnyRecipe):
         epochs: passes over the pictures.
         horizontal_flip: whether half of the pictures are mirrored.
         rotation_degrees: each picture is turned by an angle drawn evenly up to this, either way.
+        jitter: how far each picture is moved and its colours are changed at random; null for not at
+            all.
         crop_from: pictures are resized to this size, and image_size in their middle is kept; null
             to resize them to image_size at once.
         held_out: the share of the pictures that is never trained on, to measure a generator by.
@@ -199,7 +202,8 @@ class Recipe(AnyRecipe):
     ema_decay: float = 0.999
     horizontal_flip: bool = True
     rotation_degrees: float = 0.0
-    crop_from: Optional[int] = None  # noqa: UP045 (pydantic evaluates it, on Python 3.9 too)
+    jitter: Optional[Jitter] = None  # noqa: UP045 (pydantic evaluates it, on Python 3.9 too)
+    crop_from: Optional[int] = None  # noqa: UP045 (likewise)
     value_range: str = "signed"
     held_out: float = HELD_OUT
     validation: float = VALIDATION

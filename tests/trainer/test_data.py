@@ -35,6 +35,7 @@ from edgegan.trainer import data
 from edgegan.trainer.batches import Batches, LabelledBatches, real_batches, rotate
 from edgegan.trainer.checkpoint import Checkpoint
 from edgegan.trainer.data import PackedPictures, left_out, pack, read_pictures
+from edgegan.trainer.jitter import Jitter
 from edgegan.trainer.split import Parts
 from training_help import encode, parts_of, random_picture, tiny_recipe, write_pictures
 
@@ -95,6 +96,7 @@ def batches(
         "seed": 0,
         "horizontal_flip": False,
         "rotation_degrees": 0.0,
+        "jitter": None,
         "value_range": "signed",
         **changes,
     }
@@ -486,13 +488,67 @@ def test_flips_and_angles_do_not_change_each_other(faces: Path, tmp_path: Path) 
     assert not any(changed_by_flips(symmetric, 30.0))
 
 
+def jittered(packed: PackedPictures, **deviations: float) -> np.ndarray:
+    """What 200 times a single picture is shown as, uint8 (200, S, S, 3)."""
+    return to_bytes(batches(packed, 0, 1, batch_size=200, jitter=Jitter(**deviations))[0])
+
+
+def assert_normal(values: np.ndarray, mean: float, deviation: float) -> None:
+    """200 values have both within five standard errors."""
+    assert abs(values.mean() - mean) < 5 * deviation / np.sqrt(200)
+    assert values.std() == pytest.approx(deviation, abs=5 * deviation / np.sqrt(2 * 200))
+
+
+def test_jitter_shifts_pictures_by_its_deviation(tmp_path: Path) -> None:
+    rows, columns = np.mgrid[:64, :64]
+    blob = 55 + 200 * np.exp(-((rows - 31.5) ** 2 + (columns - 31.5) ** 2) / 50)
+    picture = np.repeat(blob[..., None], 3, axis=2).astype(np.uint8)
+    shown = jittered(one_picture(tmp_path, picture), shift=2).astype(float)[..., 0] - 55
+    for places in (rows, columns):
+        assert_normal((shown * places).sum(axis=(1, 2)) / shown.sum(axis=(1, 2)), 31.5, 2)
+
+
+def test_jitter_repeats_the_edge(tmp_path: Path) -> None:
+    packed = one_picture(tmp_path, np.full((64, 64, 3), 200, np.uint8))
+    assert (jittered(packed, shift=5) == 200).all()
+
+
+def test_jitter_changes_colours_by_its_deviations(tmp_path: Path) -> None:
+    """Half a picture is one colour, half another, so that all can be read off."""
+    picture = np.full((64, 64, 3), (150, 120, 90), np.uint8)
+    picture[:32] = (110, 80, 50)
+    packed = one_picture(tmp_path, picture)
+    brighter = jittered(packed, brightness=0.05).astype(float)
+    assert_normal(brighter.mean(axis=(1, 2, 3)), 100, 0.05 * 255)
+    contrast = jittered(packed, contrast=0.1).astype(float)
+    assert_normal((contrast[:, 40, 0] - contrast[:, 10, 0]).mean(axis=1) / 40, 1, 0.1)
+    np.testing.assert_allclose(contrast.mean(axis=(1, 2, 3)), 100, atol=0.5)
+    saturation = jittered(packed, saturation=0.2).astype(float)
+    assert_normal((saturation[:, 0, 0, 0] - saturation[:, 0, 0, 2]) / 60, 1, 0.2)
+    np.testing.assert_allclose(saturation[:, 0, 0].mean(axis=1), 80, atol=0.5)
+
+
+def test_jitter_cuts_off_what_is_beyond_white(tmp_path: Path) -> None:
+    packed = one_picture(tmp_path, np.full((64, 64, 3), 250, np.uint8))
+    shown = jittered(packed, brightness=0.1)
+    assert (np.ptp(shown, axis=(1, 2, 3)) == 0).all()
+    assert 0.3 < (shown == 255).all(axis=(1, 2, 3)).mean() < 0.55  # above 5 of 25.5: 42 %
+
+
+def test_no_jitter_shows_the_same_pictures_as_none(faces: Path) -> None:
+    packed = pack(faces, 16)
+    options = {"batch_size": 20, "horizontal_flip": True, "rotation_degrees": 20.0}
+    (plain,), (still,) = (batches(packed, 2, 1, jitter=j, **options) for j in (None, Jitter()))
+    np.testing.assert_array_equal(plain, still)
+
+
 def test_only_what_is_needed_soon_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     packed = pack(write_pictures(tmp_path / "many", 60), SIZE)
     reads = []
     read = data.read_picture
     monkeypatch.setattr(module, "read_picture", lambda *a: reads.append(a[1]) or read(*a))
     parts = all_training(packed)
-    source = Batches(packed, parts, parts.training, 2, 0, False, 0.0, "signed").starting_at(0)
+    source = Batches(packed, parts, parts.training, 2, 0, False, 0.0, None, "signed").starting_at(0)
     next(source)
     source.close()
     assert len(reads) <= 2 * (module.PREFETCHED_BATCHES + 3)
