@@ -205,6 +205,8 @@ def test_an_unknown_recipe_is_answered_with_the_nearest(name: str, expected: str
         ("rotation_degrees=-1", "rotation_degrees is -1.0, expected 0 to 180"),
         ("rotation_degrees=181", "rotation_degrees is 181.0, expected 0 to 180"),
         ("rotation_degrees=.nan", "rotation_degrees is nan"),
+        ("jitter={shift: -1}", "jitter.shift is -1.0, expected 0 or a positive number"),
+        ("jitter={contrast: .nan}", "jitter.contrast is nan"),
         ("crop_from=63", "crop_from is 63, expected 64 to 1024"),
         ("crop_from=1025", "crop_from is 1025, expected 64 to 1024"),
         ("crop_from=true", "crop_from is True, expected a whole number or null"),
