@@ -59,9 +59,9 @@ class Batches:
 
     Values are those of ``to_network_range``. Every epoch is a new order of the pictures of these
     ``indices``, which are all of the training part or a selection of it. Which pictures batch
-    ``index`` has, which of them are mirrored (half, where ``horizontal_flip``) and by which angle
-    each is turned (uniform in ± ``rotation_degrees``), and what ``jitter`` makes of it, depends on
-    the seed and the index alone.
+    ``index`` has, which of them are mirrored (half, where ``horizontal_flip``), by which angle each
+    is turned (uniform in ± ``rotation_degrees``) and what ``jitter`` makes of it depends on the
+    seed and the index alone.
     """
 
     pictures: PackedPictures

@@ -12,9 +12,8 @@ from dataclasses import dataclass, fields
 import cv2
 import numpy as np
 
+from edgegan.runtime.grid import WHITE
 from edgegan.trainer.checks import check_not_negative
-
-WHITE = 255
 
 
 @dataclass(frozen=True)
