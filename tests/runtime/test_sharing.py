@@ -183,11 +183,11 @@ def test_what_is_known_of_a_file_is_that_of_the_one_that_was_loaded(
 
 @pytest.mark.parametrize("prefer", PREFERENCES)
 def test_what_is_closed_draws_no_more(path: Path, prefer: str) -> None:
-    before = threading.active_count()
+    before = set(threading.enumerate())
     with Generator.load(path, "cpu", prefer=prefer, threads=2) as generator:
         latents = generator.latents(7, 2)
         generator.images(7, 25)
-    assert threading.active_count() == before
+    assert set(threading.enumerate()) <= before  # an earlier test's may end meanwhile
     generator.close()
     for use in (
         lambda: generator.images(7, 1),
