@@ -1,48 +1,118 @@
-"""What the comparison found: tables in Markdown and strips of faces, as docs/comparison.md has."""
+"""What the comparison found, in Markdown: python -m benchmarks.comparison_page."""
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 
-from benchmarks import measure
+from benchmarks.comparison_plan import PLAN, read_plan
+from benchmarks.comparison_record import Record
 from edgegan.runtime import tables
-from edgegan.runtime.errors import UserError
-from edgegan.runtime.files import make_folder, write_bytes
+from edgegan.runtime.command_parser import CommandParser
+from edgegan.runtime.errors import UserError, run_command
+from edgegan.runtime.files import write_bytes
 from edgegan.runtime.grid import read_picture
+from edgegan.runtime.options import named_path
 from edgegan.runtime.statistics import short
 from edgegan.trainer.report import compare
 from edgegan.trainer.report.compare import Group, Measure, Pair
 from edgegan.trainer.report.drawing import jpeg
-from edgegan.trainer.report.runs import RecordedRun, read_run
+from edgegan.trainer.report.runs import read_run
 
-PAGE = "comparison.md"
+EXAMPLES = """\
+examples:
+  python -m benchmarks.comparison_page runs/records > comparison.md
+"""
 FACES = "faces"  # the folder of strips
 STRIP = 64  # pixels, the height of a strip
 JPEG_QUALITY = 85
 SHOWN = ("Fréchet distance", "kernel distance", "precision", "recall", "diversity", "faces of 25")
 
 
-def write_page(folders: Sequence[Path], out: Path) -> Path:
-    """Write the page and a strip of faces of every run to a folder; returns the page's path.
-
-    Args:
-        folders: of runs that edgegan evaluate has measured, a strip named after each.
+def main(argv: list[str] | None = None) -> int:
+    """Print the tables of the records in a folder; returns 0.
 
     Raises:
-        UserError: a folder that holds no run or a damaged one, or a file that cannot be written.
+        UserError: bad options, or a folder without records or with a damaged one.
     """
-    runs = [_read(folder) for folder in folders]
-    groups = compare.group_runs(runs)
+    print(tables_of(_parse(argv).records))
+    return 0
+
+
+def tables_of(folder: Path) -> str:
+    """The tables of the records in a folder.
+
+    Raises:
+        UserError: there are none, or one is damaged.
+    """
+    records = sorted(map(Record.read, sorted(folder.glob("*.json"))), key=_place)
+    if not records:
+        raise UserError(f"{folder} has no records of the comparison")
+    parts = [f"- {machine}" for machine in dict.fromkeys(map(_machine, records))]
+    parts = ["\n".join(parts), "Until it passes:", _passing_table(records)]
+    for minutes in sorted({record.minutes for record in records}, reverse=True):
+        alike = [record for record in records if record.minutes == minutes]
+        parts += _comparison(minutes, alike)
+    return "\n\n".join(parts)
+
+
+def write_strip(folder: Path, path: Path) -> None:
+    """Write the first row of a run's last grid as a JPEG picture.
+
+    Raises:
+        UserError: the run or its grid cannot be read, or the picture cannot be written.
+    """
+    run = read_run(folder, folder.name)
+    row = read_picture(run.grids[-1].path)[: run.recipe["image_size"]]
+    height, width = row.shape[:2]
+    small = cv2.resize(row, (width * STRIP // height, STRIP), interpolation=cv2.INTER_AREA)
+    write_bytes(path, jpeg(small, JPEG_QUALITY))
+
+
+def _place(record: Record) -> int:
+    """Where the plan has the run; at the end where it has none of that name."""
+    runs = list(dict.fromkeys(trial.run for trial in read_plan(PLAN)))
+    return runs.index(record.run) if record.run in runs else len(runs)
+
+
+def _machine(record: Record) -> str:
+    return ", ".join(f"{name} {value}" for name, value in record.machine.items())
+
+
+def _passing_table(records: Sequence[Record]) -> str:
+    """Of each run that is asked to pass, when it did, or what it has come to."""
+    rows = []
+    for record in records:
+        if record.at_most is None:
+            continue
+        passing = record.first_passing
+        shown = passing or record.evaluations[-1]
+        rows.append(
+            [
+                record.run,
+                f"{passing['minutes']:.1f}" if passing else "not passed",
+                f"{shown['step']:,}",
+                f"{shown['images_seen']:,}",
+                f"{shown['faces']['mean']:.2f}",
+                f"{shown['metrics']['diversity']:.2f}",
+                f"{record.evaluations[-1]['minutes']:.1f}",
+            ]
+        )
+    titles = ["run", "minutes", "steps", "images", "mean faces", "diversity", "minutes trained"]
+    return tables.markdown(titles, rows)
+
+
+def _comparison(minutes: float, records: Sequence[Record]) -> list[str]:
+    """What runs of so many minutes measure."""
+    groups = compare.group_runs(record.as_compared for record in records if _is_over(record))
     found = compare.in_order(metric for group in groups for metric in group.spreads)
     metrics = [metric for metric in found if metric.title in SHOWN]
-    make_folder(out / FACES)
-    for run in runs:
-        _write_strip(run, out / FACES / f"{run.name}.jpg")
-    parts = [
-        _how(runs, metrics),
+    return [
+        f"After {minutes:g} minutes:",
+        _ways(metrics),
         tables.markdown(
             ["run", "seeds", "steps", "images", *_titles(metrics)], _rows(groups, metrics)
         ),
@@ -51,32 +121,19 @@ def write_page(folders: Sequence[Path], out: Path) -> Path:
         "The first faces of seed 0:",
         tables.markdown(["run", "faces"], [[_name(group), _strip(group)] for group in groups]),
     ]
-    page = out / PAGE
-    write_bytes(page, "\n\n".join([*parts, ""]).encode())
-    return page
 
 
-def _read(folder: Path) -> RecordedRun:
-    """A run of which nothing is missing."""
-    run = read_run(folder, folder.name)
-    if run.left_out:
-        raise UserError(f"cannot read {run.left_out[0]}")
-    return run
+def _is_over(record: Record) -> bool:
+    """Whether it was measured when its minutes were over."""
+    return len(record.evaluations) >= record.measured_at
 
 
-def _how(runs: Sequence[RecordedRun], metrics: Sequence[Measure]) -> str:
-    """The machine, the versions, and how each figure was measured."""
-    facts = {**measure.machine(threads=1), **measure.versions(["mxnet", "numpy", "onnxruntime"])}
-    minutes = [run.facts.minutes for run in runs]
+def _ways(metrics: Sequence[Measure]) -> str:
+    """How each figure was measured."""
     ways: dict[compare.Way | None, list[str]] = {}
     for metric in metrics:
         ways.setdefault(metric.way, []).append(metric.title)
-    lines = [
-        ", ".join(f"{name} {value}" for name, value in facts.items()),
-        f"minutes of training: {min(minutes):.1f} to {max(minutes):.1f}",
-        *(f"{', '.join(titles)}: {way}" for way, titles in ways.items()),
-    ]
-    return "\n".join(f"- {line}" for line in lines)
+    return "\n".join(f"- {', '.join(titles)}: {way}" for way, titles in ways.items())
 
 
 def _rows(groups: Sequence[Group], metrics: Sequence[Measure]) -> list[list[str]]:
@@ -139,9 +196,20 @@ def _strip(group: Group) -> str:
     return f"![]({FACES}/{group.runs[0].name}.jpg)"
 
 
-def _write_strip(run: RecordedRun, path: Path) -> None:
-    """The first row of its last grid, as a JPEG picture."""
-    row = read_picture(run.grids[-1].path)[: run.recipe["image_size"]]
-    height, width = row.shape[:2]
-    small = cv2.resize(row, (width * STRIP // height, STRIP), interpolation=cv2.INTER_AREA)
-    write_bytes(path, jpeg(small, JPEG_QUALITY))
+def _parse(argv: list[str] | None) -> argparse.Namespace:
+    parser = CommandParser(
+        prog="python -m benchmarks.comparison_page",
+        description="Make the tables of docs/comparison.md of what the comparison has recorded.",
+        epilog=EXAMPLES,
+    )
+    parser.add_argument(
+        "records",
+        type=named_path("RECORDS"),
+        metavar="RECORDS",
+        help="the folder of the comparison's records",
+    )
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    run_command(main)
