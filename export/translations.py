@@ -124,6 +124,21 @@ def dot(node: dict[str, Any], **options: Any) -> list[onnx.NodeProto]:
     return [helper.make_node("MatMul", _inputs(node, options), [name])]
 
 
+@MXNetGraph.register("reverse", OPSET)
+def reverse(node: dict[str, Any], **options: Any) -> list[onnx.NodeProto]:
+    """An array backwards along one axis, which mxnet's exporter does not know."""
+    name = node["name"]
+    (axis,) = (int(number) for number in node["attrs"]["axis"].strip("()").split(",") if number)
+    values = {"starts": -1, "ends": np.iinfo(np.int64).min, "axes": axis, "steps": -1}
+    stored = [
+        numpy_helper.from_array(np.array([value], np.int64), f"{name}_{key}")
+        for key, value in values.items()
+    ]
+    options["initializer"] += stored
+    inputs = [*_inputs(node, options), *(each.name for each in stored)]
+    return [helper.make_node("Slice", inputs, [name])]
+
+
 def _inputs(node: dict[str, Any], options: dict[str, Any]) -> list[str]:
     """The names of what a node reads."""
     return [options["outputs_lookup"][number][output].name for number, output, *_ in node["inputs"]]

@@ -18,6 +18,7 @@ from edgegan.trainer.framework import HybridBlock, NDArray, autograd, mx, nn
 from edgegan.trainer.layers import (
     Convolution,
     GlobalSum,
+    Mirrored,
     Padding,
     Reshape,
     Residual,
@@ -108,6 +109,8 @@ class InputGradient:
             )
         if isinstance(layer, GlobalSum):
             return lambda gradient: gradient.reshape((0, 0, 1, 1)).broadcast_to(shape)
+        if isinstance(layer, Mirrored):
+            return lambda gradient: _unmirrored(*mx.nd.split(gradient, 2, axis=1))
         if isinstance(layer, Padding):
             first, (_, _, *sides) = layer.before, shape
             ends = (None, None, *(first + side for side in sides))
@@ -156,8 +159,23 @@ def _is_known(layer: HybridBlock) -> bool:
     if isinstance(layer, nn.AvgPool2D):
         options = layer._kwargs
         return options["kernel"] == options["stride"] and options["pad"] == (0, 0)
-    linear = (Convolution, GlobalSum, Padding, Reshape, Residual, ToFloat32, nn.Dense, nn.Flatten)
+    linear = (
+        Convolution,
+        GlobalSum,
+        Mirrored,
+        Padding,
+        Reshape,
+        Residual,
+        ToFloat32,
+        nn.Dense,
+        nn.Flatten,
+    )
     return isinstance(layer, linear) or _slope(layer) is not None
+
+
+def _unmirrored(of_maps: NDArray, of_mirrored: NDArray) -> NDArray:
+    """The gradient at maps, from those at the maps and at their mirror image."""
+    return of_maps + of_mirrored.flip(axis=3)
 
 
 def _slope(layer: HybridBlock) -> float | None:

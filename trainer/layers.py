@@ -288,6 +288,16 @@ class Nearest(HybridBlock):
         return F.UpSampling(x, scale=2, sample_type="nearest")
 
 
+class Mirrored(HybridBlock):
+    """(N, C, H, W) -> (N, 2 C, H, W): maps, then these with left and right exchanged."""
+
+    def __init__(self) -> None:
+        super().__init__(prefix="")
+
+    def hybrid_forward(self, F: Any, x: Any) -> Any:  # noqa: N803 (gluon's name)
+        return F.concat(x, F.flip(x, axis=3), dim=1)
+
+
 class Padding(HybridBlock):
     """Zeros around maps: ``before`` rows above and columns to the left, ``after`` the others."""
 

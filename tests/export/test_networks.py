@@ -52,6 +52,7 @@ DISCRIMINATORS = [
     ),
     ["discriminator.kernel=5", "discriminator.normalise_first=true"],
     ["discriminator.activation=relu", "value_range=unit"],
+    *([f"discriminator.mirrored={side}"] for side in (8, 16)),
     ["discriminator.network=patch", "discriminator.halvings=2"],
     ["discriminator.network=patch", "discriminator.halvings=2", "discriminator.norm=spectral"],
     ["discriminator.network=began", "objective.name=boundary_equilibrium"],

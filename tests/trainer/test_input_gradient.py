@@ -37,6 +37,7 @@ CRITICS = [
     pytest.param(Dcgan(5, norm="none", activation="relu"), 16, id="ReLU"),
     pytest.param(Dcgan(5, norm="none", downsampling="average_pool"), 16, id="average pooling"),
     pytest.param(Dcgan(5, norm="spectral"), 16, id="spectral norm"),
+    pytest.param(Dcgan(5, norm="none", mirrored=8), 16, id="mirrored"),
     pytest.param(patch.PatchDiscriminator(6, halvings=2, norm="none"), 16, id="patches"),
     pytest.param(hw3_baseline.Hw3BaselineDiscriminator(4), 16, id="padded"),
     pytest.param(Resnet(4, norm="none"), 8, id="residual of 8"),

@@ -14,7 +14,7 @@ from mxnet.gluon import HybridBlock, nn
 
 from edgegan.trainer import layers
 from edgegan.trainer.checkpoint import part_of
-from edgegan.trainer.layers import Nearest, Padding, PixelShuffle, SpectralConvolution
+from edgegan.trainer.layers import Mirrored, Nearest, Padding, PixelShuffle, SpectralConvolution
 from edgegan.trainer.loop import Training
 from edgegan.trainer.networks.hw3_baseline import same
 from edgegan.trainer.networks.minibatch import MinibatchDiscrimination
@@ -35,6 +35,11 @@ def run(blocks: list[HybridBlock], x: np.ndarray) -> np.ndarray:
 def test_nearest_repeats_every_pixel() -> None:
     x = normal(2, 3, 4, 5)
     np.testing.assert_array_equal(run([Nearest()], x), x.repeat(2, axis=2).repeat(2, axis=3))
+
+
+def test_maps_get_their_mirror_image_beside_them() -> None:
+    x = np.random.default_rng(0).standard_normal((2, 3, 4, 6)).astype(np.float32)
+    np.testing.assert_array_equal(run([Mirrored()], x), np.concatenate([x, x[..., ::-1]], axis=1))
 
 
 def test_pixel_shuffle_is_that_of_its_source() -> None:

@@ -54,6 +54,7 @@ DISCRIMINATORS = [
     *(dcgan.DcganDiscriminator(2, downsampling=downsampling) for downsampling in DOWNSAMPLINGS),
     *(dcgan.DcganDiscriminator(2, activation=activation) for activation in ACTIVATIONS),
     dcgan.DcganDiscriminator(2, kernel=5, normalise_first=True),
+    dcgan.DcganDiscriminator(2, mirrored=8),
     resnet.ResnetDiscriminator(2, norm="none"),
 ]
 

@@ -390,6 +390,11 @@ def test_what_is_wrong_is_said_in_one_sentence(override: str, sentence: str) -> 
             "objective={name: boundary_equilibrium, proportional_gain: 1}",
             "objective.proportional_gain is 1.0, expected within 0 and 1",
         ),
+        (
+            "discriminator.mirrored=4",
+            "discriminator.mirrored is 4, expected 0 or the side of maps before a convolution: "
+            "64, 32, 16, 8",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_trick_is_said_in_one_sentence(override: str, sentence: str) -> None:

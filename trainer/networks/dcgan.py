@@ -136,6 +136,8 @@ class DcganDiscriminator(networks.TrunkDiscriminator):
             against.
         activation: relu or leaky_relu.
         downsampling: what halves the size: stride, max_pool or average_pool.
+        mirrored: the side in pixels of the maps that get their mirror image beside them, so that
+            the next convolution compares the left of a face with its right; 0 for none.
     """
 
     kernel: int = 4
@@ -143,6 +145,7 @@ class DcganDiscriminator(networks.TrunkDiscriminator):
     normalise_first: bool = False
     activation: str = "leaky_relu"
     downsampling: str = "stride"
+    mirrored: int = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -150,6 +153,14 @@ class DcganDiscriminator(networks.TrunkDiscriminator):
         check_choice("norm", self.norm, layers.NORMS)
         check_choice("activation", self.activation, layers.ACTIVATIONS)
         check_choice("downsampling", self.downsampling, layers.DOWNSAMPLINGS)
+
+    def check(self, image_size: int) -> None:
+        sides = [image_size >> depth for depth in range(len(channels(self.width, image_size)))]
+        if self.mirrored not in (0, *sides):
+            raise ValueError(
+                f"discriminator.mirrored is {self.mirrored}, expected 0 or the side of maps before "
+                f"a convolution: {', '.join(map(str, sides))}"
+            )
 
     @property
     def norm_of_weights(self) -> str:
@@ -167,6 +178,9 @@ class DcganDiscriminator(networks.TrunkDiscriminator):
         hidden = channels(self.width, image_size)
         network: list[HybridBlock] = []
         for depth, (inputs, outputs) in enumerate(zip([3, *hidden], hidden)):
+            if self.mirrored == image_size >> depth:
+                network.append(layers.Mirrored())
+                inputs *= 2
             plain = depth == 0 and self.norm != "spectral" and not self.normalise_first
             norm = "none" if plain else self.norm
             name = f"convolution{depth}"
