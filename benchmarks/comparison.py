@@ -17,7 +17,7 @@ from typing import Any
 from benchmarks import measure
 from benchmarks.comparison_page import FACES, tables_of, write_strip
 from benchmarks.comparison_plan import PLAN, Trial, read_plan
-from benchmarks.comparison_record import Record
+from benchmarks.comparison_record import RECORDS, Record
 from edgegan.runtime.command_parser import CommandParser
 from edgegan.runtime.errors import UserError, run_command
 from edgegan.runtime.files import check_not_read, make_folder
@@ -30,7 +30,6 @@ examples:
   python -m benchmarks.comparison --data faces.zip --out runs
   python -m benchmarks.comparison --data faces.zip --out runs --only dcgan wgan
 """
-RECORDS = "records"  # the folder of what was measured
 PACKAGES = ("mxnet", "numpy", "onnxruntime")
 
 Run = Callable[[Sequence[str]], str]  # runs a command and returns what it printed

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import cv2
+import numpy as np
 
 from benchmarks.comparison_plan import PLAN, read_plan
 from benchmarks.comparison_record import Record
@@ -48,7 +49,7 @@ def tables_of(folder: Path) -> str:
     Raises:
         UserError: there are none, or one is damaged.
     """
-    records = sorted(map(Record.read, sorted(folder.glob("*.json"))), key=_place)
+    records = in_order(map(Record.read, sorted(folder.glob("*.json"))))
     if not records:
         raise UserError(f"{folder} has no records of the comparison")
     parts = [f"- {machine}" for machine in dict.fromkeys(map(_machine, records))]
@@ -66,16 +67,26 @@ def write_strip(folder: Path, path: Path) -> None:
         UserError: the run or its grid cannot be read, or the picture cannot be written.
     """
     run = read_run(folder, folder.name)
-    row = read_picture(run.grids[-1].path)[: run.recipe["image_size"]]
+    write_small(read_picture(run.grids[-1].path)[: run.recipe["image_size"]], path)
+
+
+def write_small(row: np.ndarray, path: Path) -> None:
+    """Write a row of faces, uint8 (H, W, 3), RGB, as a JPEG picture of the height STRIP.
+
+    Raises:
+        UserError: it cannot be written.
+    """
     height, width = row.shape[:2]
     small = cv2.resize(row, (width * STRIP // height, STRIP), interpolation=cv2.INTER_AREA)
     write_bytes(path, jpeg(small, JPEG_QUALITY))
 
 
-def _place(record: Record) -> int:
-    """Where the plan has the run; at the end where it has none of that name."""
+def in_order(records: Iterable[Record]) -> list[Record]:
+    """Records in the order of the plan's runs, those of others at the end."""
     runs = list(dict.fromkeys(trial.run for trial in read_plan(PLAN)))
-    return runs.index(record.run) if record.run in runs else len(runs)
+    return sorted(
+        records, key=lambda record: runs.index(record.run) if record.run in runs else len(runs)
+    )
 
 
 def _machine(record: Record) -> str:

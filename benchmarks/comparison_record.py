@@ -13,6 +13,7 @@ from edgegan.runtime.errors import UserError
 from edgegan.runtime.files import read_json, write_bytes
 from edgegan.trainer.report.runs import Facts, RecordedRun
 
+RECORDS = "records"  # the folder of them, in that of the runs
 LEAST_DIVERSITY = 0.6  # of a run that passes: a collapsed generator has 24 faces of 25, too
 
 

@@ -14,10 +14,11 @@ from typing import Any
 import cv2
 import pytest
 
-from benchmarks import comparison, comparison_page, comparison_plan
+from benchmarks import comparison, comparison_page, comparison_plan, zoo
 from benchmarks.comparison_plan import PLAN, Trial, read_plan
 from benchmarks.comparison_record import Record
 from edgegan.runtime.errors import UserError
+from edgegan.runtime.generator import Generator
 from edgegan.runtime.run_folder import LAST
 from edgegan.trainer import checkpoint, recipe
 from training_help import TINY, write_pictures
@@ -226,3 +227,32 @@ def test_what_cannot_be_run_is_said(tmp_path: Path) -> None:
         comparison.main([*common, "--plan", str(plan)])
     with pytest.raises(UserError, match="no such folder or file"):
         comparison.main([*common, "--data", str(tmp_path / "nowhere")])
+
+
+def test_the_zoo_has_the_systems_that_pass(
+    trained: Path,
+    tmp_path: Path,
+    cascade: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("EDGEGAN_CASCADE", str(cascade))
+    monkeypatch.setattr(zoo, "GRIDS", "0-1")
+    runs = shutil.copytree(trained / "runs", tmp_path / "runs")
+    path = runs / "records" / "small-0.json"
+    passing = evaluation(20.0, 30.0, 24.0, 0.7)
+    replace(Record.read(path), evaluations=[passing]).write(path)
+    out = tmp_path / "zoo"
+    zoo.main([str(runs), "--out", str(out)])
+    # The other one has not passed, and that of another seed is not asked to.
+    assert sorted(file.name for file in out.iterdir()) == ["small.jpg", "small.json", "small.onnx"]
+    assert Record.read(out / "small.json") == Record.read(path)
+    generator = Generator.load(out / "small.onnx", "cpu")
+    small = checkpoint.load(runs / "small-0" / LAST)
+    assert generator.metadata.recipe == small.recipe.name
+    assert cv2.imread(str(out / "small.jpg")).shape == (64, 8 * 64, 3)
+    (row,) = (line for line in capsys.readouterr().out.splitlines() if "small.onnx" in line)
+    assert [cell.strip() for cell in row.split("|")[4:6]] == ["30", "0.70"]
+    monkeypatch.setattr(zoo, "MOST_BYTES", 1000)
+    with pytest.raises(UserError, match=r"small\.onnx is \d+ bytes, expected 1000 at most"):
+        zoo.main([str(runs), "--out", str(out)])
