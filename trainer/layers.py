@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any
+
+import numpy as np
 
 from edgegan.trainer.framework import HybridBlock, Parameter, bfloat16, mx, nn
 
@@ -114,11 +117,40 @@ class TransposedConvolution(nn.Conv2DTranspose):
             weight = rounded
         return super().hybrid_forward(F, x, weight, bias)
 
+    def even_out(self) -> None:
+        """Give all phases of the weight the same gain, by the smallest change of it.
+
+        A phase is what makes every ``stride``-th pixel of each way. Where their sums differ, even
+        areas come out as checkerboards (Sugawara et al. 2018, https://arxiv.org/abs/1806.02658).
+        """
+        weight = self.weight.data()
+        projection = _even_phases(self._kwargs["kernel"][0], self._kwargs["stride"][0])
+        taps = weight.reshape((-1, len(projection)))
+        weight[:] = mx.nd.dot(taps, mx.nd.array(projection)).reshape(weight.shape)
+
     def add_rounded(self) -> None:
         """Compute in bfloat16 from now on, once ``round_weights`` has set the copy."""
         with self.name_scope():
             self.rounded = self.params.get(ROUNDED, shape=self.weight.shape, dtype=bfloat16)
         self.rounded.initialize(mx.init.Zero(), ctx=self.weight.list_ctx())
+
+
+@cache
+def _even_phases(kernel: int, stride: int) -> np.ndarray:
+    """The orthogonal projection of taps, (K * K, K * K), onto those of phases of the same sum."""
+    phase = np.arange(kernel) % stride
+    of_pixel = (stride * phase[:, None] + phase).ravel()
+    members = (of_pixel[:, None] == np.arange(stride**2)).astype(float)  # taps by phases
+    each = 1 / members.sum(axis=0)  # what of a phase's correction goes to each of its taps
+    correction = np.outer(each, each) / each.sum() - np.diag(each)
+    return (np.eye(kernel**2) + members @ correction @ members.T).astype(np.float32)
+
+
+def even_out_phases(network: HybridBlock) -> None:
+    """Let no transposed convolution of a network make checkerboards of even areas."""
+    for layer in walk(network):
+        if isinstance(layer, TransposedConvolution) and layer._kwargs["stride"][0] > 1:
+            layer.even_out()
 
 
 class InFloat32:

@@ -23,7 +23,7 @@ from edgegan.trainer.checkpoint import network_arrays, part_of, set_network_arra
 from edgegan.trainer.device import check_bfloat16
 from edgegan.trainer.framework import HybridBlock, NDArray, autograd, mx
 from edgegan.trainer.inputs import inputs_of
-from edgegan.trainer.layers import iterate_spectral_norms
+from edgegan.trainer.layers import even_out_phases, iterate_spectral_norms
 from edgegan.trainer.networks import Architecture
 from edgegan.trainer.optimizer import NetworkOptimizer, trained_parameters
 from edgegan.trainer.recipe import VALUE_RANGES, AnyRecipe, Recipe
@@ -377,6 +377,8 @@ class Training(GeneratorTraining):
             generator_gradient_norm=self.generator_optimizer.gradient_norm(),
         )
         self.generator_optimizer.step()
+        if self.recipe.even_phases:
+            even_out_phases(self.generator)
         round_weights(self.generator)
         return turn.figures
 

@@ -184,6 +184,9 @@ class Recipe(AnyRecipe):
         mode_seeking: the weight of a loss that is the smaller, the more two of the generator's
             pictures differ where their latents do, with the same words if there are any (Mao et al.
             2019, equation 3, https://arxiv.org/abs/1903.05628); 0 switches it off.
+        even_phases: whether each update keeps the gains of all phases of the generator's transposed
+            convolutions alike, so that even areas get no checkerboard (Sugawara et al. 2018,
+            https://arxiv.org/abs/1806.02658).
     """
 
     made_by = "edgegan fit"
@@ -214,6 +217,7 @@ class Recipe(AnyRecipe):
     augmentation: tuple[str, ...] = ()
     input_noise: Optional[InputNoise] = None  # noqa: UP045 (likewise)
     mode_seeking: float = 0.0
+    even_phases: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

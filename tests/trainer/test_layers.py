@@ -37,6 +37,39 @@ def test_nearest_repeats_every_pixel() -> None:
     np.testing.assert_array_equal(run([Nearest()], x), x.repeat(2, axis=2).repeat(2, axis=3))
 
 
+@pytest.mark.parametrize("kernel", [4, 5])
+def test_a_transposed_convolution_that_is_evened_out_keeps_even_areas_even(kernel: int) -> None:
+    layer, *_ = layers.doubling(3, 2, kernel, "deconvolution", norm="batch", name="deconvolution")
+    even = np.ones((1, 3, 6, 6), np.float32)
+    before = run([layer], even)[..., 4:-4, 4:-4]
+    drawn = layer.weight.data().asnumpy()
+    assert before.std(axis=(2, 3)).min() > 1e-3  # a checkerboard
+    layer.even_out()
+    evened = layer.weight.data().asnumpy()
+    after = layer(mx.nd.array(even)).asnumpy()[..., 4:-4, 4:-4]
+    assert after.std(axis=(2, 3)).max() < 1e-5
+    # The nearest such weight: what was taken away is at right angles to what is left, and done
+    # again it changes nothing.
+    assert abs(((drawn - evened) * evened).sum()) < 1e-4 * (drawn**2).sum()
+    layer.even_out()
+    np.testing.assert_allclose(layer.weight.data().asnumpy(), evened, atol=1e-6)
+
+
+def test_every_update_evens_out_the_generator_where_the_recipe_says_so() -> None:
+    gains = {}
+    for even in ("true", "false"):
+        chosen = tiny_recipe("dcgan", f"even_phases={even}", "image_size=16")
+        training = Training(chosen, 0, mx.cpu(), pictures=8)
+        batches = random_batches(chosen)
+        for _ in range(2):
+            training.step(batches)
+        weight = training.generator[-2].weight.data().asnumpy()
+        gains[even] = weight.reshape(*weight.shape[:2], 2, 2, 2, 2).sum(axis=(2, 4))
+    spread = {even: gain.std(axis=(2, 3)).max() for even, gain in gains.items()}
+    assert spread["true"] < 1e-6
+    assert spread["false"] > 1e-3
+
+
 def test_maps_get_their_mirror_image_beside_them() -> None:
     x = np.random.default_rng(0).standard_normal((2, 3, 4, 6)).astype(np.float32)
     np.testing.assert_array_equal(run([Mirrored()], x), np.concatenate([x, x[..., ::-1]], axis=1))
