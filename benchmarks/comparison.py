@@ -151,11 +151,12 @@ def run_all(trials: Sequence[Trial], work: Work, out: Path) -> None:
                 return
             print(f"core {core}: {trial.name}", flush=True)
             log = out / f"{trial.name}.log"
-            try:
-                with log.open("a") as output:
+            with log.open("a") as output:
+                try:
                     work(trial, partial(_run, core=core, output=output))
-            except subprocess.CalledProcessError:
-                failed.append(str(log))
+                except (subprocess.CalledProcessError, UserError) as error:
+                    print(error, file=output)
+                    failed.append(str(log))
 
     workers = [
         threading.Thread(target=of_core, args=(core,)) for core in sorted(os.sched_getaffinity(0))

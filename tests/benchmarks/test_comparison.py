@@ -208,7 +208,26 @@ def test_every_run_that_fails_is_said_and_ends_at_the_command_that_failed(tmp_pa
     with pytest.raises(UserError, match=r"2 of the runs failed: see .*run-0\.log, .*run-2\.log$"):
         comparison.run_all(trials, work, tmp_path)
     said = [(tmp_path / f"run-{seed}.log").read_text().split() for seed in range(3)]
-    assert said == [["first"], ["first", "second"], ["first"]]
+    assert [words[:2] for words in said] == [
+        ["first", "Command"],  # which is named, with its status
+        ["first", "second"],
+        ["first", "Command"],
+    ]
+
+
+def test_a_damaged_record_fails_its_run_alone(tmp_path: Path) -> None:
+    trials = [Trial("run", "dcgan", seed, [], minutes=1) for seed in range(2)]
+    done = []
+
+    def work(trial: Trial, run: comparison.Run) -> None:
+        if trial.seed == 0:
+            Record.read(tmp_path / "none.json")
+        done.append(trial.name)
+
+    with pytest.raises(UserError, match=r"1 of the runs failed: see .*run-0\.log$"):
+        comparison.run_all(trials, work, tmp_path)
+    assert done == ["run-1"]
+    assert "none.json" in (tmp_path / "run-0.log").read_text()
 
 
 def test_what_cannot_be_run_is_said(tmp_path: Path) -> None:
