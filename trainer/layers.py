@@ -124,9 +124,11 @@ class TransposedConvolution(nn.Conv2DTranspose):
         areas come out as checkerboards (Sugawara et al. 2018, https://arxiv.org/abs/1806.02658).
         """
         weight = self.weight.data()
-        projection = _even_phases(self._kwargs["kernel"][0], self._kwargs["stride"][0])
+        projection = mx.nd.array(
+            _even_phases(self._kwargs["kernel"][0], self._kwargs["stride"][0]), ctx=weight.context
+        )
         taps = weight.reshape((-1, len(projection)))
-        weight[:] = mx.nd.dot(taps, mx.nd.array(projection)).reshape(weight.shape)
+        weight[:] = mx.nd.dot(taps, projection).reshape(weight.shape)
 
     def add_rounded(self) -> None:
         """Compute in bfloat16 from now on, once ``round_weights`` has set the copy."""
