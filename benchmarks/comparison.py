@@ -81,19 +81,16 @@ def carry_out(
 ) -> None:
     """Train a trial from one mark to the next, and measure it there, until it is enough."""
     folder, path = out / trial.name, out / RECORDS / f"{trial.name}.json"
-    evaluations = Record.read(path).evaluations if path.exists() else []
-    while True:
-        if evaluations:
-            record = recorded(trial, folder, evaluations)
-            record.write(path)
-            if len(evaluations) <= trial.measured_at:
-                write_strip(folder, out / FACES / f"{trial.name}.jpg")
-            if enough(trial, record):
-                return
-        for command in training(trial, data, trial.marks[len(evaluations)], folder):
+    record = Record.read(path) if path.exists() else None
+    while record is None or not enough(trial, record):
+        before = record.evaluations if record else []
+        for command in training(trial, data, trial.marks[len(before)], folder):
             run(command)
         (evaluation,) = json.loads(run(evaluation_command(folder, data)))
-        evaluations = [*evaluations, evaluation]
+        record = recorded(trial, folder, [*before, evaluation])
+        record.write(path)
+        if len(record.evaluations) <= trial.measured_at:
+            write_strip(folder, out / FACES / f"{trial.name}.jpg")
 
 
 def recorded(trial: Trial, folder: Path, evaluations: list[dict[str, Any]]) -> Record:

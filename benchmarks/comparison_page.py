@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from benchmarks.comparison_plan import PLAN, read_plan
-from benchmarks.comparison_record import Record
+from benchmarks.comparison_record import Record, read_records
 from edgegan.runtime import tables
 from edgegan.runtime.command_parser import CommandParser
 from edgegan.runtime.errors import UserError, run_command
@@ -49,11 +48,11 @@ def tables_of(folder: Path) -> str:
     Raises:
         UserError: there are none, or one is damaged.
     """
-    records = in_order(map(Record.read, sorted(folder.glob("*.json"))))
+    records = read_records(folder)
     if not records:
         raise UserError(f"{folder} has no records of the comparison")
-    parts = [f"- {machine}" for machine in dict.fromkeys(map(_machine, records))]
-    parts = ["\n".join(parts), "Until it passes:", _passing_table(records)]
+    machines = dict.fromkeys(f"- {_machine(record)}" for record in records)
+    parts = ["\n".join(machines), "Until it passes:", _passing_table(records)]
     for minutes in sorted({record.minutes for record in records}, reverse=True):
         alike = [record for record in records if record.minutes == minutes]
         parts += _comparison(minutes, alike)
@@ -79,14 +78,6 @@ def write_small(row: np.ndarray, path: Path) -> None:
     height, width = row.shape[:2]
     small = cv2.resize(row, (width * STRIP // height, STRIP), interpolation=cv2.INTER_AREA)
     write_bytes(path, jpeg(small, JPEG_QUALITY))
-
-
-def in_order(records: Iterable[Record]) -> list[Record]:
-    """Records in the order of the plan's runs, those of others at the end."""
-    runs = list(dict.fromkeys(trial.run for trial in read_plan(PLAN)))
-    return sorted(
-        records, key=lambda record: runs.index(record.run) if record.run in runs else len(runs)
-    )
 
 
 def _machine(record: Record) -> str:

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from benchmarks.comparison_plan import PLAN, read_plan
 from edgegan.runtime.detector import PASS_ABOVE
 from edgegan.runtime.errors import UserError
 from edgegan.runtime.files import read_json, write_bytes
@@ -86,6 +87,19 @@ class Record:
             self.total_steps,
         )
         return RecordedRun(self.name, self.recipe, facts, [], [], evaluation)
+
+
+def read_records(folder: Path) -> list[Record]:
+    """The records in a folder, in the order of the plan's runs, those of others at the end.
+
+    Raises:
+        UserError: one of them is damaged.
+    """
+    runs = list(dict.fromkeys(trial.run for trial in read_plan(PLAN)))
+    return sorted(
+        map(Record.read, sorted(folder.glob("*.json"))),
+        key=lambda record: runs.index(record.run) if record.run in runs else len(runs),
+    )
 
 
 def passes(evaluation: dict[str, Any]) -> bool:

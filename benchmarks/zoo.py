@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import measure
-from benchmarks.comparison_page import in_order, write_small
-from benchmarks.comparison_record import RECORDS, Record
+from benchmarks.comparison_page import write_small
+from benchmarks.comparison_record import RECORDS, Record, read_records
 from edgegan.runtime import tables
 from edgegan.runtime.command_parser import CommandParser
 from edgegan.runtime.errors import UserError, run_command
@@ -38,8 +38,7 @@ def main(argv: list[str] | None = None) -> int:
     """
     options = _parse(argv)
     make_folder(options.out)
-    for path in sorted((options.runs / RECORDS).glob("*.json")):
-        record = Record.read(path)
+    for record in read_records(options.runs / RECORDS):
         if record.at_most is not None and record.passes:
             measure.progress(f"exporting {record.run}")
             _export(options.runs / record.name, record, options.out)
@@ -54,7 +53,7 @@ def table_of(folder: Path) -> str:
         UserError: a record, or a file, cannot be read.
     """
     rows = []
-    for record in in_order(map(Record.read, sorted(folder.glob("*.json")))):
+    for record in read_records(folder):
         model = folder / f"{record.run}.onnx"
         last = record.evaluations[-1]
         rows.append(
