@@ -48,6 +48,7 @@ class Stream(IntEnum):
     CALIBRATION_CONDITION = 22
     DISTILLATION_CONDITION = 23
     NEIGHBOUR = 24  # directions to what is like a face, on the page in a browser
+    NEGATIVES = 25  # what spoils real pictures that the discriminator is to tell from real ones
 
 
 def check_seed(value: int) -> int:

@@ -68,6 +68,13 @@ class ConditionedTurn(Turn):
         return mx.nd.concat(self._generated[0], wrong, dim=0)
 
     @property
+    def negative_scores(self) -> NDArray:
+        """Those of the negatives, with the words of the pictures that were spoiled."""
+        assert self.negatives is not None
+        words = self.conditions.real[: len(self.negatives)]
+        return self._judge(self.discriminator.core(self.negatives), words)[0]
+
+    @property
     def real_agreement(self) -> NDArray:
         """How likely the words of the real pictures are, where the discriminator reads them.
 

@@ -24,6 +24,7 @@ from edgegan.trainer.device import check_bfloat16
 from edgegan.trainer.framework import HybridBlock, NDArray, autograd, mx
 from edgegan.trainer.inputs import inputs_of
 from edgegan.trainer.layers import even_out_phases, iterate_spectral_norms
+from edgegan.trainer.negative_augmentation import negatives
 from edgegan.trainer.networks import Architecture
 from edgegan.trainer.optimizer import NetworkOptimizer, trained_parameters
 from edgegan.trainer.recipe import VALUE_RANGES, AnyRecipe, Recipe
@@ -316,14 +317,25 @@ class Training(GeneratorTraining):
         update = self.discriminator_optimizer.updates
         view = philox(self.seed, Stream.DISCRIMINATOR_VIEW, update)
         real = self._view(mx.nd.array(batch, ctx=self.device), view)
+        generated = self._view(drawn.images.detach(), view)
         draws = philox(self.seed, Stream.OBJECTIVE, update)
-        return self._turn(real, self._view(drawn.images.detach(), view), draws)
+        return self._turn(real, generated, draws, self._negatives(batch, update))
 
     def _generator_turn(self, drawn: Drawn, last: Turn) -> Turn:
         """The generator's update, by pictures that it drew, after ``last`` of the discriminator."""
         view = philox(self.seed, Stream.GENERATOR_VIEW, self.step_count)
         draws = philox(self.seed, Stream.GENERATOR_OBJECTIVE, self.step_count)
         return self._turn(last.real, self._view(drawn.images, view), draws)
+
+    def _negatives(self, batch: np.ndarray, update: int) -> NDArray | None:
+        """What is spoiled of real pictures, float32 (batch_size, 3, S, S), as it is shown."""
+        if not self.recipe.negative_augmentation:
+            return None
+        draws = philox(self.seed, Stream.NEGATIVES, update)
+        black, white = VALUE_RANGES[self.recipe.value_range]
+        middle, half_range = (white + black) / 2, (white - black) / 2
+        spoiled = middle + half_range * negatives((batch - middle) / half_range, draws)
+        return self._view(mx.nd.array(spoiled, ctx=self.device), draws)
 
     def _update_discriminator(self, turn: Turn) -> None:
         objective = self.recipe.objective
@@ -345,13 +357,18 @@ class Training(GeneratorTraining):
         objective.constrain(self.discriminator_optimizer.parameters)
 
     def _further_discriminator_losses(self, turn: Turn) -> list[NDArray]:
-        """The penalty, but for updates between those penalised."""
+        """That of negatives, and the penalty, but for updates between those penalised."""
+        losses = []
+        if turn.negatives is not None:
+            loss = self.recipe.objective.generated_loss(turn.negative_scores)
+            turn.figures["negative_loss"] = loss
+            losses.append(self.recipe.negative_augmentation * loss)
         penalty = self.recipe.penalty
-        if not penalty or self.discriminator_optimizer.updates % penalty.every:
-            return []
-        value = penalty.weight * penalty.value(turn)
-        turn.figures[f"{penalty.name}_penalty"] = value
-        return [penalty.every * value]
+        if penalty and self.discriminator_optimizer.updates % penalty.every == 0:
+            value = penalty.weight * penalty.value(turn)
+            turn.figures[f"{penalty.name}_penalty"] = value
+            losses.append(penalty.every * value)
+        return losses
 
     def _further_generator_losses(self, turn: Turn, drawn: Drawn) -> list[NDArray]:
         """What is added to the objective's, by what the generator drew."""
@@ -382,11 +399,18 @@ class Training(GeneratorTraining):
         round_weights(self.generator)
         return turn.figures
 
-    def _turn(self, real: NDArray, generated: NDArray, draws: np.random.Generator) -> Turn:
+    def _turn(
+        self,
+        real: NDArray,
+        generated: NDArray,
+        draws: np.random.Generator,
+        negatives: NDArray | None = None,
+    ) -> Turn:
         mixed = self.recipe.batches == "mixed"
         black, white = VALUE_RANGES[self.recipe.value_range]
         half_range = (white - black) / 2
-        return Turn(self.discriminator, real, generated, mixed, draws, self.memory, half_range)
+        shown = self.discriminator, real, generated, mixed
+        return Turn(*shown, draws, self.memory, half_range, negatives)
 
     def _result(self, figures: dict[str, float]) -> StepResult:
         """What a step tells of all its figures, after the objective has learned of the scores."""

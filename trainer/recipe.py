@@ -27,7 +27,7 @@ from edgegan.trainer.conditions import Condition
 from edgegan.trainer.framework import HybridBlock
 from edgegan.trainer.jitter import Jitter
 from edgegan.trainer.mappings import flat, merged, parse_yaml
-from edgegan.trainer.networks import Latent
+from edgegan.trainer.networks import Latent, TrunkDiscriminator
 from edgegan.trainer.objectives import Objective
 from edgegan.trainer.old_recipes import modern
 from edgegan.trainer.optimizers import Optimizer
@@ -184,6 +184,9 @@ class Recipe(AnyRecipe):
         mode_seeking: the weight of a loss that is the smaller, the more two of the generator's
             pictures differ where their latents do, with the same words if there are any (Mao et al.
             2019, equation 3, https://arxiv.org/abs/1903.05628); 0 switches it off.
+        negative_augmentation: the weight of the discriminator's loss of real pictures that were
+            spoiled on one side, half a batch of them, as if they were generated (Sinha et al. 2021,
+            https://arxiv.org/abs/2102.05113); 0 shows it none.
         even_phases: whether each update keeps the gains of all phases of the generator's transposed
             convolutions alike, so that even areas get no checkerboard (Sugawara et al. 2018,
             https://arxiv.org/abs/1806.02658).
@@ -217,6 +220,7 @@ class Recipe(AnyRecipe):
     augmentation: tuple[str, ...] = ()
     input_noise: Optional[InputNoise] = None  # noqa: UP045 (likewise)
     mode_seeking: float = 0.0
+    negative_augmentation: float = 0.0
     even_phases: bool = False
 
     def __post_init__(self) -> None:
@@ -234,6 +238,7 @@ class Recipe(AnyRecipe):
                 f"batch_size is {self.batch_size}, expected an even number: mode_seeking compares "
                 "one half of a batch with the other"
             )
+        self._check_negative_augmentation()
         check_between("rotation_degrees", self.rotation_degrees, 0, 180)
         check_fraction("held_out", self.held_out)
         check_fraction("validation", self.validation)
@@ -262,6 +267,28 @@ class Recipe(AnyRecipe):
             bfloat16.check(self.discriminator.architecture.build(self.image_size))
         if self.crop_from is not None:
             check_between("crop_from", self.crop_from, self.image_size, MOST_CROP_FROM)
+
+    def _check_negative_augmentation(self) -> None:
+        check_not_negative("negative_augmentation", self.negative_augmentation)
+        if not self.negative_augmentation:
+            return
+        if not self.objective.allows_negatives:
+            raise ValueError(
+                f"negative_augmentation is {self.negative_augmentation}, expected 0 with objective "
+                f"{self.objective.name}, which scores pictures by others"
+            )
+        if self.batch_size < 2:
+            raise ValueError(
+                f"batch_size is {self.batch_size}, expected 2 or more: negative_augmentation "
+                "spoils half of a batch"
+            )
+        architecture = self.discriminator.architecture
+        if isinstance(architecture, TrunkDiscriminator) and architecture.scores_patches:
+            raise ValueError(
+                f"negative_augmentation is {self.negative_augmentation}, expected 0 with a "
+                f"discriminator of {self.discriminator.architecture.network}: most patches of a "
+                "spoiled picture are as they were"
+            )
 
     @property
     def objective_name(self) -> str:

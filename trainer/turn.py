@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Optional
 
 import numpy as np
 
@@ -23,6 +24,8 @@ class Turn:
         draws: randomness of this update alone.
         memory: what the objective remembers from step to step.
         half_range: half of what white is above black in the pictures' range; 1 in [-1, 1].
+        negatives: real pictures that are spoiled, as many as are shown or fewer than real ones, in
+            an update of the discriminator that learns to tell them; else none.
         figures: what is reported of this update, each an NDArray of one number, by names whose last
             word says what is measured ("r1_penalty"); a loss may add its own.
     """
@@ -34,6 +37,7 @@ class Turn:
     draws: np.random.Generator
     memory: dict[str, float]
     half_range: float
+    negatives: Optional[NDArray]  # noqa: UP045 (as elsewhere)
     figures: dict[str, NDArray] = field(default_factory=dict, init=False)
     _gradients: list[InputGradient] = field(default_factory=list, init=False)
 
@@ -49,6 +53,12 @@ class Turn:
     def generated_scores(self) -> NDArray:
         """The scores of the generated pictures, of the same shape."""
         return self._mixed_scores[1] if self.mixed else self.discriminator(self.generated)
+
+    @property
+    def negative_scores(self) -> NDArray:
+        """The scores of the negatives, where there are any."""
+        assert self.negatives is not None
+        return self.discriminator(self.negatives)
 
     @cached_property
     def _mixed_scores(self) -> tuple[NDArray, NDArray]:

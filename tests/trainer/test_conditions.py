@@ -167,8 +167,9 @@ def turn_of(
     conditions = Conditions(one_hot(*CHOSEN), one_hot(*CHOSEN[::-1]), wrong)
     draws = np.random.default_rng(0)
     return ConditionedTurn(
-        network, pictures(3), pictures(4), mixed, draws, {}, 1.0, conditions=conditions
-    )
+        network, pictures(3), pictures(4), mixed, draws, {}, 1.0, negatives=None,
+        conditions=conditions,
+    )  # fmt: skip
 
 
 def test_losses_of_the_auxiliary_classifier() -> None:
@@ -223,7 +224,7 @@ def test_each_classifier_learns_from_its_own_pictures() -> None:
         with autograd.record():
             turn = ConditionedTurn(
                 network, pictures(real), pictures(generated), False, draws, {}, 1.0,
-                conditions=conditions,
+                negatives=None, conditions=conditions,
             )  # fmt: skip
             losses = condition.discriminator_loss(turn)
         autograd.backward(losses)

@@ -51,7 +51,9 @@ def turn(
     ]
     draws = philox(seed, Stream.OBJECTIVE, 0)
     memory = objective.first_memory() if memory is None else memory
-    return Turn(IDENTITY, *pictures, mixed=False, draws=draws, memory=memory, half_range=1)
+    return Turn(
+        IDENTITY, *pictures, False, draws=draws, memory=memory, half_range=1, negatives=None
+    )
 
 
 def losses(objective: Objective, *scores: np.ndarray, **options: object) -> tuple[float, float]:
@@ -355,3 +357,16 @@ def test_every_critic_weight_is_in_bounds_after_each_of_its_steps() -> None:
     assert arrays["discriminator_norm1_running_var"].max() > 0.01
     weights = training.generator.collect_params("generator_to_image_weight").values()
     assert max(np.abs(weight.data().asnumpy()).max() for weight in weights) > 0.01
+
+
+@pytest.mark.parametrize("name", ["hinge", "least_squares", "minimax", "wasserstein"])
+@settings(deadline=None, max_examples=20)
+@given(ALL_SCORES, ALL_SCORES, ALL_SCORES)
+def test_pictures_that_are_not_real_cost_what_generated_ones_cost(
+    name: str, real: np.ndarray, generated: np.ndarray, others: np.ndarray
+) -> None:
+    objective = OBJECTIVES[name]()
+    assert objective.allows_negatives
+    losses_of = [losses(objective, real, scores)[0] for scores in (generated, others)]
+    alone = [number(objective.generated_loss(mx.nd.array(each))) for each in (generated, others)]
+    assert losses_of[0] - losses_of[1] == pytest.approx(alone[0] - alone[1], abs=1e-4)

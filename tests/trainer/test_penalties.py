@@ -46,7 +46,7 @@ def draws() -> np.random.Generator:
 
 def turn(network: HybridBlock) -> Turn:
     real, generated = (mx.nd.array(pictures(seed)) for seed in (1, 2))
-    return Turn(network, real, generated, mixed=False, draws=draws(), memory={}, half_range=1)
+    return Turn(network, real, generated, False, draws(), {}, half_range=1, negatives=None)
 
 
 def penalised(penalty: Penalty, network: HybridBlock) -> float:
@@ -79,7 +79,7 @@ def test_a_penalty_is_the_same_of_the_same_pictures_in_either_range(name: str) -
         bias = network[1].bias
         offset = (1 - half_range) / half_range * weight.sum(axis=1)
         bias.set_data(bias.data() - mx.nd.array(offset))
-        turn = Turn(network, *shown, False, draws(), {}, half_range)
+        turn = Turn(network, *shown, False, draws(), {}, half_range, negatives=None)
         with autograd.record():
             values.append(float(PENALTIES[name]().value(turn).asscalar()))
     assert values[1] == pytest.approx(values[0], rel=1e-4)
@@ -215,9 +215,8 @@ def test_training_with_a_large_gradient_penalty_brings_the_critics_slope_to_one(
 def test_pictures_are_scored_apart_or_in_one_batch(mixed: bool) -> None:
     network, sizes = critic(), []
     network.register_forward_pre_hook(lambda block, arrays: sizes.append(len(arrays[0])))
-    shown = Turn(
-        network, mx.nd.zeros((2, 3, 16, 16)), mx.nd.ones((3, 3, 16, 16)), mixed, draws(), {}, 1
-    )
+    both = mx.nd.zeros((2, 3, 16, 16)), mx.nd.ones((3, 3, 16, 16))
+    shown = Turn(network, *both, mixed, draws(), {}, half_range=1, negatives=None)
     scores = shown.generated_scores, shown.real_scores, shown.generated_scores
     assert [len(each) for each in scores] == [3, 2, 3]
     assert sizes == ([5] if mixed else [3, 2])

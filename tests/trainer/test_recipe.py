@@ -395,6 +395,7 @@ def test_what_is_wrong_is_said_in_one_sentence(override: str, sentence: str) -> 
             "discriminator.mirrored is 4, expected 0 or the side of maps before a convolution: "
             "64, 32, 16, 8",
         ),
+        ("negative_augmentation=-1", "negative_augmentation is -1.0, expected 0 or a positive"),
     ],
 )
 def test_what_is_wrong_with_a_trick_is_said_in_one_sentence(override: str, sentence: str) -> None:

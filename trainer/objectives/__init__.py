@@ -41,6 +41,15 @@ class Objective(ABC):
         """Whether a penalty of ``trainer.penalties`` can be added to the discriminator's loss."""
         return True
 
+    @property
+    def allows_negatives(self) -> bool:
+        """Whether ``generated_loss`` is known: where a score means something without others."""
+        return False
+
+    def generated_loss(self, scores: NDArray) -> NDArray:
+        """What it costs the discriminator that pictures which are not real have such scores."""
+        raise NotImplementedError
+
     @abstractmethod
     def discriminator_loss(self, turn: Turn) -> NDArray:
         """The discriminator's loss on a batch of real and a batch of generated pictures."""

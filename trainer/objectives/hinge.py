@@ -18,8 +18,15 @@ class Hinge(Objective):
 
     zero_loss_is_failure = True
 
+    @property
+    def allows_negatives(self) -> bool:
+        return True
+
+    def generated_loss(self, scores: NDArray) -> NDArray:
+        return (1 + scores).relu().mean()
+
     def discriminator_loss(self, turn: Turn) -> NDArray:
-        return (1 - turn.real_scores).relu().mean() + (1 + turn.generated_scores).relu().mean()
+        return (1 - turn.real_scores).relu().mean() + self.generated_loss(turn.generated_scores)
 
     def generator_loss(self, turn: Turn) -> NDArray:
         return -turn.generated_scores.mean()

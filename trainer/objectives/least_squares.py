@@ -32,10 +32,16 @@ class LeastSquares(Objective):
     def higher_is_real(self) -> bool:
         return self.b > self.a
 
+    @property
+    def allows_negatives(self) -> bool:
+        return True
+
+    def generated_loss(self, scores: NDArray) -> NDArray:
+        return (scores - self.a).square().mean() / 2
+
     def discriminator_loss(self, turn: Turn) -> NDArray:
-        real = (turn.real_scores - self.b).square().mean()
-        generated = (turn.generated_scores - self.a).square().mean()
-        return (real + generated) / 2
+        real = (turn.real_scores - self.b).square().mean() / 2
+        return real + self.generated_loss(turn.generated_scores)
 
     def generator_loss(self, turn: Turn) -> NDArray:
         return (turn.generated_scores - self.c).square().mean() / 2

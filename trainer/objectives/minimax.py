@@ -46,6 +46,13 @@ class Minimax(Objective):
         if not 0 <= self.flipped <= 1:
             raise ValueError(f"objective.flipped is {self.flipped}, expected 0 to 1")
 
+    @property
+    def allows_negatives(self) -> bool:
+        return True
+
+    def generated_loss(self, scores: NDArray) -> NDArray:
+        return softplus(scores).mean()
+
     def discriminator_loss(self, turn: Turn) -> NDArray:
         real, generated = turn.real_scores, turn.generated_scores
         real_labels = self._labels(real, turn, self.real_labels, self.generated_labels)

@@ -34,8 +34,15 @@ class Wasserstein(Objective):
     def allows_penalty(self) -> bool:
         return self.clip is None
 
+    @property
+    def allows_negatives(self) -> bool:
+        return True
+
+    def generated_loss(self, scores: NDArray) -> NDArray:
+        return scores.mean()
+
     def discriminator_loss(self, turn: Turn) -> NDArray:
-        return turn.generated_scores.mean() - turn.real_scores.mean()
+        return self.generated_loss(turn.generated_scores) - turn.real_scores.mean()
 
     def generator_loss(self, turn: Turn) -> NDArray:
         return -turn.generated_scores.mean()
