@@ -56,6 +56,10 @@ TRAINING = [
     MATPLOTLIB,  # for the report's curves
 ]
 
+# Convolutions in bfloat16 on processors with matrix units, which mxnet's own oneDNN does not know;
+# the first release whose names trainer/onednn.py calls, and the last as a package by itself.
+ONEDNN = "onednn-cpu-gomp==2023.2.0; sys_platform == 'linux' and platform_machine == 'x86_64'"
+
 # There is no numpy before 2 for newer Pythons. mxnet goes in by itself there, after the rest:
 # pip install --no-deps mxnet==1.9.1
 HAS_NUMPY_FOR_MXNET = "python_version < '3.13'"
@@ -107,7 +111,7 @@ setup(
     },
     install_requires=RUNTIME,
     extras_require={
-        "train": [f"mxnet==1.9.1; {HAS_NUMPY_FOR_MXNET}", *TRAINING],
+        "train": [f"mxnet==1.9.1; {HAS_NUMPY_FOR_MXNET}", ONEDNN, *TRAINING],
         "train-gpu": [f"mxnet-cu112==1.9.1; {HAS_NUMPY_FOR_MXNET}", *CUDA_11, *TRAINING],
         "test": TEST,
         "benchmark": ["torch>=2.13,<2.14", "openvino>=2026.4,<2027", MATPLOTLIB],

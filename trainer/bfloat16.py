@@ -10,6 +10,7 @@ import re
 import warnings
 from typing import Any
 
+from edgegan.trainer import onednn
 from edgegan.trainer.framework import HybridBlock, Parameter, bfloat16, mx, nn
 from edgegan.trainer.layers import (
     ROUNDED,
@@ -18,18 +19,21 @@ from edgegan.trainer.layers import (
     Convolution,
     Dense,
     GlobalSum,
+    Mirrored,
     PixelShuffle,
     Reshape,
     Residual,
     TransposedConvolution,
     walk,
 )
+from edgegan.trainer.segments import compute_by_onednn
 
 KNOWN = (
     AveragePooling,
     Convolution,
     Dense,
     GlobalSum,
+    Mirrored,
     PixelShuffle,
     Reshape,
     Residual,
@@ -47,10 +51,15 @@ class ToFloat32(HybridBlock):
         return F.amp_cast(x, dtype="float32")
 
 
-def compute_in_bfloat16(network: HybridBlock) -> None:
+def compute_in_bfloat16(network: HybridBlock, *, by_onednn: bool = False) -> None:
     """Let an initialised network compute in bfloat16, from its first layer with weights.
 
     Of one that takes words it is its core.
+
+    Args:
+        by_onednn: whether a newer oneDNN than mxnet's may compute it, where one is installed and
+            the processor has matrix units. What is recorded has to go on a ``tape.Tape`` then, and
+            of gradients there are no gradients.
 
     ``round_weights`` is due after each change of weights, ``gather_gradients`` after each backward
     pass.
@@ -58,18 +67,20 @@ def compute_in_bfloat16(network: HybridBlock) -> None:
     Raises:
         ValueError: it has a layer that is not known to work in bfloat16.
     """
-    if isinstance(network, Composite):
-        network = network.core
-    check(network)
-    for layer in walk(network):
+    core = network.core if isinstance(network, Composite) else network
+    check(core)
+    if by_onednn and onednn.has_matrix_units() and compute_by_onednn(core):
+        network.hybridize(False)  # a symbol holds what mxnet computes, and nothing else
+        return
+    for layer in walk(core):
         if isinstance(layer, TransposedConvolution):
             layer.add_rounded()
         elif hasattr(layer, "in_bfloat16"):
             layer.in_bfloat16 = True
-    network.add(ToFloat32(prefix=""))
-    if copied := [layer.weight for layer, _ in _with_rounded(network)]:
+    core.add(ToFloat32(prefix=""))
+    if copied := [layer.weight for layer, _ in _with_rounded(core)]:
         _expect_unused(copied)
-    round_weights(network)
+    round_weights(core)
 
 
 def check(network: HybridBlock) -> None:

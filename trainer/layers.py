@@ -323,12 +323,19 @@ class Nearest(HybridBlock):
 
 
 class Mirrored(HybridBlock):
-    """(N, C, H, W) -> (N, 2 C, H, W): maps, then these with left and right exchanged."""
+    """(N, C, H, W) -> (N, 2 C, H, W): maps, then these with left and right exchanged.
+
+    They are float32: it casts where ``in_bfloat16`` is set.
+    """
+
+    in_bfloat16 = False
 
     def __init__(self) -> None:
         super().__init__(prefix="")
 
     def hybrid_forward(self, F: Any, x: Any) -> Any:  # noqa: N803 (gluon's name)
+        if self.in_bfloat16:
+            x = F.amp_cast(x, dtype="float32")
         return F.concat(x, F.flip(x, axis=3), dim=1)
 
 

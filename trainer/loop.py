@@ -29,6 +29,7 @@ from edgegan.trainer.networks import Architecture
 from edgegan.trainer.optimizer import NetworkOptimizer, trained_parameters
 from edgegan.trainer.recipe import VALUE_RANGES, AnyRecipe, Recipe
 from edgegan.trainer.schedules import Pace
+from edgegan.trainer.tape import Tape
 from edgegan.trainer.turn import Turn
 
 LEAST_RATIO = 1e-5  # of differences of pictures and latents: keeps the loss finite
@@ -76,10 +77,11 @@ class StepResult(Figures):
 
 
 class Drawn(NamedTuple):
-    """Pictures of a generator, and what it took for them."""
+    """Pictures of a generator, what it took for them, and what may have recorded it."""
 
     inputs: list[NDArray]
     images: NDArray
+    tape: Tape
 
 
 class GeneratorTraining(ABC):
@@ -230,8 +232,10 @@ class Training(GeneratorTraining):
         _initialise(self.discriminator, recipe.discriminator.architecture, seed, index=1)
         if recipe.precision == "bfloat16":
             check_bfloat16(device)
-            for network in self.networks:
-                compute_in_bfloat16(network)
+            # oneDNN is mxnet's CPU's, and knows no gradients of gradients, as penalties need them.
+            here = device.device_type == "cpu"
+            compute_in_bfloat16(self.generator, by_onednn=here)
+            compute_in_bfloat16(self.discriminator, by_onednn=here and not recipe.penalty)
         self.discriminator_optimizer = NetworkOptimizer(
             self.discriminator,
             recipe.discriminator.optimizer,
@@ -245,15 +249,17 @@ class Training(GeneratorTraining):
         for number in range(1, self.recipe.discriminator_steps + 1):
             learns_from_it = reused and number == self.recipe.discriminator_steps
             inputs = self._discriminator_inputs()
-            with autograd.record() if learns_from_it else autograd.train_mode():
-                drawn = Drawn(inputs, self.generator(*inputs))
+            tape = Tape()
+            with tape.record() if learns_from_it else autograd.train_mode():
+                drawn = Drawn(inputs, self.generator(*inputs), tape)
             turn = self._discriminator_turn(next(real_batches), drawn)
             self._update_discriminator(turn)
             figures.update(turn.figures)
         if not reused:
             inputs = self._draw_inputs(self.step_count, Stream.GENERATOR_LATENT)
-            with autograd.record():
-                drawn = Drawn(inputs, self.generator(*inputs))
+            tape = Tape()
+            with tape.record():
+                drawn = Drawn(inputs, self.generator(*inputs), tape)
         figures.update(self._update_generator(drawn, turn))
         self.step_count += 1
         self._update_average()
@@ -269,7 +275,8 @@ class Training(GeneratorTraining):
             Its figures, named as in ``StepResult``.
         """
         inputs = self._discriminator_inputs()
-        turn = self._discriminator_turn(batch, Drawn(inputs, self.average(*inputs)))
+        drawn = Drawn(inputs, self.average(*inputs), Tape())
+        turn = self._discriminator_turn(batch, drawn)
         self._update_discriminator(turn)
         return read_figures(turn.figures)
 
@@ -340,12 +347,13 @@ class Training(GeneratorTraining):
     def _update_discriminator(self, turn: Turn) -> None:
         objective = self.recipe.objective
         iterate_spectral_norms(self.discriminator)
-        with autograd.record():
+        tape = Tape()
+        with tape.record():
             # In this order, as batch norm's running statistics go through both.
             real_scores, generated_scores = turn.real_scores, turn.generated_scores
             loss = objective.discriminator_loss(turn)
             further = self._further_discriminator_losses(turn)
-        autograd.backward([loss, *further])
+        tape.backward([loss, *further])
         turn.gather_gradients()
         turn.figures.update(
             discriminator_loss=loss,
@@ -381,12 +389,12 @@ class Training(GeneratorTraining):
     def _update_generator(self, drawn: Drawn, last: Turn) -> dict[str, NDArray]:
         """Update the generator by the batch that it drew, recorded; returns the figures."""
         with _no_gradients(self.discriminator):
-            with autograd.record():
+            with drawn.tape.record():
                 turn = self._generator_turn(drawn, last)
                 loss = self.recipe.objective.generator_loss(turn)
                 generated_scores = turn.generated_scores
                 further = self._further_generator_losses(turn, drawn)
-            autograd.backward([loss, *further])
+            drawn.tape.backward([loss, *further])
         gather_gradients(self.generator)
         turn.figures.update(
             generator_loss=loss,

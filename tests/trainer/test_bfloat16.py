@@ -12,7 +12,7 @@ from mxnet import autograd
 from mxnet.gluon import HybridBlock, nn
 
 from edgegan.runtime.errors import UserError
-from edgegan.trainer import bfloat16, framework, layers
+from edgegan.trainer import bfloat16, framework, layers, onednn
 from edgegan.trainer.checkpoint import network_arrays
 from edgegan.trainer.loop import Training
 from edgegan.trainer.optimizer import trained_parameters
@@ -29,6 +29,20 @@ def processor() -> None:
 
 
 computes = pytest.mark.usefixtures("processor")
+
+
+@pytest.fixture(autouse=True)
+def newer_onednn(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """mxnet computes everything, but where a test asks for what else there is."""
+    wanted = getattr(request, "param", False)
+    if wanted and not onednn.computes_in_bfloat16():
+        pytest.skip("no oneDNN 3 that computes in bfloat16 is here")
+    monkeypatch.setattr(onednn, "has_matrix_units", lambda: wanted)
+
+
+by_both = pytest.mark.parametrize(
+    "newer_onednn", [False, True], ids=["by mxnet", "by oneDNN"], indirect=True
+)
 
 
 def rounded(array: np.ndarray) -> np.ndarray:
@@ -156,6 +170,7 @@ def test_rounded_copies_follow_their_weights() -> None:
 
 
 @computes
+@by_both
 def test_first_losses_are_those_of_float32_to_rounding() -> None:
     figures = {}
     for precision in ("float32", "bfloat16"):
@@ -168,6 +183,7 @@ def test_first_losses_are_those_of_float32_to_rounding() -> None:
 
 
 @computes
+@by_both
 def test_what_is_trained_and_kept_is_the_same_in_both() -> None:
     both = [
         Training(tiny_recipe("dcgan", f"precision={precision}"), 0, mx.cpu(), pictures=8)
@@ -183,6 +199,7 @@ def test_what_is_trained_and_kept_is_the_same_in_both() -> None:
 
 
 @computes
+@by_both
 @pytest.mark.parametrize(
     "overrides",
     [
