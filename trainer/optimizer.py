@@ -53,9 +53,8 @@ class NetworkOptimizer:
 
     def gradient_norm(self) -> mx.nd.NDArray:
         """The Euclidean norm of all gradients together, float32 (1,)."""
-        gradients = [parameter.grad() for parameter in self.parameters]
-        squares = mx.nd.multi_sum_sq(*gradients, num_arrays=len(gradients))
-        return squares.sum().sqrt()
+        gradients = (parameter.grad().reshape((-1,)) for parameter in self.parameters)
+        return mx.nd.add_n(*(mx.nd.dot(each, each) for each in gradients)).sqrt()
 
     def state(self) -> dict[str, np.ndarray]:
         """Everything that later updates depend on: averages by parameter, and the count."""
