@@ -49,12 +49,19 @@ class PyTorchTraining:
         bfloat16: whether to compute forward and back in bfloat16, by torch.autocast; weights,
             their updates and the losses stay in float32.
         compiled: whether both networks go through torch.compile.
+        channels_last: whether maps and weights lie with their channels side by side.
 
     Raises:
         UserError: the recipe asks for something that this training lacks.
     """
 
-    def __init__(self, recipe: dict, bfloat16: bool = False, compiled: bool = False) -> None:
+    def __init__(
+        self,
+        recipe: dict,
+        bfloat16: bool = False,
+        compiled: bool = False,
+        channels_last: bool = False,
+    ) -> None:
         for key, value in ONLY.items():
             part, _, name = key.rpartition(".")
             found = (recipe[part] if part else recipe)[name]
@@ -66,6 +73,9 @@ class PyTorchTraining:
         self.latent_size = recipe["latent"]["size"]
         self.generator = make_generator(self.latent_size, recipe["generator"]["width"], size)
         self.discriminator = make_discriminator(recipe["discriminator"]["width"], size)
+        self.order = torch.channels_last if channels_last else torch.contiguous_format
+        for network in (self.generator, self.discriminator):
+            network.to(memory_format=self.order)
         self.average = copy.deepcopy(self.generator)
         if compiled:
             self.generator.compile(dynamic=False)
@@ -84,7 +94,7 @@ class PyTorchTraining:
     def step(self, real_batches: Iterable[np.ndarray]) -> tuple[float, float]:
         """One generator step after its discriminator steps; returns both losses."""
         for _, batch in zip(range(self.recipe["discriminator_steps"]), real_batches):
-            real = torch.from_numpy(batch)
+            real = torch.from_numpy(batch).contiguous(memory_format=self.order)
             generated = self._forward(self.generator, torch.randn(len(real), self.latent_size))
             self.discriminator_optimizer.zero_grad()
             on_real = self.real_loss(self._forward(self.discriminator, real))

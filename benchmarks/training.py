@@ -31,7 +31,7 @@ examples:
 """
 PACKAGES = ("mxnet", "torch", "numpy", "opencv-python")
 OURS = "edgegan"
-COMPILED = "PyTorch compiled"
+COMPILED = "compiled"
 SYNTHETIC_BATCHES = 4
 PICTURE_SIZE = 96  # pixels, as face crops come
 
@@ -109,7 +109,12 @@ def edgegan(name: str, overrides: list[str]) -> Timed:
 
 
 def pytorch(
-    values: dict[str, Any], threads: int, bfloat16: bool = False, compiled: bool = False
+    values: dict[str, Any],
+    threads: int,
+    *,
+    bfloat16: bool = False,
+    compiled: bool = False,
+    channels_last: bool = False,
 ) -> Timed:
     """Steps of the same training in PyTorch on the same pictures; see pytorch_dcgan."""
     import torch
@@ -117,7 +122,7 @@ def pytorch(
     from benchmarks.pytorch_dcgan import PyTorchTraining
 
     torch.set_num_threads(threads)
-    training = PyTorchTraining(values, bfloat16, compiled)
+    training = PyTorchTraining(values, bfloat16, compiled, channels_last)
     batches = synthetic_batches(values["batch_size"], values["image_size"])
     return lambda _: training.step(batches)
 
@@ -125,7 +130,13 @@ def pytorch(
 PYTORCH: dict[str, Callable[[dict[str, Any], int], Timed]] = {
     "PyTorch eager": pytorch,
     "PyTorch eager, bfloat16 autocast": partial(pytorch, bfloat16=True),
-    COMPILED: partial(pytorch, compiled=True),
+    "PyTorch eager, bfloat16 autocast, channels last": partial(
+        pytorch, bfloat16=True, channels_last=True
+    ),
+    "PyTorch compiled": partial(pytorch, compiled=True),
+    "PyTorch compiled, bfloat16 autocast, channels last": partial(
+        pytorch, bfloat16=True, compiled=True, channels_last=True
+    ),
 }
 
 
@@ -182,7 +193,7 @@ def _start_workers(
     for name, make in PYTORCH.items():
         if not measure.is_installed("torch"):
             left_out[name] = "torch is not installed: pip install '.[train,benchmark]'"
-        elif name == COMPILED and not measure.has_compiler():
+        elif COMPILED in name and not measure.has_compiler():
             left_out[name] = "there is no C++ compiler"
         else:
             workers[name] = Worker(make, recipe, threads, threads=threads)
