@@ -51,7 +51,7 @@ class ToFloat32(HybridBlock):
         return F.amp_cast(x, dtype="float32")
 
 
-def compute_in_bfloat16(network: HybridBlock, *, by_onednn: bool = False) -> None:
+def compute_in_bfloat16(network: HybridBlock, *, by_onednn: bool = False) -> bool:
     """Let an initialised network compute in bfloat16, from its first layer with weights.
 
     Of one that takes words it is its core.
@@ -60,6 +60,9 @@ def compute_in_bfloat16(network: HybridBlock, *, by_onednn: bool = False) -> Non
         by_onednn: whether a newer oneDNN than mxnet's may compute it, where one is installed and
             the processor has matrix units. What is recorded has to go on a ``tape.Tape`` then, and
             of gradients there are no gradients.
+
+    Returns:
+        Whether oneDNN computes it.
 
     ``round_weights`` is due after each change of weights, ``gather_gradients`` after each backward
     pass.
@@ -71,7 +74,7 @@ def compute_in_bfloat16(network: HybridBlock, *, by_onednn: bool = False) -> Non
     check(core)
     if by_onednn and onednn.has_matrix_units() and compute_by_onednn(core):
         network.hybridize(False)  # a symbol holds what mxnet computes, and nothing else
-        return
+        return True
     for layer in walk(core):
         if isinstance(layer, TransposedConvolution):
             layer.add_rounded()
@@ -81,6 +84,7 @@ def compute_in_bfloat16(network: HybridBlock, *, by_onednn: bool = False) -> Non
     if copied := [layer.weight for layer, _ in _with_rounded(core)]:
         _expect_unused(copied)
     round_weights(core)
+    return False
 
 
 def check(network: HybridBlock) -> None:

@@ -232,10 +232,10 @@ class Training(GeneratorTraining):
         _initialise(self.discriminator, recipe.discriminator.architecture, seed, index=1)
         if recipe.precision == "bfloat16":
             check_bfloat16(device)
-            # oneDNN is mxnet's CPU's, and knows no gradients of gradients, as penalties need them.
-            here = device.device_type == "cpu"
-            compute_in_bfloat16(self.generator, by_onednn=here)
-            compute_in_bfloat16(self.discriminator, by_onednn=here and not recipe.penalty)
+            by_onednn = compute_in_bfloat16(self.generator, by_onednn=device.device_type == "cpu")
+            # A penalty asks for gradients of gradients. And of pictures that mxnet made, it would
+            # write the generator's gradients over those of what else looks at them.
+            compute_in_bfloat16(self.discriminator, by_onednn=by_onednn and not recipe.penalty)
         self.discriminator_optimizer = NetworkOptimizer(
             self.discriminator,
             recipe.discriminator.optimizer,

@@ -30,8 +30,9 @@ class _Entry(NamedTuple):
 class Tape:
     """Records computations and goes backward through them, the last first.
 
-    mxnet's autograd ends at what another computation gave, and goes on from what it took. A
-    parameter whose gradient mxnet writes must therefore not be used both before and after one.
+    mxnet's autograd ends at what another computation gave, and goes on from what it took: it goes
+    backward several times. So what another computation takes must not be made of parameters whose
+    gradients mxnet writes, and does not add up.
     """
 
     current: ClassVar[Optional[Tape]] = None  # noqa: UP045 (as elsewhere)
@@ -56,7 +57,7 @@ class Tape:
 
     def backward(self, losses: Sequence[NDArray]) -> None:
         """Set the gradients of the sum of losses at all that was recorded; it is empty then."""
-        autograd.backward(losses)
+        autograd.backward(losses, retain_graph=bool(self._entries))
         computations = {id(entry.computation): entry.computation for entry in self._entries}
         while self._entries:
             computation, source, target = self._entries.pop()
@@ -85,7 +86,8 @@ def _is_computed(array: NDArray) -> bool:
 def _go_on_backward(array: NDArray, gradient: NDArray) -> None:
     """Set the gradients of what mxnet has made an array of, if anything there wants one."""
     try:
-        autograd.backward([array], [gradient])
+        # Others may lead to the same place, where mxnet would have forgotten how it came about.
+        autograd.backward([array], [gradient], retain_graph=True)
     except mx.MXNetError as error:
         if NOTHING_LEARNS not in str(error):
             raise

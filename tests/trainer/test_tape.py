@@ -61,6 +61,18 @@ def test_they_add_up_where_what_it_gave_is_used_twice_and_recorded_in_parts() ->
     assert first.finished == second.finished == 1
 
 
+def test_what_mxnet_computed_once_can_lead_to_several_ends() -> None:
+    """As of pictures that a loss looks at, and a discriminator as well."""
+    x, squares, tape = variable(1, -2), Squares(), Tape()
+    x.attach_grad("add")
+    with tape.record():
+        z = mx.nd.tanh(x)
+        losses = [z.sum(), squares(3 * z).sum()]  # tanh x + 9 tanh^2 x
+    tape.backward(losses)
+    tanh = np.tanh(x.asnumpy())
+    np.testing.assert_allclose(x.grad.asnumpy(), (1 + 18 * tanh) * (1 - tanh**2), rtol=1e-5)
+
+
 def test_nothing_is_wanted_of_what_nothing_learns_from() -> None:
     weight, squares, tape = variable(2), Squares(), Tape()
     with tape.record():
