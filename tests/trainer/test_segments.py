@@ -268,13 +268,13 @@ def test_what_mxnet_draws_it_also_judges(monkeypatch: pytest.MonkeyPatch) -> Non
     ("name", "overrides"),
     [
         ("dcgan", ["generated_batches=reused"]),
-        ("dcgan", ["generated_batches=fresh", "mode_seeking=1"]),
+        ("dcgan", ["generated_batches=fresh", "mode_seeking=0.01"]),
         ("dcgan", ["batches=mixed", "generated_batches=reused", "discriminator_steps=2"]),
         (
             "acgan",
             [
                 "generated_batches=reused",
-                "mode_seeking=1",
+                "mode_seeking=0.01",
                 "augmentation=[translation]",
                 "negative_augmentation=0.5",
                 "condition.twin=1",
