@@ -59,7 +59,7 @@ def compute_in_bfloat16(network: HybridBlock, *, by_onednn: bool = False) -> boo
     Args:
         by_onednn: whether a newer oneDNN than mxnet's may compute it, where one is installed and
             the processor has matrix units. What is recorded has to go on a ``tape.Tape`` then, and
-            of gradients there are no gradients.
+            of gradients there are no gradients. In use it is mxnet's then, in float32.
 
     Returns:
         Whether oneDNN computes it.
@@ -72,7 +72,8 @@ def compute_in_bfloat16(network: HybridBlock, *, by_onednn: bool = False) -> boo
     """
     core = network.core if isinstance(network, Composite) else network
     check(core)
-    if by_onednn and onednn.has_matrix_units() and compute_by_onednn(core):
+    here = by_onednn and onednn.has_matrix_units() and onednn.computes_in_bfloat16()
+    if here and compute_by_onednn(core):
         network.hybridize(False)  # a symbol holds what mxnet computes, and nothing else
         return True
     for layer in walk(core):

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import ctypes
 import os
+import site
 import sys
+import sysconfig
 from collections.abc import Mapping, Sequence
 from ctypes import byref, c_float, c_int, c_int64, c_size_t, c_uint, c_void_p
 from functools import cache
@@ -48,7 +50,10 @@ class _Argument(ctypes.Structure):
 @cache
 def _library() -> ctypes.CDLL | None:
     """oneDNN 3, or nothing where none is installed."""
-    installed = (Path(prefix, "lib", LIBRARY) for prefix in (sys.prefix, sys.base_prefix))
+    if sys.platform != "linux":  # elsewhere its symbols and those of mxnet's would mix
+        return None
+    prefixes = sysconfig.get_path("data"), sys.base_prefix, site.getuserbase()
+    installed = (Path(prefix, "lib", LIBRARY) for prefix in prefixes)
     for place in (*filter(Path.exists, installed), LIBRARY):
         try:
             # Its own symbols first: mxnet has another oneDNN within it.
@@ -68,7 +73,7 @@ def computes_in_bfloat16() -> bool:
         return False
     try:
         Convolution((1, 1, 4, 4), (1, 1, 2, 2), 4, 2, (1, 1), transposed=False, bias=False)
-    except OneDnnError:
+    except (OneDnnError, AttributeError):  # the second of another version's library
         return False
     return True
 
@@ -158,7 +163,8 @@ class Memory:
         return self.bytes.view(np.float32)
 
     def point_to(self, array: np.ndarray) -> None:
-        """Let it be this array, which has to live as long as it is used."""
+        """Let it be this array."""
+        self._array = array  # lives as long
         _call("memory_set_data_handle", self.handle, c_void_p(array.ctypes.data))
 
 

@@ -81,10 +81,30 @@ class Segment(Composite):
 
 def _are_known(layers: Sequence[HybridBlock]) -> bool:
     """Whether these are convolutions, batch norms, ReLUs and mirrors, with convolutions first."""
-    kinds = (*CONVOLUTIONS, Mirrored, nn.BatchNorm)
-    known = (isinstance(layer, kinds) or _slope(layer) is not None for layer in layers)
-    spectral = any(isinstance(layer, SpectralNorm) for layer in layers)
-    return all(known) and not spectral and isinstance(layers[0], CONVOLUTIONS)
+    return isinstance(layers[0], CONVOLUTIONS) and all(
+        _is_plain_convolution(layer)
+        or _is_plain_norm(layer)
+        or isinstance(layer, Mirrored)
+        or _slope(layer) is not None
+        for layer in layers
+    )
+
+
+def _is_plain_convolution(layer: HybridBlock) -> bool:
+    """Whether it is one of square kernels, in one group, and nothing besides."""
+    if not isinstance(layer, CONVOLUTIONS) or isinstance(layer, SpectralNorm) or layer.act:
+        return False
+    options = layer._kwargs
+    square = all(len(set(options[name])) == 1 for name in ("kernel", "stride", "pad"))
+    return square and options["num_group"] == 1 and set(options["dilate"]) == {1}
+
+
+def _is_plain_norm(layer: HybridBlock) -> bool:
+    """Whether it is a batch norm of channels, by their batch, with a scale."""
+    if not isinstance(layer, nn.BatchNorm):
+        return False
+    options = layer._kwargs
+    return options["axis"] == 1 and not options["fix_gamma"] and not options["use_global_stats"]
 
 
 def _slope(layer: HybridBlock) -> float | None:
@@ -357,13 +377,14 @@ class _NormPass(_StagePass):
 
     def forward(self, tape: Tape | None) -> None:
         self._forward(tape)
+
+    def backward(self, tape: Tape | None, wanted: bool, learns: bool) -> None:
+        self._backward(learns)
+        # Here, as mxnet does it on a CPU: what never goes backward leaves the statistics alone.
         for running, found in zip(self._running, self._statistics):
             numbers = _writable(running.data())
             numbers *= self._keep
             numbers += (1 - self._keep) * found.float32
-
-    def backward(self, tape: Tape | None, wanted: bool, learns: bool) -> None:
-        self._backward(learns)
 
 
 class _ConvolutionStage(_Stage):
@@ -679,11 +700,11 @@ class _Learning:
 
     def __call__(self, learns: bool) -> None:
         """Compute it, also for what else it finds, where no parameter is to learn."""
-        started = any(each.started for each in self._gradients)
-        (self._further if started or not learns else self._first)()
+        further = not learns or any(each.started for each in self._gradients)
+        (self._further if further else self._first)()
         if learns:
             for each in self._gradients:
-                each.add()
+                each.count(further)
 
 
 class _Learned:
@@ -713,7 +734,7 @@ class _Learned:
     def finish(self) -> None:
         """Give the parameter the gradient of all that went backward, if anything did."""
         started = [each for each in self._gradients if each.started]
-        if not started:
+        if not started or self.parameter.grad_req == "null":
             return
         numbers = _writable(self.parameter.grad())
         first, *others = started
@@ -732,15 +753,15 @@ class _Packed:
         self._parameter = parameter
         self._source = Memory(given, own=False)
         self._copy = onednn.copying(self._source, self.memory)
-        self._tape: Tape | None = None
+        self._update: object | None = None
 
     def refresh(self, tape: Tape | None) -> None:
         """Take the parameter's numbers, once for a tape: nothing it records learns meanwhile."""
-        if tape is not None and tape is self._tape:
+        if tape is not None and tape.update is self._update:
             return
         self._source.point_to(_readable(self._parameter.data()))
         self._copy()
-        self._tape = tape
+        self._update = tape.update if tape is not None else None
 
 
 class _Gradient:
@@ -752,10 +773,12 @@ class _Gradient:
         self._target = Memory(given, own=False)
         self._copy = onednn.copying(self.total, self._target)
 
-    def add(self) -> None:
-        """Count what was computed: into the total if it is the first, else into the latest."""
-        if self.started:
+    def count(self, latest: bool) -> None:
+        """Count what was computed: as the latest one, or as the total itself."""
+        if latest and self.started:
             self.total.float32[:] += self.latest.float32
+        elif latest:
+            self.total.float32[:] = self.latest.float32
         self.started = True
 
     def give(self, numbers: np.ndarray) -> None:

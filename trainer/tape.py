@@ -38,6 +38,7 @@ class Tape:
     current: ClassVar[Optional[Tape]] = None  # noqa: UP045 (as elsewhere)
 
     def __init__(self) -> None:
+        self.update = object()  # another one whenever it goes backward: parameters may learn then
         self._entries: list[_Entry] = []
 
     @contextmanager
@@ -56,7 +57,10 @@ class Tape:
         self._entries.append(_Entry(computation, source, target))
 
     def backward(self, losses: Sequence[NDArray]) -> None:
-        """Set the gradients of the sum of losses at all that was recorded; it is empty then."""
+        """Set the gradients of the sum of losses at all that was recorded; it is empty then.
+
+        To the gradient of an array that a computation took as it was given, it is added.
+        """
         autograd.backward(losses, retain_graph=bool(self._entries))
         computations = {id(entry.computation): entry.computation for entry in self._entries}
         while self._entries:
@@ -72,6 +76,7 @@ class Tape:
                 total += gradient
         for computation in computations.values():
             computation.finish()
+        self.update = object()
 
 
 def _is_computed(array: NDArray) -> bool:

@@ -170,6 +170,47 @@ def test_gradients_of_several_batches_add_up_whatever_their_sizes() -> None:
     expect_near([[], [], found[2]], [[], [], total])
 
 
+def test_gradients_add_up_where_batches_want_weights_in_other_orders() -> None:
+    """As products of one row do; a bias has one order always."""
+    plain, changed = pair(lambda: [layers.convolution(24, 3, 4, name="score")])
+    batches = [maps((24, 4, 4), count, count) for count in (6, 1)]
+    for order in (1, -1):
+        for _ in range(2):
+            found = run(changed, *batches[::order])
+        alone = [run(plain, batch)[2] for batch in batches]
+        total = [np.sum(each, axis=0) for each in zip(*alone)]
+        expect_near([[], [], found[2]], [[], [], total])
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_statistics_move_when_mxnets_do(recorded: bool) -> None:
+    """In the backward pass: what is only drawn in training leaves them alone."""
+    both = pair(lambda: [*down(3, 16), leaky()])
+    batch = mx.nd.array(maps((3, 16, 16)))
+    found = []
+    for network in both:
+        with Tape().record() if recorded else autograd.train_mode():
+            network(batch).wait_to_read()
+        parameters = network.collect_params().values()
+        found.append([each.data().asnumpy() for each in parameters if "running" in each.name])
+    for own, expected in zip(*found):
+        np.testing.assert_array_equal(own, expected)
+
+
+def test_a_tape_that_is_used_again_takes_weights_anew() -> None:
+    plain, changed = pair(lambda: down(3, 8, norm="none"))
+    batch, tape = mx.nd.array(maps((3, 8, 8))), Tape()
+    for _ in range(2):
+        with tape.record():
+            y = changed(batch)
+            loss = y.sum()
+        tape.backward([loss])
+        np.testing.assert_allclose(y.asnumpy(), plain(batch).asnumpy(), atol=0.2)
+        for network in (plain, changed):
+            for parameter in trained_parameters(network):
+                parameter.set_data(-3 * parameter.data())
+
+
 def test_weights_are_taken_anew_in_every_update() -> None:
     plain, changed = pair(lambda: up(24, 16))
     batch = maps((24, 4, 4))
@@ -225,8 +266,23 @@ def test_recording_without_a_tape_is_refused() -> None:
         [layers.convolution(3, 8, 3, 1, 1, norm="spectral", name="spectral")],
         [*down(3, 8), layers.Reshape((0, -1)), layers.dense(12, 3, name="dense")],
         [nn.BatchNorm(in_channels=3), *down(3, 8)],
+        [layers.Convolution(8, 3, dilation=2, in_channels=3)],
+        [layers.Convolution(8, 3, activation="relu", in_channels=3)],
+        [layers.Convolution(8, (3, 1), in_channels=3)],
+        [*down(3, 8), nn.BatchNorm(in_channels=8, scale=False)],
     ],
-    ids=["nothing", "no weights", "dense", "spectral", "dense at the end", "norm first"],
+    ids=[
+        "nothing",
+        "no weights",
+        "dense",
+        "spectral",
+        "dense at the end",
+        "norm first",
+        "dilated",
+        "with an activation in it",
+        "not square",
+        "norm without a scale",
+    ],
 )
 def test_what_it_cannot_compute_stays_as_it_is(others: list[HybridBlock]) -> None:
     network = nn.HybridSequential(prefix="")
