@@ -56,8 +56,8 @@ TRAINING = [
     MATPLOTLIB,  # for the report's curves
 ]
 
-# Convolutions in bfloat16 on processors with matrix units, which mxnet's own oneDNN does not know;
-# the first release whose names trainer/onednn.py calls, and the last as a package by itself.
+# oneDNN 3.2, the package's last release: convolutions in bfloat16 on processors with matrix units,
+# which mxnet's own oneDNN does not know.
 ONEDNN = "onednn-cpu-gomp==2023.2.0; sys_platform == 'linux' and platform_machine == 'x86_64'"
 
 # There is no numpy before 2 for newer Pythons. mxnet goes in by itself there, after the rest:

@@ -54,7 +54,8 @@ class ToFloat32(HybridBlock):
 def compute_in_bfloat16(network: HybridBlock, *, by_onednn: bool = False) -> bool:
     """Let an initialised network compute in bfloat16, from its first layer with weights.
 
-    Of one that takes words it is its core.
+    Of one that takes words it is its core. ``round_weights`` is due after each change of weights,
+    ``gather_gradients`` after each backward pass.
 
     Args:
         by_onednn: whether a newer oneDNN than mxnet's may compute it, where one is installed and
@@ -63,9 +64,6 @@ def compute_in_bfloat16(network: HybridBlock, *, by_onednn: bool = False) -> boo
 
     Returns:
         Whether oneDNN computes it.
-
-    ``round_weights`` is due after each change of weights, ``gather_gradients`` after each backward
-    pass.
 
     Raises:
         ValueError: it has a layer that is not known to work in bfloat16.

@@ -77,11 +77,10 @@ class StepResult(Figures):
 
 
 class Drawn(NamedTuple):
-    """Pictures of a generator, what it took for them, and what may have recorded it."""
+    """Pictures of a generator, and what it took for them."""
 
     inputs: list[NDArray]
     images: NDArray
-    tape: Tape
 
 
 class GeneratorTraining(ABC):
@@ -246,21 +245,20 @@ class Training(GeneratorTraining):
         """Update the discriminator as often as the recipe says, then the generator once."""
         reused = self.recipe.generated_batches == "reused"
         figures: dict[str, NDArray] = {}
+        tape = Tape()  # of the generator's update
         for number in range(1, self.recipe.discriminator_steps + 1):
             learns_from_it = reused and number == self.recipe.discriminator_steps
             inputs = self._discriminator_inputs()
-            tape = Tape()
             with tape.record() if learns_from_it else autograd.train_mode():
-                drawn = Drawn(inputs, self.generator(*inputs), tape)
+                drawn = Drawn(inputs, self.generator(*inputs))
             turn = self._discriminator_turn(next(real_batches), drawn)
             self._update_discriminator(turn)
             figures.update(turn.figures)
         if not reused:
             inputs = self._draw_inputs(self.step_count, Stream.GENERATOR_LATENT)
-            tape = Tape()
             with tape.record():
-                drawn = Drawn(inputs, self.generator(*inputs), tape)
-        figures.update(self._update_generator(drawn, turn))
+                drawn = Drawn(inputs, self.generator(*inputs))
+        figures.update(self._update_generator(drawn, turn, tape))
         self.step_count += 1
         self._update_average()
         return self._result(read_figures(figures))
@@ -275,8 +273,7 @@ class Training(GeneratorTraining):
             Its figures, named as in ``StepResult``.
         """
         inputs = self._discriminator_inputs()
-        drawn = Drawn(inputs, self.average(*inputs), Tape())
-        turn = self._discriminator_turn(batch, drawn)
+        turn = self._discriminator_turn(batch, Drawn(inputs, self.average(*inputs)))
         self._update_discriminator(turn)
         return read_figures(turn.figures)
 
@@ -386,15 +383,15 @@ class Training(GeneratorTraining):
         turn.figures["mode_seeking_loss"] = loss
         return [self.recipe.mode_seeking * loss]
 
-    def _update_generator(self, drawn: Drawn, last: Turn) -> dict[str, NDArray]:
-        """Update the generator by the batch that it drew, recorded; returns the figures."""
+    def _update_generator(self, drawn: Drawn, last: Turn, tape: Tape) -> dict[str, NDArray]:
+        """Update the generator by the batch that it drew, on the tape; returns the figures."""
         with _no_gradients(self.discriminator):
-            with drawn.tape.record():
+            with tape.record():
                 turn = self._generator_turn(drawn, last)
                 loss = self.recipe.objective.generator_loss(turn)
                 generated_scores = turn.generated_scores
                 further = self._further_generator_losses(turn, drawn)
-            drawn.tape.backward([loss, *further])
+            tape.backward([loss, *further])
         gather_gradients(self.generator)
         turn.figures.update(
             generator_loss=loss,

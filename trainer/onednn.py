@@ -89,8 +89,14 @@ class OneDnnError(Exception):
     """oneDNN refused something: it has no such operation on this processor."""
 
 
+def _loaded() -> ctypes.CDLL:
+    library = _library()
+    assert library, "whether it is installed is asked before"
+    return library
+
+
 def _call(name: str, *arguments: object) -> None:
-    status = getattr(_library(), f"dnnl_{name}")(*arguments)
+    status = getattr(_loaded(), f"dnnl_{name}")(*arguments)
     if status:
         raise OneDnnError(f"oneDNN's {name} answered with status {status}")
 
@@ -129,18 +135,14 @@ class Descriptor:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Descriptor):
             return NotImplemented
-        library = _library()
-        assert library
-        return bool(library.dnnl_memory_desc_equal(self.handle, other.handle))
+        return bool(_loaded().dnnl_memory_desc_equal(self.handle, other.handle))
 
     __hash__ = None  # type: ignore[assignment]  # equal ones cannot be told by a number
 
     @property
     def size(self) -> int:
         """How many bytes such an array takes."""
-        library = _library()
-        assert library
-        return int(library.dnnl_memory_desc_get_size(self.handle))
+        return int(_loaded().dnnl_memory_desc_get_size(self.handle))
 
 
 class Memory:
@@ -179,9 +181,7 @@ class Primitive:
 
     def descriptor(self, argument: int) -> Descriptor:
         """Of the memory that it takes or gives as ``argument``, in the order that it wants."""
-        library = _library()
-        assert library
-        query = library.dnnl_primitive_desc_query_md(self.description, _QUERIES[argument], 0)
+        query = _loaded().dnnl_primitive_desc_query_md(self.description, _QUERIES[argument], 0)
         return Descriptor(c_void_p(query))
 
     def on(self, memories: Mapping[int, Memory]) -> Operation:
@@ -195,9 +195,7 @@ class Operation:
     def __init__(self, primitive: c_void_p, memories: Mapping[int, Memory]) -> None:
         pairs = (_Argument(kind, memory.handle) for kind, memory in memories.items())
         arguments = (_Argument * len(memories))(*pairs)
-        library = _library()
-        assert library
-        self._execute = library.dnnl_primitive_execute
+        self._execute = _loaded().dnnl_primitive_execute
         self._arguments = primitive, _stream(), len(memories), arguments
         self._memories = memories  # which have to live as long
 

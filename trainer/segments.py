@@ -422,10 +422,9 @@ class _ConvolutionStage(_Stage):
             small.shape[2] <= MOST_PATCHES and self.kernel % self.stride == 0 == self._further
         )
         if by_patches and not (has_bias and self.transposed):
-            patches = _Patches(large.shape, small.shape, self.kernel, self.stride, self.padding)
-            product = onednn.InnerProduct(patches.shape, small.shape[1], bias=has_bias)
+            patches = _Patches(large.shape, small.shape, self)
             kind = _TransposedPatchPass if self.transposed else _PatchPass
-            return kind(self, product, patches, source, target)
+            return kind(self, patches, source, target)
         convolution = onednn.Convolution(
             source.shape,
             target.shape,
@@ -439,24 +438,22 @@ class _ConvolutionStage(_Stage):
 
     def for_forward(self, product: Product) -> dict[int, _Packed]:
         """The parameters as the forward primitive wants them."""
-        return self._packed(product, product.forward)
+        order = product.forward.descriptor(onednn.WEIGHTS)
+        return {
+            kind: each.packed(*self._orders(kind, product, order))
+            for kind, each in self.learned.items()
+        }
 
     def for_source(self, product: Product) -> dict[int, _Packed]:
         """Those that the gradient at the source takes."""
-        return {onednn.WEIGHTS: self._packed(product, product.to_source)[onednn.WEIGHTS]}
+        order = product.to_source.descriptor(onednn.WEIGHTS)
+        return {onednn.WEIGHTS: self.learned[onednn.WEIGHTS].packed(product.weights, order)}
 
     def gradients(self, product: Product) -> dict[int, _Gradient]:
         """Those of the parameters."""
         order = product.to_weights.descriptor(onednn.GRADIENT_OF_WEIGHTS)
         return {
             kind: each.gradient(*self._orders(kind, product, order))
-            for kind, each in self.learned.items()
-        }
-
-    def _packed(self, product: Product, primitive: Primitive) -> dict[int, _Packed]:
-        order = primitive.descriptor(onednn.WEIGHTS)
-        return {
-            kind: each.packed(*self._orders(kind, product, order))
             for kind, each in self.learned.items()
         }
 
@@ -468,7 +465,20 @@ class _ConvolutionStage(_Stage):
         return (product.weights, weights) if kind == onednn.WEIGHTS else (size, size)
 
 
-class _ConvolutionPass(_StagePass):
+class _WeightedPass(_StagePass):
+    """A stage's work with weights; whoever makes one sets how both gradients are computed."""
+
+    _to_weights: _Learning
+    _to_source: _Computation
+
+    def backward(self, tape: Tape | None, wanted: bool, learns: bool) -> None:
+        if learns:
+            self._to_weights(learns)
+        if wanted:
+            self._to_source(tape)
+
+
+class _ConvolutionPass(_WeightedPass):
     def __init__(
         self,
         stage: _ConvolutionStage,
@@ -496,32 +506,21 @@ class _ConvolutionPass(_StagePass):
     def forward(self, tape: Tape | None) -> None:
         self._forward(tape)
 
-    def backward(self, tape: Tape | None, wanted: bool, learns: bool) -> None:
-        if learns:
-            self._to_weights(learns)
-        if wanted:
-            self._to_source(tape)
 
-
-class _PatchPass(_StagePass):
+class _PatchPass(_WeightedPass):
     """A convolution: the source's patches times the weights."""
 
     def __init__(
-        self,
-        stage: _ConvolutionStage,
-        product: onednn.InnerProduct,
-        patches: _Patches,
-        source: _Maps,
-        target: _Maps,
+        self, stage: _ConvolutionStage, patches: _Patches, source: _Maps, target: _Maps
     ) -> None:
-        cut, pasted = patches.cut, patches.pasted
+        product, cut, pasted = patches.product, patches.cut, patches.pasted
         self._forward = _Computation(
             product.forward,
             {onednn.SOURCE: cut, onednn.TARGET: patches.as_products(target.memory)},
             stage.for_forward(product),
         )
         after = {onednn.GRADIENT_OF_TARGET: patches.as_products(target.gradient)}
-        self._to_patches = _Computation(
+        self._to_source = _Computation(
             product.to_source,
             {**after, onednn.GRADIENT_OF_SOURCE: pasted},
             stage.for_source(product),
@@ -537,24 +536,18 @@ class _PatchPass(_StagePass):
         self._forward(tape)
 
     def backward(self, tape: Tape | None, wanted: bool, learns: bool) -> None:
-        if learns:
-            self._to_weights(learns)
+        super().backward(tape, wanted, learns)
         if wanted:
-            self._to_patches(tape)
             self._paste()
 
 
-class _TransposedPatchPass(_StagePass):
+class _TransposedPatchPass(_WeightedPass):
     """A transposed convolution: what a convolution's gradient does, and the other way round."""
 
     def __init__(
-        self,
-        stage: _ConvolutionStage,
-        product: onednn.InnerProduct,
-        patches: _Patches,
-        source: _Maps,
-        target: _Maps,
+        self, stage: _ConvolutionStage, patches: _Patches, source: _Maps, target: _Maps
     ) -> None:
+        product = patches.product
         before = {onednn.GRADIENT_OF_TARGET: patches.as_products(source.memory)}
         self._forward = _Computation(
             product.to_source,
@@ -579,25 +572,25 @@ class _TransposedPatchPass(_StagePass):
 
     def backward(self, tape: Tape | None, wanted: bool, learns: bool) -> None:
         self._cut()
-        if learns:
-            self._to_weights(learns)
-        if wanted:
-            self._to_source(tape)
+        super().backward(tape, wanted, learns)
 
 
 class _Patches:
     """What of maps lies under a convolution's kernel, for each place of it, (P, C, K, K).
 
-    ``cut`` is what is cut out of maps, ``pasted`` what is added up to maps.
+    ``cut`` is what is cut out of maps, ``pasted`` what is added up to maps, and ``product``
+    multiplies with the weights.
     """
 
-    def __init__(self, large: Shape, small: Shape, kernel: int, stride: int, padding: int) -> None:
+    def __init__(self, large: Shape, small: Shape, stage: _ConvolutionStage) -> None:
         count, channels, *sides = large
+        kernel, padding = stage.kernel, stage.padding
         self._places, self._padding = tuple(small[2:]), padding
-        self._shape, self._kernel, self._stride = tuple(large), kernel, stride
-        self.shape = (count * small[2] * small[3], channels, kernel, kernel)
-        self.cut, self.pasted = (Memory(onednn.maps(self.shape)) for _ in range(2))
-        self._products = Descriptor.of((self.shape[0], small[1]), onednn.BFLOAT16, onednn.MATRIX)
+        self._shape, self._kernel, self._stride = tuple(large), kernel, stage.stride
+        shape = (count * small[2] * small[3], channels, kernel, kernel)
+        self.cut, self.pasted = (Memory(onednn.maps(shape)) for _ in range(2))
+        self.product = onednn.InnerProduct(shape, small[1], bias=onednn.BIAS in stage.learned)
+        self._products = Descriptor.of((shape[0], small[1]), onednn.BFLOAT16, onednn.MATRIX)
         self._padded = (count, channels, *(side + 2 * padding for side in sides))
 
     def as_products(self, maps: Memory) -> Memory:
